@@ -1,0 +1,78 @@
+# XNet, reproduced. `make help` lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help reproduce test test-slow lab figures dataset release lint lock clean
+
+# The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo $$p && break; done)
+PIP := -m pip --disable-pip-version-check install
+RUN := .venv/bin/python
+# Figures are redrawn from saved numbers: a small environment without TensorFlow will do.
+FIGURES_ENV := $(if $(wildcard .venv/.installed),.venv,.venv-figures)
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
+
+reproduce: .venv/.installed  ## set up, run all notebooks in the quick profile, compare with the paper
+	$(RUN) tools/run_notebooks.py --profile quick
+	@$(RUN) -m xnet_tf summary --profile quick
+
+test: .venv/.installed simulation/.venv/.installed  ## set up and run the fast tests
+	simulation/.venv/bin/python -m pytest -q simulation/tests
+	$(RUN) -m pytest -q
+
+test-slow: .venv/.installed  ## run the long tests: kills, fuzzing
+	$(RUN) -m pytest -q -m slow
+
+lab: .venv/.installed  ## open JupyterLab on the notebooks
+	.venv/bin/jupyter lab --notebook-dir=notebooks
+
+figures: $(FIGURES_ENV)/.installed  ## redraw every figure from results/ (needs no TensorFlow)
+	PYTHONPATH=. $(FIGURES_ENV)/bin/python -m xnet_tf figures
+
+dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
+	simulation/.venv/bin/python -m simulation dataset --out data
+
+release: .venv/.installed  ## make the quick run the release: weights/, results/, figures/, notebooks
+	$(RUN) tools/release.py --profile quick
+
+lint: .venv/.installed  ## check style
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+lock: .venv/.installed  ## renew the exact versions of all requirements files
+	$(RUN) tools/lock.py
+
+clean:  ## remove environments, caches and runs
+	rm -rf .venv .venv-figures simulation/.venv runs .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: requirements.txt requirements-elasticdeform.txt pyproject.toml
+	@$(call need_python)
+	@echo "Setting up .venv (about 3 GB; some minutes, once)"
+	$(PYTHON) -m venv .venv
+	$(RUN) $(PIP) -r requirements.txt
+	$(RUN) $(PIP) --quiet --no-deps --editable .
+	$(RUN) $(PIP) --quiet -r requirements-elasticdeform.txt || echo \
+	"elasticdeform could not be built: no C compiler? Nothing but its own comparison needs it."
+	@touch $@
+
+.venv-figures/.installed: requirements-figures.txt
+	@$(call need_python)
+	$(PYTHON) -m venv .venv-figures
+	.venv-figures/bin/python $(PIP) --quiet -r requirements-figures.txt
+	@touch $@
+
+simulation/.venv/.installed: simulation/requirements.txt
+	@$(call need_python)
+	@echo "Setting up simulation/.venv (about 1 GB; once)"
+	$(PYTHON) -m venv simulation/.venv
+	simulation/.venv/bin/python $(PIP) --quiet -r simulation/requirements.txt
+	@touch $@
+
+define need_python
+test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and none is on the path" >&2; exit 2; }
+endef

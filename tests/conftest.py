@@ -1,0 +1,69 @@
+"""A tiny data set that every test can share: bars of bone in discs of flesh."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from xnet_tf import classes
+
+SIDE = 72
+PARTS = ("arm", "leg")
+
+
+def draw(rng):
+    """Return a 16-bit image and its label map: bone darker than flesh, flesh than open beam."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    cx, cy = rng.uniform(28, 44, 2)
+    labels = np.zeros((SIDE, SIDE), np.uint8)
+    labels[(x - cx) ** 2 + (y - cy) ** 2 < rng.uniform(18, 26) ** 2] = classes.SOFT_TISSUE
+    labels[(abs(x - cx) < rng.uniform(4, 7)) & (abs(y - cy) < 14)] = classes.BONE
+    grey = np.array([0.92, 0.5, 0.25])[labels] + rng.normal(0, 0.02, labels.shape)
+    return np.round(np.clip(grey, 0, 1) * 65535).astype(np.uint16), labels
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory):
+    """A data set of 24 images: 2 parts, 12 subjects."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "images").mkdir()
+    (folder / "masks").mkdir()
+    rng, rows = np.random.default_rng(7), []
+    for i in range(24):
+        image, labels = draw(rng)
+        name = f"{PARTS[i % 2]}-{i:02d}.png"
+        Image.fromarray(image).save(folder / "images" / name)
+        Image.fromarray(classes.COLOURS[labels]).save(folder / "masks" / name)
+        rows.append(
+            {
+                "image": f"images/{name}",
+                "mask": f"masks/{name}",
+                "body_part": PARTS[i % 2],
+                "subject": f"s{i // 2:02d}",
+                "source": "test",
+                "polarity": "bright",
+            }
+        )
+    pd.DataFrame(rows).to_csv(folder / "manifest.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def tiny_profile():
+    """A profile that trains in seconds."""
+    from xnet_tf.profiles import Profile
+
+    return Profile(
+        "tiny",
+        image_size=32,
+        filters=(4, 4, 4, 4),
+        augmentation="robust",
+        images_per_part=5,
+        batch_size=4,
+        epochs=3,
+        coarse_size=16,
+        coarse_epochs=1,
+        optimizer="adam",
+        learning_rate=5e-3,
+        schedule="cosine",
+    )

@@ -1,0 +1,151 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import xnet_tf
+from xnet_tf import classes, cli, evaluation, radiographs
+from xnet_tf.backend import keras
+
+REAL = evaluation.real_radiographs()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    keras.utils.set_random_seed(1)
+    architecture = {"filters": [4, 4, 4, 4], "kernel_size": 3, "num_classes": 3, "l2": 1e-4}
+    model = xnet_tf.build_xnet((None, None, 1), **architecture)
+    path = tmp_path_factory.mktemp("weights") / "tiny.npz"
+    return xnet_tf.save_weights(model, path, {"architecture": architecture})
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "bars.png"
+    grey = np.random.default_rng(1).integers(0, 65535, (70, 90), dtype=np.uint16)
+    Image.fromarray(grey).save(path)
+    return path
+
+
+def segment(weights, out, *words):
+    return cli.main(["segment", *map(str, words), "--out", str(out), "--weights", str(weights)])
+
+
+def test_masks_are_indexed_in_the_papers_colours_at_the_images_size(weights, picture, tmp_path):
+    assert segment(weights, tmp_path / "out", picture) == 0
+    with Image.open(tmp_path / "out" / "bars_mask.png") as mask:
+        assert mask.mode == "P"
+        assert mask.size == (90, 70)
+        assert set(np.unique(np.asarray(mask))) <= {0, 1, 2}
+        assert mask.getpalette()[:9] == classes.COLOURS.ravel().tolist()
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_radiographs_are_segmented_at_their_own_size(name, weights, tmp_path):
+    assert segment(weights, tmp_path, REAL[name]) == 0
+    with Image.open(tmp_path / f"{REAL[name].stem}_mask.png") as mask:
+        assert mask.size == radiographs.read(REAL[name]).shape[1::-1]
+
+
+def test_threshold_one_leaves_no_soft_tissue(weights, picture, tmp_path):
+    assert segment(weights, tmp_path, picture, "--threshold", "1") == 0
+    with Image.open(tmp_path / "bars_mask.png") as mask:
+        assert 1 not in np.asarray(mask)
+
+
+def faulty(kind, tmp_path, picture):
+    path = tmp_path / f"{kind}.png"
+    if kind == "text":
+        path.write_text("this is no picture")
+    elif kind == "truncated":
+        path.write_bytes(picture.read_bytes()[:500])
+    elif kind == "empty":
+        path.touch()
+    elif kind == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "truncated", "empty", "folder"])
+def test_bad_images_give_one_line_and_status_2(kind, weights, picture, tmp_path, capfd):
+    path = faulty(kind, tmp_path, picture)
+    assert segment(weights, tmp_path / "out", picture, path) == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert path.name in error
+    assert not (tmp_path / "out").exists(), "the good image must not be half of a result"
+
+
+def test_bad_weights_give_one_line_and_status_2(picture, tmp_path, capfd):
+    for path in (tmp_path / "none.npz", picture):
+        assert segment(path, tmp_path / "out", picture) == 2
+        assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_images_that_would_share_a_mask_are_refused(weights, picture, tmp_path, capfd):
+    other = tmp_path / "other" / "bars.png"
+    other.parent.mkdir()
+    other.write_bytes(picture.read_bytes())
+    assert segment(weights, tmp_path / "out", picture, other) == 2
+    assert "would both be written" in capfd.readouterr().err
+
+
+def test_output_folder_that_is_a_file_is_refused(weights, picture, capfd):
+    assert segment(weights, picture, picture) == 2
+    assert "cannot be used as output folder" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["1.5", "-0.1", "nan", "much"])
+def test_bad_thresholds_are_refused(value, weights, picture, tmp_path, capfd):
+    with pytest.raises(SystemExit) as stop:
+        segment(weights, tmp_path, picture, "--threshold", value)
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "command", [[], *[[c] for c in ("segment", "train", "evaluate", "figures", "summary")]]
+)
+def test_help_is_there(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, "--help"])
+    assert stop.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
+def test_train_and_evaluate_a_folder_of_ones_own(data_folder, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    words = ["--profile", "smoke", "--data", str(data_folder)]
+    assert cli.main(["train", *words]) == 0
+    assert cli.main(["evaluate", *words]) == 0
+    assert "macro F1" in capfd.readouterr().out
+    assert (
+        cli.main(
+            [
+                "figures",
+                "--results",
+                str(tmp_path / "smoke" / "results"),
+                "--out",
+                str(tmp_path / "figures"),
+            ]
+        )
+        == 0
+    )
+    assert (tmp_path / "figures" / "scores.svg").is_file()
+
+
+def test_a_folder_that_is_no_data_set_gives_one_line(tmp_path, capfd):
+    assert cli.main(["train", "--data", str(tmp_path)]) == 2
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_the_module_runs_as_a_program(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "xnet_tf", "segment", "no.png", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "no.png" in done.stderr

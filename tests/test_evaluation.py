@@ -1,0 +1,111 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from xnet_tf import classes, dataset, evaluation, metrics, training
+from xnet_tf.files import read_json
+
+
+@pytest.fixture(scope="module")
+def evaluated(data_folder, tmp_path_factory):
+    """A tiny network, trained and evaluated once for all tests."""
+    from xnet_tf.profiles import Profile
+
+    root = tmp_path_factory.mktemp("runs")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XNET_RUNS", str(root))
+    profile = Profile(
+        "tiny",
+        image_size=32,
+        filters=(4, 4, 4, 4),
+        augmentation="none",
+        images_per_part=20,
+        batch_size=4,
+        epochs=8,
+        optimizer="adam",
+        learning_rate=1e-2,
+        schedule="cosine",
+    )
+    data = dataset.load(data_folder)
+    training.train(data, profile)
+    results = evaluation.evaluate(data, profile)
+    patch.undo()
+    return data, profile, results
+
+
+def read(evaluated, name):
+    return pd.read_csv(evaluated[2] / f"{name}.csv")
+
+
+def test_every_image_is_counted_once_per_method(evaluated):
+    data, _, _ = evaluated
+    table = read(evaluated, "confusion")
+    assert set(table["method"]) == {"XNet", "multi-Otsu", "constant"}
+    for (subset, _), group in table.groupby(["subset", "method"]):
+        assert sorted(group["image"]) == sorted(data.split[subset])
+        assert (group[evaluation.COUNT_COLUMNS].sum(axis=1) == 32 * 32).all()
+
+
+def test_scores_follow_from_the_counts(evaluated):
+    table = read(evaluated, "confusion").query("subset == 'test' and method == 'multi-Otsu'")
+    pooled = evaluation.counts_of(table).sum(axis=0)
+    scores = read(evaluated, "scores").query("subset == 'test' and method == 'multi-Otsu'")
+    values = scores.set_index(["score", "class"])["value"]
+    assert values["macro F1", "all"] == pytest.approx(metrics.macro_f1(pooled), rel=1e-5)
+    for k, name in enumerate(classes.NAMES):
+        assert values["recall", name] == pytest.approx(metrics.recall(pooled)[k], rel=1e-5)
+
+
+def test_the_constant_predictor_knows_one_class(evaluated):
+    table = read(evaluated, "confusion").query("method == 'constant'")
+    pooled = evaluation.counts_of(table).sum(axis=0)
+    assert np.count_nonzero(pooled.sum(axis=0)) == 1
+
+
+def test_intervals_hold_their_estimate(evaluated):
+    scores = read(evaluated, "scores").dropna()
+    assert set(scores["score"]) == {"accuracy", "macro F1", "weighted F1"}
+    assert (scores["low"] <= scores["value"]).all()
+    assert (scores["value"] <= scores["high"]).all()
+
+
+def test_differences_are_between_pooled_scores(evaluated):
+    scores = read(evaluated, "scores").query("subset == 'test' and score == 'macro F1'")
+    value = scores.set_index("method")["value"]
+    row = read(evaluated, "differences").query("subset == 'test'").set_index("difference")
+    expected = value["XNet"] - value["constant"]
+    assert row.loc["XNet - constant", "value"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_gallery_holds_what_was_predicted(evaluated):
+    data, _, results = evaluated
+    assert len(list((results / "gallery").glob("*-truth.png"))) == len(data.split["test"])
+    name = data.split["test"][0]
+    stem = name.split("/")[1].removesuffix(".png")
+    truth, guess = (
+        np.asarray(Image.open(results / "gallery" / f"{stem}-{kind}.png"))
+        for kind in ("truth", "xnet")
+    )
+    counts = metrics.confusion(truth, guess)
+    table = read(evaluated, "confusion").query("method == 'XNet' and image == @name")
+    np.testing.assert_array_equal(counts, evaluation.counts_of(table)[0])
+
+
+def test_results_name_what_they_were_made_from(evaluated):
+    data, profile, results = evaluated
+    run = read_json(results / "run.json")
+    assert run["profile"] == profile.as_dict()
+    assert run["data_sha256"] == data.fingerprint()
+    assert len(run["weights_sha256"]) == 64
+    assert run["versions"]["tensorflow"]
+
+
+def test_real_radiographs_are_segmented(evaluated):
+    for name in ("lower leg", "chest"):
+        image, mask = (
+            np.asarray(Image.open(evaluated[2] / "real" / f"{name}-{kind}.png"))
+            for kind in ("image", "mask")
+        )
+        assert mask.shape == image.shape
+        assert set(np.unique(mask)) <= {0, 1, 2}

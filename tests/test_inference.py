@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+import xnet_tf
+from xnet_tf import inference
+from xnet_tf.backend import keras
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(2)
+    return xnet_tf.build_xnet((None, None, 1), filters=(4, 4, 4, 4))
+
+
+def image(height, width):
+    return np.random.default_rng(1).uniform(0, 1, (height, width, 1)).astype("float32")
+
+
+@pytest.mark.parametrize("size", [(200, 200), (331, 250), (90, 401), (1, 7), (8, 8)])
+def test_the_mask_has_the_images_own_size(model, size):
+    result = xnet_tf.segment(model, image(*size))
+    assert result.labels.shape == size
+    assert result.labels.dtype == np.uint8
+    assert max(result.probabilities.shape[:2]) == 200
+    np.testing.assert_allclose(result.probabilities.sum(-1), 1, atol=1e-5)
+
+
+def test_padding_is_cut_off_and_does_not_reach_the_first_pixels(model):
+    from xnet_tf.radiographs import normalise
+
+    picture = image(64, 64)
+    plain = model(normalise(picture[None])).numpy()
+    np.testing.assert_allclose(inference.predict(model, picture[None]), plain, atol=1e-5)
+    assert inference.predict(model, image(61, 50)[None]).shape == (1, 61, 50, 3)
+
+
+def test_batches_do_not_change_the_result(model):
+    images = np.stack([image(40, 40) * k for k in (0.2, 0.5, 1.0)])
+    together = inference.predict(model, images, batch_size=2)
+    alone = np.concatenate([inference.predict(model, one[None]) for one in images])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_no_images_give_no_probabilities(model):
+    assert inference.predict(model, np.zeros((0, 16, 16, 1), "float32")).shape == (0, 16, 16, 3)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_a_constant_image_is_no_error(model, value):
+    result = xnet_tf.segment(model, np.full((50, 60, 1), value, "float32"))
+    assert np.isfinite(result.probabilities).all()
+
+
+def test_a_higher_threshold_gives_less_soft_tissue(model):
+    picture = image(64, 64)
+    areas = [
+        np.count_nonzero(xnet_tf.segment(model, picture, t).labels == 1) for t in (0.0, 0.3, 0.6, 1)
+    ]
+    assert areas == sorted(areas, reverse=True)
+    assert areas[-1] == 0

@@ -1,0 +1,167 @@
+"""Masks and label maps, with answers worked out by hand."""
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from xnet_tf import classes
+from xnet_tf.files import InputError
+from xnet_tf.labels import colour, read_mask, resize_nearest, write_mask
+
+MAP = np.array([[0, 1, 2], [2, 2, 1]], dtype=np.uint8)
+PURPLE, GREEN, YELLOW = classes.COLOURS.tolist()
+
+
+def message(path, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        read_mask(path, **options)
+    text = str(caught.value)
+    assert "\n" not in text and str(path) in text and ";" in text
+    return text
+
+
+def save(path, pixels, **options):
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(path, **options)
+    return path
+
+
+def test_written_index_is_class_id_and_palette_is_the_papers(tmp_path):
+    path = write_mask(tmp_path / "out" / "mask.png", MAP)
+    with Image.open(path) as image:
+        assert image.mode == "P"
+        assert np.asarray(image).tolist() == MAP.tolist()
+        assert image.getpalette()[:9] == [68, 1, 84, 33, 144, 140, 253, 231, 36]
+    labels = read_mask(path)
+    assert labels.dtype == np.uint8
+    assert labels.tolist() == MAP.tolist()
+    assert [file.name for file in path.parent.iterdir()] == ["mask.png"]
+
+
+def test_colours():
+    assert colour(MAP).tolist() == [[PURPLE, GREEN, YELLOW], [YELLOW, YELLOW, GREEN]]
+    assert colour(MAP).dtype == np.uint8
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
+def test_rgb_files(tmp_path, suffix):
+    path = save(tmp_path / f"mask{suffix}", colour(MAP))
+    assert read_mask(path).tolist() == MAP.tolist()
+
+
+def test_rgba_and_planar_and_compressed_tiff(tmp_path):
+    opaque = np.dstack([colour(MAP), np.full(MAP.shape, 255, np.uint8)])
+    assert read_mask(save(tmp_path / "a.png", opaque)).tolist() == MAP.tolist()
+    path = tmp_path / "b.tif"
+    tifffile.imwrite(path, opaque, photometric="rgb", compression="lzw")
+    assert read_mask(path).tolist() == MAP.tolist()
+    planes = np.moveaxis(colour(MAP), -1, 0)
+    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate")
+    assert read_mask(path).tolist() == MAP.tolist()
+
+
+def test_the_order_of_an_indexed_palette_does_not_matter(tmp_path):
+    image = Image.fromarray(np.array([[3, 0, 1], [1, 1, 0]], dtype=np.uint8))
+    image.putpalette([*GREEN, *YELLOW, 1, 2, 3, *PURPLE])  # index 2 is foreign, and unused
+    image.save(tmp_path / "indexed.png")
+    assert read_mask(tmp_path / "indexed.png").tolist() == MAP.tolist()
+
+
+def test_one_wrong_pixel_is_named(tmp_path):
+    pixels = colour(np.zeros((50, 40), dtype=np.uint8))
+    pixels[31, 7] = (68, 1, 85)  # open beam, one step off
+    text = message(save(tmp_path / "m.png", pixels))
+    assert "1 pixels of colour (68, 1, 85)" in text
+    assert "(x, y) = (7, 31)" in text
+    assert "GIMP" in text
+
+
+def test_the_commonest_of_several_wrong_colours_is_named(tmp_path):
+    pixels = colour(np.zeros((5, 5), dtype=np.uint8))
+    pixels[0, 0] = (1, 2, 3)
+    pixels[2, 3:] = (9, 9, 9)
+    text = message(save(tmp_path / "m.png", pixels))
+    assert "2 pixels of colour (9, 9, 9), which is no class, the first at (x, y) = (3, 2)" in text
+    assert "1 pixels of 1 other colours" in text
+
+
+def test_transparency_is_refused_in_every_form(tmp_path):
+    pixels = np.dstack([colour(MAP), np.full(MAP.shape, 255, np.uint8)])
+    pixels[1, 2, 3] = 254
+    text = message(save(tmp_path / "rgba.png", pixels))
+    assert "1 transparent pixels, the first at (x, y) = (2, 1)" in text
+    image = Image.fromarray(MAP)
+    image.putpalette(classes.COLOURS.tobytes())
+    image.save(tmp_path / "indexed.png", transparency=2)
+    assert "3 transparent pixels" in message(tmp_path / "indexed.png")
+
+
+def test_what_cannot_be_a_mask(tmp_path):
+    assert "JPEG" in message(save(tmp_path / "m.jpg", colour(MAP)))
+    assert "greyscale" in message(save(tmp_path / "grey.png", MAP))
+    tifffile.imwrite(tmp_path / "deep.tif", colour(MAP).astype(np.uint16), photometric="rgb")
+    assert "16-bit" in message(tmp_path / "deep.tif")
+    assert "no such file" in message(tmp_path / "missing.png")
+    (tmp_path / "text.png").write_text("not a picture")
+    assert "is not PNG" in message(tmp_path / "text.png")
+
+
+def test_other_palettes_and_more_classes(tmp_path):
+    palette = np.array([[0, 0, 255], [255, 255, 0], [255, 255, 255], [255, 0, 0]], dtype=np.uint8)
+    labels = np.array([[3, 2], [1, 0]], dtype=np.uint8)
+    path = save(tmp_path / "m.png", palette[labels])
+    assert read_mask(path, palette=palette).tolist() == labels.tolist()
+    with pytest.raises(InputError, match="two classes of one colour"):
+        read_mask(path, palette=palette[[0, 0, 1]])
+
+
+@pytest.mark.parametrize("labels", [[[0, 3]], [[-1, 0]], [0, 1], [[0.0, 1.0]]])
+def test_what_is_no_label_map_is_not_written(tmp_path, labels):
+    with pytest.raises(ValueError):
+        write_mask(tmp_path / "m.png", np.array(labels))
+    with pytest.raises(ValueError):
+        colour(np.array(labels))
+    assert not list(tmp_path.iterdir())
+
+
+def test_resize_nearest_by_hand():
+    assert resize_nearest(MAP, 2, 6).tolist() == [[0, 0, 1, 1, 2, 2], [2, 2, 2, 2, 1, 1]]
+    # Three columns become one: its centre lies in the middle one.
+    assert resize_nearest(MAP, 2, 1).tolist() == [[1], [2]]
+    assert resize_nearest(MAP, 2, 3).tolist() == MAP.tolist()
+
+
+def test_resize_nearest_does_not_shift():
+    # A shift would break the symmetry under mirroring.
+    labels = np.random.default_rng(0).integers(0, 3, (30, 30), dtype=np.uint8)
+    for size in (10, 13, 90, 47):
+        mirrored = resize_nearest(labels[:, ::-1], size, size)[:, ::-1]
+        centres = (np.arange(size) + 0.5) * 30 / size
+        inner = centres != np.round(centres)  # a centre on a pixel's edge may go either way
+        np.testing.assert_array_equal(
+            mirrored[:, inner], resize_nearest(labels, size, size)[:, inner]
+        )
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    labels=arrays.arrays(
+        np.uint8, st.tuples(*[st.integers(1, 20)] * 2), elements=st.integers(0, 2)
+    ),
+    data=st.data(),
+)
+def test_round_trip_and_one_wrong_pixel_is_always_found(tmp_path_factory, labels, data):
+    folder = tmp_path_factory.mktemp("mask")
+    assert read_mask(write_mask(folder / "m.png", labels)).tolist() == labels.tolist()
+    y = data.draw(st.integers(0, labels.shape[0] - 1))
+    x = data.draw(st.integers(0, labels.shape[1] - 1))
+    wrong = data.draw(st.tuples(*[st.integers(0, 255)] * 3))
+    if list(wrong) not in classes.COLOURS.tolist():
+        pixels = colour(labels)
+        pixels[y, x] = wrong
+        text = message(save(folder / "wrong.png", pixels))
+        assert f"(x, y) = ({x}, {y})" in text
+        assert str(wrong) in text

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from xnet_tf import metrics
+
+# Worked out by hand on a 3x3 picture.
+TRUTH = np.array([[0, 0, 0], [1, 1, 1], [2, 2, 2]])
+GUESS = np.array([[0, 0, 1], [1, 1, 2], [2, 2, 2]])
+COUNTS = np.array([[2, 1, 0], [0, 2, 1], [0, 0, 3]])
+
+
+def random_maps(seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 3, (2, 50, 60))
+
+
+def test_counts_and_scores_by_hand():
+    np.testing.assert_array_equal(metrics.confusion(TRUTH, GUESS), COUNTS)
+    assert metrics.accuracy(COUNTS) == pytest.approx(7 / 9)
+    np.testing.assert_allclose(metrics.recall(COUNTS), [2 / 3, 2 / 3, 1])
+    np.testing.assert_allclose(metrics.precision(COUNTS), [1, 2 / 3, 3 / 4])
+    np.testing.assert_allclose(metrics.f1(COUNTS), [4 / 5, 2 / 3, 6 / 7])
+    np.testing.assert_allclose(metrics.iou(COUNTS), [2 / 3, 1 / 2, 3 / 4])
+    np.testing.assert_allclose(metrics.false_discovery_rate(COUNTS), [0, 1 / 3, 1 / 4])
+    assert metrics.macro_f1(COUNTS) == pytest.approx((4 / 5 + 2 / 3 + 6 / 7) / 3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_agree_with_scikit_learn(seed):
+    truth, guess = random_maps(seed)
+    counts, flat = metrics.confusion(truth, guess), (truth.ravel(), guess.ravel())
+    np.testing.assert_array_equal(counts, sk.confusion_matrix(*flat))
+    expected = sk.precision_recall_fscore_support(*flat)
+    for ours, theirs in zip(
+        (metrics.precision, metrics.recall, metrics.f1), expected, strict=False
+    ):
+        np.testing.assert_allclose(ours(counts), theirs, atol=1e-9)
+    np.testing.assert_allclose(metrics.iou(counts), sk.jaccard_score(*flat, average=None))
+    assert metrics.macro_f1(counts) == pytest.approx(sk.f1_score(*flat, average="macro"))
+    assert metrics.weighted_f1(counts) == pytest.approx(sk.f1_score(*flat, average="weighted"))
+    assert metrics.accuracy(counts) == pytest.approx(sk.accuracy_score(*flat))
+
+
+def test_counts_add_up():
+    truth, guess = random_maps()
+    halves = metrics.confusion(truth[:20], guess[:20]) + metrics.confusion(truth[20:], guess[20:])
+    np.testing.assert_array_equal(halves, metrics.confusion(truth, guess))
+
+
+def test_absent_classes_have_no_score_and_do_not_count():
+    counts = metrics.confusion([0, 0, 1], [0, 1, 1])
+    assert np.isnan(metrics.recall(counts)[2])
+    assert np.isnan(metrics.f1(counts)[2])
+    assert metrics.macro_f1(counts) == pytest.approx(2 / 3)
+
+
+def test_a_class_that_is_only_predicted_counts_as_zero():
+    counts = metrics.confusion([0, 0, 1], [0, 2, 1])
+    assert np.isnan(metrics.recall(counts)[2])
+    assert metrics.f1(counts)[2] == 0
+
+
+def test_wrong_shapes_and_ids_are_refused():
+    with pytest.raises(ValueError, match="shape"):
+        metrics.confusion([0, 1], [0])
+    with pytest.raises(ValueError, match="below 3"):
+        metrics.confusion([0, 3], [0, 1])
+
+
+def test_auc_by_hand_and_by_scikit_learn():
+    truth = np.array([0, 0, 1, 1])
+    scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    # Of the four pairs of one positive and one negative pixel, three are in the right order.
+    np.testing.assert_allclose(metrics.auc(truth, scores), [0.75, 0.75])
+    assert np.isnan(metrics.auc(np.zeros(4, int), scores)).all()
+
+
+def test_roc_keeps_its_ends_and_its_area():
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 2, 5000) == 1
+    scores = truth + rng.normal(0, 1, 5000)
+    false, true = metrics.roc(truth, scores, points=100)
+    assert len(false) <= 100
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(true, false) == pytest.approx(sk.roc_auc_score(truth, scores), abs=2e-3)
+
+
+def test_interval_resamples_subjects_and_not_images():
+    # Two subjects, each with ten equal images: resampling images would claim near certainty.
+    good, bad = np.diag([9, 9, 9]), np.array([[3, 6, 0], [0, 3, 6], [6, 0, 3]])
+    counts = np.stack([good] * 10 + [bad] * 10)
+    subjects = np.array(["a"] * 10 + ["b"] * 10)
+    value, low, high = metrics.interval(counts, subjects, metrics.accuracy)
+    assert value == pytest.approx(2 / 3)
+    assert low <= 0.34
+    assert high >= 0.99
+
+
+def test_paired_difference_cancels_what_both_share():
+    rng = np.random.default_rng(1)
+    right = rng.integers(50, 90, 30)
+    better = np.stack([np.diag([r, r, r]) + np.full((3, 3), 5) for r in right])
+    worse = np.stack([np.diag([r, r, r]) + np.full((3, 3), 7) for r in right])
+    subjects = np.arange(30).astype(str)
+    value, low, high = metrics.interval(better, subjects, metrics.macro_f1, other=worse)
+    assert low < value < high
+    assert low > 0
+    _, alone_low, alone_high = metrics.interval(better, subjects, metrics.macro_f1)
+    assert high - low < alone_high - alone_low
+
+
+def test_one_subject_has_no_interval():
+    value, low, high = metrics.interval(COUNTS[None], np.array(["a"]), metrics.accuracy)
+    assert value == pytest.approx(7 / 9)
+    assert np.isnan([low, high]).all()

@@ -1,0 +1,5 @@
+"""``python -m xnet_tf``: see `xnet_tf.cli`."""
+
+from xnet_tf.cli import main
+
+raise SystemExit(main())

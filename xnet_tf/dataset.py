@@ -1,0 +1,226 @@
+"""Radiographs with their label maps: manifest, subjects, split, arrays.
+
+A data set is a folder with ``images/``, ``masks/`` and ``manifest.csv``, whose columns are
+``image, mask, body_part, subject, source`` (paths relative to the folder). ``split.json`` may fix
+which images are for training, validation and test; without it a split by subject is made. An
+optional column ``polarity`` says how the open beam looks: ``auto``, ``bright`` or ``dark``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from xnet_tf import labels, radiographs
+from xnet_tf.files import InputError
+from xnet_tf.runs import REPOSITORY
+
+COLUMNS = ("image", "mask", "body_part", "subject", "source")
+SUBSETS = ("train", "validation", "test")
+FRACTIONS = (0.70, 0.15, 0.15)
+"""Shares of train, validation and test, as in the paper: 105, 23 and 22 of 150 images."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A verified data set.
+
+    Attributes:
+        folder: where it lies.
+        manifest: one row per image, indexed by its path.
+        split: image paths of each subset.
+    """
+
+    folder: Path
+    manifest: pd.DataFrame
+    split: dict[str, list[str]]
+
+    def subset(self, name: str) -> pd.DataFrame:
+        """Return the manifest's rows of ``"train"``, ``"validation"``, ``"test"`` or ``"all"``."""
+        if name == "all":
+            return self.manifest
+        if name not in self.split:
+            raise InputError(f"no subset is called {name!r}; choose one of {', '.join(self.split)}")
+        return self.manifest.loc[self.split[name]]
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the manifest, the split and every image and mask file."""
+        digest = hashlib.sha256(json.dumps(self.split, sort_keys=True).encode())
+        digest.update(self.manifest.to_csv().encode())
+        for row in self.manifest.itertuples():
+            for name in (row.Index, row.mask):
+                digest.update((self.folder / name).read_bytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Images and label maps of one size, in memory.
+
+    Attributes:
+        images: float32 ``(N, S, S, 1)`` in [0, 1], open beam bright.
+        labels: uint8 ``(N, S, S)``, class ids.
+        manifest: the N rows, in the same order.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    manifest: pd.DataFrame
+
+    @property
+    def parts(self) -> np.ndarray:
+        """Body part of each image."""
+        return self.manifest["body_part"].to_numpy(dtype=str)
+
+    @property
+    def subjects(self) -> np.ndarray:
+        """Subject of each image."""
+        return self.manifest["subject"].to_numpy(dtype=str)
+
+
+def load(folder: str | Path | None = None) -> Dataset:
+    """Read and check a data set's manifest and split.
+
+    Args:
+        folder: the data set; by default what ``XNET_DATA`` names, else the repository's ``data/``.
+
+    Raises:
+        InputError: names every problem found.
+    """
+    folder = Path(folder or os.environ.get("XNET_DATA") or REPOSITORY / "data")
+    manifest = _read_manifest(folder)
+    split = _read_split(folder / "split.json", manifest)
+    return Dataset(folder, manifest, split)
+
+
+def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
+    """Read a subset's images and label maps and bring them to one size.
+
+    Images are averaged over areas, label maps resampled by nearest neighbour. What is not square is
+    fitted with its longer side and filled up by reflection.
+
+    Args:
+        dataset: the data set.
+        subset: ``"train"``, ``"validation"``, ``"test"`` or ``"all"``.
+        size: height and width in pixels.
+
+    Raises:
+        InputError: if a file cannot be read, or an image and its mask differ in size.
+    """
+    rows = dataset.subset(subset)
+    pairs = [
+        _read_pair(dataset.folder, row, size)
+        for row in tqdm(rows.itertuples(), f"reading {subset}", len(rows), leave=False, delay=5)
+    ]
+    images, masks = (np.stack(column) for column in zip(*pairs, strict=True))
+    return Arrays(images, masks, rows)
+
+
+def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
+    """Divide images into train, validation and test, each subject wholly on one side.
+
+    Subjects are placed one by one, those with the rarest body parts first, where the largest
+    share of their parts is still lacking: a stratification as far as subjects allow.
+
+    Args:
+        manifest: with columns ``body_part`` and ``subject``, indexed by image.
+        seed: orders subjects of equal rarity.
+
+    Returns:
+        Image paths of each subset, sorted.
+    """
+    counts = pd.crosstab(manifest["subject"], manifest["body_part"])
+    rng = np.random.Generator(np.random.Philox(seed))
+    order = counts.sample(frac=1, random_state=rng).index
+    rarity = (counts > 0).mul(counts.sum(), axis=1).where(counts > 0).min(axis=1)
+    order = rarity.loc[order].sort_values(kind="stable").index
+    wanted = np.outer(FRACTIONS, counts.sum()).astype(float)
+    side = {}
+    for subject in order:
+        need = counts.loc[subject].to_numpy()
+        lacking = wanted[:, need > 0].sum(axis=1) / FRACTIONS
+        side[subject] = int(np.argmax(lacking))
+        wanted[side[subject]] -= need
+    assigned = manifest["subject"].map(side)
+    return {name: sorted(manifest.index[assigned == i]) for i, name in enumerate(SUBSETS)}
+
+
+def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
+    """Resize an array so that its longer side is `size` and fill it up to a square.
+
+    Args:
+        image: ``(H, W)`` or ``(H, W, 1)``.
+        size: height and width of the result.
+        resize: called with the array, a height and a width.
+    """
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    image = resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
+    padding = [(0, size - image.shape[0]), (0, size - image.shape[1])]
+    return np.pad(image, padding + [(0, 0)] * (image.ndim - 2), mode="symmetric")
+
+
+def _read_manifest(folder: Path) -> pd.DataFrame:
+    path = folder / "manifest.csv"
+    try:
+        manifest = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; a data set needs a manifest.csv") from None
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: not a CSV table ({error})") from None
+    missing = [column for column in COLUMNS if column not in manifest]
+    if missing:
+        raise InputError(f"{path}: lacks the columns {', '.join(missing)}")
+    problems = [f"{path}: no images"] if manifest.empty else []
+    for image in manifest["image"][manifest["image"].duplicated()].unique():
+        problems.append(f"{path}: {image} is listed more than once")
+    for row in manifest.itertuples():
+        for name in (row.image, row.mask):
+            if not (folder / name).is_file():
+                problems.append(f"{path}, line {row.Index + 2}: {name}: no such file")
+        if not (row.body_part and row.subject):
+            problems.append(f"{path}, line {row.Index + 2}: body_part or subject is empty")
+    if problems:
+        raise InputError("; ".join(problems))
+    return manifest.set_index("image")
+
+
+def _read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
+    if not path.exists():
+        return make_split(manifest)
+    try:
+        split = json.loads(path.read_text(encoding="utf-8"))
+        split = {name: [str(image) for image in split[name]] for name in SUBSETS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a split into {', '.join(SUBSETS)} ({error})") from None
+    listed = [image for images in split.values() for image in images]
+    if sorted(listed) != sorted(manifest.index):
+        different = sorted(set(listed) ^ set(manifest.index))
+        raise InputError(f"{path}: does not list each image of the manifest once: {different}")
+    owners: dict[str, str] = {}
+    for name, images in split.items():
+        for subject in manifest.loc[images, "subject"]:
+            if owners.setdefault(subject, name) != name:
+                raise InputError(f"{path}: subject {subject} is in {owners[subject]} and in {name}")
+    return split
+
+
+def _read_pair(folder: Path, row, size: int) -> tuple[np.ndarray, np.ndarray]:
+    image = radiographs.read(folder / row.Index, polarity=getattr(row, "polarity", "auto"))
+    mask = labels.read_mask(folder / row.mask)
+    if image.shape[:2] != mask.shape:
+        raise InputError(
+            f"{folder / row.mask}: {mask.shape[1]}x{mask.shape[0]} pixels, but its image "
+            f"{row.Index} has {image.shape[1]}x{image.shape[0]}; scale the mask to the image"
+        )
+    return (
+        fit_square(image, size, radiographs.resize_area),
+        fit_square(mask, size, labels.resize_nearest),
+    )

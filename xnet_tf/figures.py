@@ -1,0 +1,348 @@
+"""Saved numbers to figures. Needs neither TensorFlow nor a trained network.
+
+Each function draws one figure from the files of a ``results/`` folder; `draw_all` writes them all
+as PNG and SVG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from PIL import Image
+
+from xnet_tf import classes
+from xnet_tf.files import InputError, read_json, write_atomically
+
+COLOUR_MAP = ListedColormap(classes.COLOURS / 255)
+STYLE = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "font.size": 10,
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+    "svg.hashsalt": "xnet",
+}
+METHOD_COLOURS = {"XNet": "#21908c", "multi-Otsu": "#8a8a8a", "constant": "#c9c9c9"}
+
+
+def draw_all(results: Path, out: Path) -> list[Path]:
+    """Draw every figure whose numbers are there.
+
+    Args:
+        results: folder of CSV and JSON files.
+        out: where ``<name>.png`` and ``<name>.svg`` go.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: if the folder holds no results at all.
+    """
+    if not (results / "run.json").is_file():
+        raise InputError(f"{results}: holds no run.json; evaluate a network first")
+    written = []
+    for name, draw in FIGURES.items():
+        if draw is real_radiographs and not (results / "real").is_dir():
+            continue
+        with mpl.rc_context(STYLE):
+            figure = draw(results)
+            written += save(figure, out / name)
+            plt.close(figure)
+    return written
+
+
+def save(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure as PNG and as SVG, without a date, so that equal numbers give equal files."""
+    metadata = {".png": {"Software": None}, ".svg": {"Date": None}}
+    return [
+        write_atomically(
+            path.with_suffix(suffix),
+            lambda temporary, keys=keys: figure.savefig(temporary, metadata=keys),
+        )
+        for suffix, keys in metadata.items()
+    ]
+
+
+def learning_curves(results: Path) -> Figure:
+    """Loss and accuracy of training and validation images, by epoch."""
+    history = pd.read_csv(results / "history.csv")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    for axis, name, label in zip(
+        axes, ("loss", "accuracy"), ("loss (cross-entropy + L2)", "pixel accuracy"), strict=True
+    ):
+        axis.plot(history["epoch"], history[name], color="#8a8a8a", label="training (augmented)")
+        axis.plot(history["epoch"], history[f"val_{name}"], color="#21908c", label="validation")
+        axis.set(xlabel="epoch", ylabel=label)
+    best = history.loc[history["val_loss"].idxmin()]
+    axes[0].axvline(best["epoch"], color="black", lw=0.8, ls=":")
+    axes[0].annotate(
+        "kept",
+        (best["epoch"], axes[0].get_ylim()[1]),
+        xytext=(-4, -12),
+        ha="right",
+        textcoords="offset points",
+    )
+    axes[0].set_yscale("log")
+    axes[1].legend(loc="lower right")
+    return _sign(figure, results)
+
+
+def confusion_matrices(results: Path) -> Figure:
+    """Row-normalised confusion matrices: the poster's, and XNet's here on the test images."""
+    table = pd.read_csv(results / "confusion.csv")
+    rows = table[(table["method"] == "XNet") & (table["subset"] == "test")]
+    counts = rows.iloc[:, -(classes.COUNT**2) :].sum().to_numpy(float)
+    counts = counts.reshape(classes.COUNT, classes.COUNT)
+    ours = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    published = np.array(paper("results.confusion_matrix"))
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
+    panels = [("authors' poster (their images)", published), ("here (simulated test images)", ours)]
+    for axis, (title, matrix) in zip(axes, panels, strict=True):
+        axis.imshow(matrix, vmin=0, vmax=1, cmap="Greens")
+        for (i, j), share in np.ndenumerate(matrix):
+            colour = "white" if share > 0.6 else "black"
+            axis.text(j, i, f"{share:.2f}", ha="center", va="center", color=colour)
+        ticks = range(classes.COUNT)
+        axis.set(title=title, xticks=ticks, yticks=ticks, xlabel="predicted")
+        axis.set_xticklabels(classes.NAMES)
+        axis.set_yticklabels(classes.NAMES)
+        axis.spines[:].set_visible(False)
+        axis.tick_params(length=0)
+    axes[0].set_ylabel("true")
+    return _sign(figure, results)
+
+
+def roc_curves(results: Path) -> Figure:
+    """XNet's ROC curves on the test images, each class against the rest."""
+    curves = pd.read_csv(results / "roc.csv").query("subset == 'test'")
+    scores = read_scores(results).query("subset == 'test' and score == 'AUC'")
+    areas = scores.set_index("class")["value"]
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.0))
+    for axis in axes:
+        axis.plot([0, 1], [0, 1], color="#c9c9c9", lw=1)
+        for colour, name in zip(_line_colours(), classes.NAMES, strict=True):
+            curve = curves[curves["class"] == name]
+            label = f"{name}, AUC {areas.get(name, np.nan):.3f}"
+            rates = curve["false_positive_rate"], curve["true_positive_rate"]
+            axis.plot(*rates, color=colour, label=label)
+        axis.set(xlabel="false positive rate", ylabel="true positive rate")
+    axes[0].set_title("whole range")
+    axes[1].set(title="upper left corner", xlim=(0, 0.2), ylim=(0.8, 1.0))
+    axes[0].legend(loc="lower right")
+    return _sign(figure, results)
+
+
+def score_bars(results: Path) -> Figure:
+    """Accuracy and F1 of every method with 95 % intervals, beside the published values."""
+    scores = read_scores(results).query("subset == 'test'")
+    f1 = paper("results.f1")  # macro or weighted: the paper does not say
+    published = {"accuracy": paper("results.accuracy"), "macro F1": f1, "weighted F1": f1}
+    figure, axis = plt.subplots(figsize=(8.6, 3.8))
+    width = 0.8 / len(METHOD_COLOURS)
+    for k, (method, colour) in enumerate(METHOD_COLOURS.items()):
+        rows = scores[scores["method"] == method].set_index("score").loc[list(published)]
+        at = np.arange(len(published)) + (k - 1) * width
+        spans = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
+        axis.bar(at, rows["value"], width * 0.92, yerr=spans, color=colour, capsize=3, label=method)
+    for k, value in enumerate(published.values()):
+        axis.plot(
+            [k - 0.42, k + 0.42],
+            [value] * 2,
+            color="black",
+            ls=":",
+            label="published (authors' images)" if k == 0 else None,
+        )
+    axis.set(xticks=range(len(published)), ylim=(0, 1.05), ylabel="score on simulated test images")
+    axis.set_xticklabels(published)
+    axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.16))
+    return _sign(figure, results)
+
+
+def class_bars(results: Path) -> Figure:
+    """XNet's precision and recall per class on the test images."""
+    scores = read_scores(results).query("subset == 'test' and method == 'XNet'")
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.2), sharey=True)
+    for axis, name in zip(axes, ("precision", "recall"), strict=True):
+        values = scores[scores["score"] == name].set_index("class").loc[list(classes.NAMES)]
+        bars = axis.bar(classes.NAMES, values["value"], color=_line_colours())
+        axis.bar_label(bars, fmt="%.2f")
+        axis.set(title=name, ylim=(0, 1.08))
+    return _sign(figure, results)
+
+
+def gallery(results: Path) -> Figure:
+    """Test images with their true label maps and what the methods make of them."""
+    folder = results / "gallery"
+    stems = sorted(p.name.removesuffix("-truth.png") for p in folder.glob("*-truth.png"))
+    columns = {"truth": "truth", "xnet": "XNet", "multi-otsu": "multi-Otsu"}
+    blocks = 2
+    rows = -(-len(stems) // blocks)
+    figure, axes = plt.subplots(
+        rows, blocks * (len(columns) + 1), figsize=(10.4, 1.4 * rows + 0.5), squeeze=False
+    )
+    for axis in axes.ravel():
+        axis.set_axis_off()
+    for k, stem in enumerate(stems):
+        row, first = k % rows, (k // rows) * (len(columns) + 1)
+        with Image.open(folder / f"{stem}-image.png") as image:
+            axes[row, first].imshow(for_display(np.asarray(image) / 255), cmap="gray")
+        axes[row, first].set_title(stem, fontsize=7, pad=2)
+        for column, (key, title) in enumerate(columns.items(), first + 1):
+            with Image.open(folder / f"{stem}-{key}.png") as mask:
+                show_labels(axes[row, column], np.asarray(mask))
+            axes[row, column].set_title(title, fontsize=7, pad=2)
+    _class_legend(figure)
+    return _sign(figure, results)
+
+
+def real_radiographs(results: Path) -> Figure:
+    """The two real radiographs of pydicom-data and XNet's segmentation of them."""
+    folder = results / "real"
+    stems = sorted(p.name.removesuffix("-image.png") for p in folder.glob("*-image.png"))
+    figure, axes = plt.subplots(1, 2 * max(1, len(stems)), figsize=(10.4, 3.6), squeeze=False)
+    for axis in axes.ravel():
+        axis.set_axis_off()
+    for k, stem in enumerate(stems):
+        with Image.open(folder / f"{stem}-image.png") as image:
+            # Shown as hospitals show it: bone white.
+            axes[0, 2 * k].imshow(255 - np.asarray(image), cmap="gray", vmin=0, vmax=255)
+        with Image.open(folder / f"{stem}-mask.png") as mask:
+            show_labels(axes[0, 2 * k + 1], np.asarray(mask))
+        axes[0, 2 * k].set_title(stem, fontsize=9)
+    _class_legend(figure)
+    return _sign(figure, results)
+
+
+def show_labels(axis, labels: np.ndarray, **kwargs) -> None:
+    """Draw a label map ``(H, W)`` in the paper's colours."""
+    axis.imshow(labels, cmap=COLOUR_MAP, vmin=0, vmax=classes.COUNT - 1, **kwargs)
+    axis.set_axis_off()
+
+
+def for_display(image: np.ndarray) -> np.ndarray:
+    """Brighten a raw image in [0, 1], in which thick parts are almost black, for the eye."""
+    return np.clip(image, 0, 1) ** 0.5
+
+
+def contact_sheet(images: np.ndarray, labels: np.ndarray, titles: list[str]) -> Figure:
+    """Draw images with their label maps, eight pairs a row at most.
+
+    Args:
+        images: float ``(N, H, W, 1)`` in [0, 1].
+        labels: integer ``(N, H, W)``.
+        titles: N short texts.
+    """
+    with mpl.rc_context(STYLE):
+        pairs = min(5, len(images))
+        rows = -(-len(images) // pairs)
+        figure, axes = plt.subplots(
+            rows, 2 * pairs, figsize=(2.1 * pairs, 1.2 * rows + 0.4), squeeze=False
+        )
+        for axis in axes.ravel():
+            axis.set_axis_off()
+        for k, title in enumerate(titles):
+            row, column = divmod(k, pairs)
+            left, right = axes[row, 2 * column], axes[row, 2 * column + 1]
+            left.imshow(for_display(images[k, ..., 0]), cmap="gray", vmin=0, vmax=1)
+            left.set_title(title, fontsize=8, pad=2, loc="left")
+            show_labels(right, labels[k])
+        _class_legend(figure)
+    return figure
+
+
+def summary(results: Path, released: Path) -> pd.DataFrame:
+    """Return the table paper / released / this run of scores on the test images.
+
+    Args:
+        results: folder of this run.
+        released: folder of the release.
+    """
+    # The paper does not say whether its F1 is the macro or the weighted mean.
+    published = {
+        "accuracy": "results.accuracy",
+        "macro F1": "results.f1",
+        "weighted F1": "results.f1",
+        "AUC": "results.auc",
+    }
+    table = pd.DataFrame(index=pd.Index(published, name="XNet on test images"))
+    table["paper"] = [f"{paper(key):.2f}" for key in published.values()]
+    for title, folder in (("released", released), ("this run", results)):
+        table[title] = [_shown(folder, name) for name in published]
+    return table
+
+
+def read_scores(results: Path) -> pd.DataFrame:
+    """Read ``scores.csv``."""
+    return pd.read_csv(results / "scores.csv")
+
+
+def paper(name: str):
+    """Return a published figure by its name in ``results/paper.json``.
+
+    Returns:
+        The number or numbers, or ``"not available"``.
+    """
+    path = Path(__file__).resolve().parents[1] / "results" / "paper.json"
+    return read_json(path)["figures"][name]["value"]
+
+
+def _shown(folder: Path, name: str) -> str:
+    if not (folder / "scores.csv").is_file():
+        return "not available"
+    scores = read_scores(folder)
+    row = scores.query(
+        "subset == 'test' and method == 'XNet' and score == @name and `class` == 'all'"
+    ).iloc[0]
+    if np.isnan(row["low"]):
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _line_colours() -> np.ndarray:
+    # Bone's yellow is too pale for a line on white.
+    colours = classes.COLOURS / 255
+    colours[classes.BONE] = [0.85, 0.65, 0.0]
+    return colours
+
+
+def _class_legend(figure: Figure) -> None:
+    patches = [
+        Patch(color=colour, label=name)
+        for colour, name in zip(classes.COLOURS / 255, classes.NAMES, strict=True)
+    ]
+    figure.legend(handles=patches, loc="outside upper center", ncols=classes.COUNT, fontsize=9)
+
+
+def _sign(figure: Figure, results: Path) -> Figure:
+    """Write below the figure what it was made from."""
+    run = read_json(results / "run.json")
+    profile = run["profile"]
+    text = (
+        f"{profile['name']} profile, seed {profile['seed']}, weights {run['weights_sha256'][:8]}, "
+        f"simulated data {run['data_sha256'][:8]}, "
+        f"{run['images']['test']} test images of {run['subjects']['test']} subjects"
+    )
+    figure.supxlabel(text, fontsize=7, color="#8a8a8a")
+    return figure
+
+
+FIGURES: dict[str, Callable[[Path], Figure]] = {
+    "learning-curves": learning_curves,
+    "scores": score_bars,
+    "classes": class_bars,
+    "confusion": confusion_matrices,
+    "roc": roc_curves,
+    "gallery": gallery,
+    "real-radiographs": real_radiographs,
+}
+"""File name of each figure and the function that draws it."""

@@ -1,0 +1,88 @@
+"""Probabilities and label maps of whole radiographs, of any size."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from xnet_tf import classes, models, radiographs, thresholds
+from xnet_tf.backend import keras, tf
+
+WORKING_SIZE = 200
+"""Longer side at which the network looks at an image, in pixels, as in the paper."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A segmented radiograph.
+
+    Attributes:
+        labels: uint8 ``(H, W)``, class ids, at the radiograph's own size.
+        probabilities: float32 ``(h, w, 3)`` at the size the network worked at.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+
+def segment(
+    model: keras.Model,
+    image: np.ndarray,
+    threshold: float | None = None,
+    working_size: int = WORKING_SIZE,
+) -> Segmentation:
+    """Segment one radiograph.
+
+    The image is averaged down to the working size, filled up by reflection to a size that the
+    network can halve, segmented, cut back and brought to its own size: the probabilities are
+    interpolated linearly and decided upon there.
+
+    Args:
+        model: a network, for instance of `xnet_tf.load_weights`.
+        image: float32 ``(H, W, 1)`` in [0, 1], open beam bright, as `xnet_tf.radiographs.read`
+            gives it.
+        threshold: soft-tissue threshold in [0, 1], or None for the likeliest class.
+        working_size: longer side the network looks at, in pixels.
+    """
+    height, width = image.shape[:2]
+    scale = working_size / max(height, width)
+    small = radiographs.resize_area(
+        image, max(1, round(height * scale)), max(1, round(width * scale))
+    )
+    probabilities = predict(model, small[None])[0]
+    large = tf.image.resize(probabilities, (height, width)).numpy()
+    return Segmentation(thresholds.decide(large, threshold), probabilities)
+
+
+def predict(model: keras.Model, images: np.ndarray, batch_size: int = 5) -> np.ndarray:
+    """Compute probabilities of images of one size.
+
+    Args:
+        model: the network.
+        images: float32 ``(N, H, W, 1)`` in [0, 1], open beam bright; any H and W.
+        batch_size: images at a time.
+
+    Returns:
+        float32 ``(N, H, W, 3)``.
+    """
+    height, width = images.shape[1:3]
+    step = 2**models.POOLINGS
+    padding = ((0, 0), (0, -height % step), (0, -width % step), (0, 0))
+    # Normalise first: what is filled in must not move the mean of what is there.
+    normalised = np.pad(radiographs.normalise(images).numpy(), padding, mode="symmetric")
+    apply = _compiled(model)
+    parts = [
+        apply(tf.constant(normalised[start : start + batch_size])).numpy()
+        for start in range(0, len(images), batch_size)
+    ]
+    if not parts:
+        return np.zeros((0, height, width, classes.COUNT), np.float32)
+    return np.concatenate(parts)[:, :height, :width]
+
+
+@functools.lru_cache(maxsize=4)
+def _compiled(model: keras.Model):
+    signature = tf.TensorSpec((None, None, None, model.input_shape[-1]), tf.float32)
+    return tf.function(lambda x: model(x, training=False), input_signature=[signature])

@@ -1,0 +1,177 @@
+"""Scores from confusion counts, ROC curves, and intervals by resampling subjects.
+
+Confusion counts are integer matrices with one row per true and one column per predicted class.
+They add up over pixels, images and subjects; every score but the ROC follows from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.stats
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from xnet_tf import classes
+
+RESAMPLES = 2000
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray, count: int = classes.COUNT) -> np.ndarray:
+    """Count pixels by true and predicted class.
+
+    Args:
+        truth: integer array of class ids, any shape.
+        predicted: of the same shape.
+        count: number of classes.
+
+    Returns:
+        int64 ``(count, count)``; rows are the truth.
+
+    Raises:
+        ValueError: if the shapes differ or an id is out of range.
+    """
+    truth, predicted = np.asarray(truth), np.asarray(predicted)
+    if truth.shape != predicted.shape:
+        raise ValueError(f"truth has shape {truth.shape}, prediction {predicted.shape}")
+    if truth.size and (max(truth.max(), predicted.max()) >= count):
+        raise ValueError(f"class ids must be below {count}")
+    pairs = truth.astype(np.int64).ravel() * count + predicted.ravel()
+    return np.bincount(pairs, minlength=count**2).reshape(count, count)
+
+
+def accuracy(counts: np.ndarray) -> float:
+    """Share of pixels predicted right."""
+    return float(np.trace(counts) / counts.sum())
+
+
+def recall(counts: np.ndarray) -> np.ndarray:
+    """Per class, the share of its pixels that were found; NaN for a class that is absent."""
+    return _ratio(np.diag(counts), counts.sum(axis=1))
+
+
+def precision(counts: np.ndarray) -> np.ndarray:
+    """Per class, the share of pixels given to it that are right; NaN if none were."""
+    return _ratio(np.diag(counts), counts.sum(axis=0))
+
+
+def f1(counts: np.ndarray) -> np.ndarray:
+    """Per class, the harmonic mean of precision and recall (equal to the Dice coefficient).
+
+    NaN for a class that is neither there nor predicted.
+    """
+    return _ratio(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1))
+
+
+def iou(counts: np.ndarray) -> np.ndarray:
+    """Per class, intersection over union (Jaccard); NaN if neither there nor predicted."""
+    true = np.diag(counts)
+    return _ratio(true, counts.sum(axis=0) + counts.sum(axis=1) - true)
+
+
+def macro_f1(counts: np.ndarray) -> float:
+    """Unweighted mean of the classes' F1, over the classes that are there or predicted."""
+    return float(np.nanmean(f1(counts)))
+
+
+def weighted_f1(counts: np.ndarray) -> float:
+    """Mean of the classes' F1, weighted by their pixels."""
+    return float(np.nansum(f1(counts) * counts.sum(axis=1)) / counts.sum())
+
+
+def false_discovery_rate(counts: np.ndarray) -> np.ndarray:
+    """Per class, the share of pixels given to it that are wrong: the paper's "false positives"."""
+    return 1 - precision(counts)
+
+
+def auc(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve, each class against the rest, over all pixels.
+
+    Args:
+        truth: integer ``(...)``, class ids.
+        probabilities: float ``(..., C)``.
+
+    Returns:
+        float ``(C,)``; NaN for a class that is absent or alone.
+    """
+    truth = truth.ravel()
+    scores = probabilities.reshape(len(truth), -1)
+    areas = np.full(scores.shape[1], np.nan)
+    for k in range(scores.shape[1]):
+        if 0 < np.count_nonzero(truth == k) < len(truth):
+            areas[k] = roc_auc_score(truth == k, scores[:, k])
+    return areas
+
+
+def roc(truth: np.ndarray, scores: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """ROC curve thinned to a number of points for plotting.
+
+    Args:
+        truth: bool ``(N,)``.
+        scores: float ``(N,)``.
+        points: how many to keep, evenly spaced along the curve.
+
+    Returns:
+        False and true positive rates.
+    """
+    false_positive, true_positive, _ = roc_curve(truth, scores, drop_intermediate=True)
+    along = np.concatenate([[0], np.cumsum(np.diff(false_positive) + np.diff(true_positive))])
+    index = np.unique(np.searchsorted(along, np.linspace(0, along[-1], points)))
+    return false_positive[index], true_positive[index]
+
+
+def interval(
+    counts: np.ndarray,
+    subjects: np.ndarray,
+    score: Callable[[np.ndarray], float],
+    other: np.ndarray | None = None,
+    level: float = 0.95,
+    seed: int = 1,
+) -> tuple[float, float, float]:
+    """Bootstrap interval of a score of pooled counts, or of a paired difference.
+
+    Subjects, not images or pixels, are resampled, since images of one subject are alike. The
+    interval is bias-corrected and accelerated (BCa).
+
+    Args:
+        counts: integer ``(N, C, C)``, per image.
+        subjects: ``(N,)``.
+        score: maps pooled counts ``(C, C)`` to a number.
+        other: counts of another method on the same images; the score's difference
+            (first minus other) is estimated then.
+        level: of confidence.
+        seed: of the resampling.
+
+    Returns:
+        Estimate, lower and upper bound. The bounds are NaN if there are fewer than two subjects.
+
+    References:
+        Efron, Better bootstrap confidence intervals, JASA 82 (1987), by SciPy.
+    """
+    stacked = counts[:, None] if other is None else np.stack([counts, other], axis=1)
+    names = np.unique(subjects)
+    by_subject = np.stack([stacked[subjects == name].sum(axis=0) for name in names])
+
+    def statistic(index):
+        pooled = by_subject[index].sum(axis=0)
+        return score(pooled[0]) - (0.0 if other is None else score(pooled[1]))
+
+    everyone = np.arange(len(names))
+    estimate = statistic(everyone)
+    if len(names) < 2:
+        return estimate, np.nan, np.nan
+    bounds = scipy.stats.bootstrap(
+        (everyone,),
+        statistic,
+        n_resamples=RESAMPLES,
+        confidence_level=level,
+        method="BCa",
+        vectorized=False,
+        rng=np.random.Generator(np.random.Philox(seed)),
+    ).confidence_interval
+    return estimate, float(bounds.low), float(bounds.high)
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    out = np.full(np.shape(numerator), np.nan)
+    return np.divide(numerator, denominator, out=out, where=denominator > 0)

@@ -1,0 +1,108 @@
+"""Every hyper-parameter, in three profiles: smoke, quick and paper."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+
+from xnet_tf.files import InputError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a training run is made of.
+
+    Attributes:
+        name: profile's name; also the folder of its run.
+        image_size: height and width of the network's input, in pixels.
+        filters: convolution filters at the four resolutions.
+        kernel_size: side of the convolution kernels.
+        l2: weight of the squared kernels in the loss.
+        augmentation: name of an augmentation preset.
+        images_per_part: augmented images drawn per body part and epoch.
+        batch_size: images per step.
+        epochs: largest number of epochs.
+        coarse_size: image size of the first epochs, where a step costs a fraction; 0 for none.
+        coarse_epochs: how many epochs use it.
+        patience: epochs without a better validation loss before training stops.
+        optimizer: ``"rmsprop"`` as published, or ``"adam"``.
+        learning_rate: at the start.
+        schedule: ``"inverse"`` as published (divided by 1 + 1e-6 x step), or ``"cosine"`` to zero.
+        seed: of initial weights, order and augmentation.
+    """
+
+    name: str
+    image_size: int = 200
+    filters: tuple[int, ...] = (64, 128, 256, 512)
+    kernel_size: int = 3
+    l2: float = 1e-4
+    augmentation: str = "paper"
+    images_per_part: int = 500
+    batch_size: int = 5
+    epochs: int = 100
+    coarse_size: int = 0
+    coarse_epochs: int = 0
+    patience: int = 20
+    optimizer: str = "rmsprop"
+    learning_rate: float = 1e-4
+    schedule: str = "inverse"
+    seed: int = 1
+
+    @property
+    def phases(self) -> list[tuple[int, int, int]]:
+        """Image size, first epoch and end (exclusive) of each stretch of training."""
+        coarse = (self.coarse_size, 0, self.coarse_epochs)
+        full = (self.image_size, self.coarse_epochs, self.epochs)
+        return [coarse, full] if self.coarse_epochs else [full]
+
+    @property
+    def architecture(self) -> dict:
+        """Arguments of `xnet_tf.build_xnet` beside the input shape."""
+        return {"filters": list(self.filters), "kernel_size": self.kernel_size, "l2": self.l2}
+
+    def as_dict(self) -> dict:
+        """Return the fields as plain JSON types."""
+        return {**asdict(self), "filters": list(self.filters)}
+
+
+_QUICK = {
+    "filters": (16, 32, 64, 128),
+    "augmentation": "robust",
+    "optimizer": "adam",
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+}
+
+PROFILES = {
+    "smoke": Profile(
+        "smoke",
+        **_QUICK | {"filters": (4, 8, 16, 32)},
+        image_size=64,
+        images_per_part=2,
+        epochs=2,
+        coarse_size=32,
+        coarse_epochs=1,
+    ),
+    "quick": Profile(
+        "quick",
+        **_QUICK,
+        images_per_part=12,
+        epochs=100,
+        coarse_size=104,
+        coarse_epochs=75,
+        patience=100,
+    ),
+    "paper": Profile("paper"),
+}
+
+
+def get(name: str | None = None) -> Profile:
+    """Return a profile by name, or the one that the variable ``XNET_PROFILE`` names.
+
+    Raises:
+        InputError: if there is no such profile.
+    """
+    name = name or os.environ.get("XNET_PROFILE") or "quick"
+    if name not in PROFILES:
+        raise InputError(f"no profile is called {name!r}; choose one of {', '.join(PROFILES)}")
+    return PROFILES[name]

@@ -1,0 +1,66 @@
+"""Where a run's files lie, what the release holds, and what both were made from.
+
+A run writes below ``runs/<profile>/``, which git ignores. The repository's own ``weights/``,
+``results/`` and ``figures/`` are the released run's.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+from xnet_tf.files import InputError
+from xnet_tf.profiles import Profile
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+"""The checkout, which holds the default data set and the release."""
+
+RELEASED_WEIGHTS = REPOSITORY / "weights" / "xnet.npz"
+
+_LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn")
+
+
+def folder(profile: Profile) -> Path:
+    """Return the folder of a profile's run: below ``XNET_RUNS``, else ``runs/``."""
+    return Path(os.environ.get("XNET_RUNS") or REPOSITORY / "runs") / profile.name
+
+
+def find(profile: Profile, name: str) -> tuple[Path, str]:
+    """Find a file of the current run, else of the release.
+
+    Args:
+        profile: whose run is looked at first.
+        name: path inside the run's folder and inside the repository, for instance
+            ``"results/scores.csv"``.
+
+    Returns:
+        The path and where it comes from: ``"this run"`` or ``"the release"``.
+
+    Raises:
+        InputError: if neither has it.
+    """
+    for path, origin in ((folder(profile) / name, "this run"), (REPOSITORY / name, "the release")):
+        if path.exists():
+            return path, origin
+    raise InputError(
+        f"{name}: neither in {folder(profile)} nor in the release; "
+        f"make it by notebook 04 and 06, or by `python -m xnet_tf train` and `evaluate`"
+    )
+
+
+def weights(profile: Profile) -> tuple[Path, str]:
+    """Find XNet's weights: the current run's, else the released ones. See `find`."""
+    return find(profile, "weights/xnet.npz")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
