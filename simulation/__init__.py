@@ -1,0 +1,1 @@
+"""Simulated radiographs: how the default data set was made."""

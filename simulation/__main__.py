@@ -1,0 +1,86 @@
+"""``python -m simulation dataset|population|sheet``; run from the repository's root."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from simulation import composition, dataset
+from simulation.render import SHIFTS
+
+SEED = 20181203
+"""Default seed (the paper's date on arXiv)."""
+
+
+def _dataset(arguments: argparse.Namespace) -> list[str]:
+    from simulation import card
+
+    plan = composition.plan()
+    failures = dataset.render_plan(
+        plan, arguments.out, arguments.seed, arguments.jobs, arguments.only
+    )
+    count = dataset.write_manifest(plan, arguments.out)
+    dataset.write_split(composition.split(plan), arguments.out)
+    card.write(plan, arguments.out, arguments.seed)
+    print(f"{count} of {sum(len(s.names) for s in plan)} images in {arguments.out}")
+    return failures
+
+
+def _population(arguments: argparse.Namespace) -> list[str]:
+    failures = []
+    for side in ("evaluation",) if arguments.shift else ("calibration", "evaluation"):
+        plan = composition.population_plan(arguments.count, side)
+        out = arguments.out / (f"{side}-{arguments.shift}" if arguments.shift else side)
+        failures += dataset.render_plan(
+            plan, out, arguments.seed, arguments.jobs, arguments.only, arguments.shift
+        )
+        print(f"{dataset.write_manifest(plan, out)} images in {out}")
+    return failures
+
+
+def _sheet(arguments: argparse.Namespace) -> list[str]:
+    from simulation import sheet
+
+    for path in sheet.write(arguments.data, arguments.out, arguments.only, arguments.columns):
+        print(path)
+    return []
+
+
+def main() -> int:
+    """Parse the command line and run it; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for name, run, out in (
+        ("dataset", _dataset, "data"),
+        ("population", _population, "runs/population"),
+    ):
+        command = commands.add_parser(name)
+        command.set_defaults(run=run)
+        command.add_argument("--out", type=Path, default=Path(out))
+        command.add_argument("--seed", type=int, default=SEED)
+        command.add_argument("--jobs", type=int, default=2)
+        command.add_argument("--only", choices=composition.PARTS, metavar="PART")
+        if name == "population":
+            command.add_argument("--count", type=int, default=600, help="images of each half")
+            command.add_argument(
+                "--shift",
+                choices=SHIFTS,
+                help="the evaluation half once more, "
+                "taken with a technique outside the training range",
+            )
+    command = commands.add_parser("sheet", help="contact sheets of a data set")
+    command.set_defaults(run=_sheet)
+    command.add_argument("--data", type=Path, default=Path("data"))
+    command.add_argument("--out", type=Path, default=Path("runs/sheets"))
+    command.add_argument("--only", choices=composition.PARTS, metavar="PART")
+    command.add_argument("--columns", type=int, default=4)
+    arguments = parser.parse_args()
+    failures = arguments.run(arguments)
+    for line in failures:
+        print(f"failed: {line}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,265 @@
+"""Render a plan into ``images/``, ``masks/``, ``manifest.csv`` and ``split.json``.
+
+Work is divided by sitting. A finished picture leaves a small record in ``.render/``; it is kept as
+long as the record's key (seed, name, and a hash of everything that shapes a picture) still fits.
+Every random number derives from the seed and the picture's name, never from who rendered it when.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from simulation.composition import Sitting, number, stream
+from xnet_tf.classes import COLOURS
+
+COLUMNS = (
+    "image",
+    "mask",
+    "body_part",
+    "subject",
+    "source",
+    "view",
+    "kvp",
+    "metal",
+    "cast",
+    "collimated",
+    "polarity",
+)
+NATIVE = (240, 300)
+"""Range of the longer side in pixels; more where the shorter would fall below SHORTEST."""
+
+SHORTEST = 224
+
+_NO_PICTURES = {"dataset.py", "__main__.py", "sheet.py", "card.py"}
+
+
+def fingerprint() -> str:
+    """Hash of the source files that shape pictures."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.name not in _NO_PICTURES:
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def quantise(image: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Turn [0, 1] into 16-bit levels no finer than the noise deserves.
+
+    The step is a power of two, at most one standard deviation of the local noise, which adds less
+    than 5 % to the noise and lets PNG compress the empty low bits away.
+
+    Args:
+        image: float32 ``(H, W)`` in [0, 1].
+        noise: float32 ``(H, W)``, standard deviation of the noise in ``image``.
+
+    Returns:
+        uint16 ``(H, W)``.
+    """
+    step = np.exp2(np.clip(np.floor(np.log2(np.maximum(65535 * noise, 1.0))), 0, 9))
+    levels = np.round(image * 65535 / step) * step
+    return np.minimum(levels, 65535).astype(np.uint16)
+
+
+def _write(path: Path, image: Image.Image) -> None:
+    """Write a PNG under a temporary name, then rename: no half-written picture survives a kill."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    image.save(part, format="PNG", compress_level=9)
+    part.replace(path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _record(out: Path, name: str) -> Path:
+    return out / ".render" / f"{name}.json"
+
+
+def finished(out: Path, name: str, key: str) -> bool:
+    """Whether picture ``name`` lies in ``out`` and was rendered under ``key``."""
+    path = _record(out, name)
+    files = (path, out / "images" / f"{name}.png", out / "masks" / f"{name}.png")
+    return all(f.is_file() for f in files) and json.loads(path.read_text())["key"] == key
+
+
+def take(sitting: Sitting, seed: int, shift: str | None = None) -> list[tuple]:
+    """Build a sitting's scene and take its pictures.
+
+    Args:
+        sitting: who and what.
+        seed: of the data set.
+        shift: one of :data:`simulation.render.SHIFTS`, to take them with another technique.
+
+    Returns:
+        per picture the :class:`simulation.render.Picture`, and its record as a dict.
+    """
+    import cv2
+
+    from simulation import parts, render, subjects
+    from simulation.projector import prepare
+
+    cv2.setNumThreads(1)
+    person = subjects.draw_subject(
+        sitting.subject, number(seed, "subject", sitting.subject), phantom=sitting.phantom
+    )
+    scene = parts.scene(
+        sitting.part,
+        person,
+        stream(seed, "scene", sitting.names[0]),
+        views=len(sitting.names),
+        source=sitting.source,
+    )
+    prepared = prepare(scene.volume)
+    pictures, scan = [], sitting.source == "ct-projection"
+    for name, geometry in zip(sitting.names, scene.geometries, strict=True):
+        # All projections of a scan share technique, size and panel, as on a real scanner.
+        shared = sitting.names[0] if scan else name
+        drawn = stream(seed, "technique", shared)
+        technique = render.draw_technique(sitting.part, sitting.source, scene.kvp, drawn)
+        technique = render.shifted(technique, shift) if shift else technique
+        size = int(drawn.integers(NATIVE[0], NATIVE[1] + 1))
+        sides = sorted((geometry.width_mm, geometry.height_mm))
+        size = max(size, round(SHORTEST * sides[1] / sides[0]))
+        picture = render.render(
+            scene,
+            geometry,
+            technique,
+            stream(seed, "picture", name),
+            size,
+            prepared,
+            stream(seed, "panel", shared),
+        )
+        shares = np.bincount(picture.label.ravel(), minlength=3) / picture.label.size
+        record = {
+            "body_part": sitting.part,
+            "subject": sitting.subject,
+            "source": sitting.source,
+            "view": geometry.view,
+            "kvp": technique.kvp,
+            "metal": int("metal" in scene.flags),
+            "cast": int("cast" in scene.flags),
+            "collimated": int(picture.collimated),
+            "marker": int(picture.marker),
+            "phantom": int(sitting.phantom),
+            "size": list(picture.label.shape),
+            "cnr": round(render.contrast_to_noise(picture), 2),
+            "spread": round(render.contrast_to_spread(picture), 2),
+            "shares": [round(float(s), 4) for s in shares],
+        }
+        pictures.append((picture, record))
+    return pictures
+
+
+def _work(sitting: Sitting, out: Path, seed: int, key: str, shift: str | None = None) -> None:
+    for name, (picture, record) in zip(sitting.names, take(sitting, seed, shift), strict=True):
+        levels = quantise(picture.image, picture.noise)
+        _write(out / "images" / f"{name}.png", Image.fromarray(levels))
+        mask = Image.fromarray(COLOURS[picture.label])
+        _write(out / "masks" / f"{name}.png", mask)
+        _write_text(_record(out, name), json.dumps({"key": key, **record}))
+
+
+def render_plan(
+    sittings: list[Sitting],
+    out: Path,
+    seed: int,
+    jobs: int = 2,
+    only: str | None = None,
+    shift: str | None = None,
+) -> list[str]:
+    """Render what is missing, with a progress bar.
+
+    Args:
+        sittings: the plan.
+        out: folder of the data set.
+        seed: of everything.
+        jobs: worker processes; pixels do not depend on it.
+        only: a body part, to render no other.
+        shift: see :func:`take`.
+
+    Returns:
+        one line per sitting that failed.
+    """
+    key = f"{fingerprint()}-{seed}" + (f"-{shift}" if shift else "")
+    _write_text(out / ".render" / ".gitignore", "*\n")
+    for stale in out.rglob("*.part"):  # left by a killed run
+        stale.unlink(missing_ok=True)
+    wanted = [s for s in sittings if only in (None, s.part)]
+    todo = [s for s in wanted if not all(finished(out, n, key) for n in s.names)]
+    failures = []
+    context = multiprocessing.get_context("spawn")
+    total = sum(len(s.names) for s in wanted)
+    ready = total - sum(len(s.names) for s in todo)
+    with (
+        tqdm(total=total, initial=ready, unit="image", desc=out.name, smoothing=0.05) as bar,
+        ProcessPoolExecutor(jobs, mp_context=context) as pool,
+    ):
+        futures = {pool.submit(_work, s, out, seed, key, shift): s for s in todo}
+        for future in as_completed(futures):
+            sitting = futures[future]
+            try:
+                future.result()
+            except Exception as error:  # one bad scene must not cost the others
+                failures.append(f"{sitting.names[0]} ({sitting.part}): {error!r}")
+            bar.update(len(sitting.names))
+    return failures
+
+
+def records(sittings: list[Sitting], out: Path) -> dict[str, dict]:
+    """Return the record of every picture of the plan that lies in ``out``, in the plan's order."""
+    found = {}
+    for name in (n for s in sittings for n in s.names):
+        if _record(out, name).is_file() and (out / "images" / f"{name}.png").is_file():
+            found[name] = json.loads(_record(out, name).read_text())
+    return found
+
+
+def write_manifest(sittings: list[Sitting], out: Path) -> int:
+    """Write ``manifest.csv`` of the pictures that are there; return their number."""
+    rows = records(sittings, out)
+    part = out / "manifest.csv.part"
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for name, row in rows.items():
+            kvp = f"{row['kvp']:g}"
+            writer.writerow(
+                [
+                    f"images/{name}.png",
+                    f"masks/{name}.png",
+                    row["body_part"],
+                    row["subject"],
+                    row["source"],
+                    row["view"],
+                    kvp,
+                    row["metal"],
+                    row["cast"],
+                    row["collimated"],
+                    "bright",
+                ]
+            )
+    part.replace(out / "manifest.csv")
+    return len(rows)
+
+
+def write_split(sides: dict[str, list[str]], out: Path) -> None:
+    """Write ``split.json``: image paths by side, of the pictures that are there."""
+    paths = {
+        side: [f"images/{n}.png" for n in names if (out / "images" / f"{n}.png").is_file()]
+        for side, names in sides.items()
+    }
+    _write_text(out / "split.json", json.dumps(paths, indent=1) + "\n")

@@ -1,0 +1,82 @@
+"""One simulated person, phantom or scan: what stays the same between pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SEGMENTS = ("head", "trunk", "pelvis", "upper_arm", "forearm", "hand", "thigh", "shank", "foot")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What distinguishes one subject from the next.
+
+    Attributes:
+        name: identifier, as in the manifest.
+        seed: root of every draw that belongs to the body and not to one picture.
+        phantom: a dummy: little variation of tissue, flat base.
+        height: factor on all lengths.
+        segments: factor on each of :data:`SEGMENTS`, on top of ``height``.
+        female: 0 (male proportions) to 1 (female proportions).
+        fat: factor on the thickness of fat.
+        muscle: factor on muscle volume.
+        cortex: factor on cortical thickness.
+        mineral: factor on the density of spongiosa and, weakly, of cortex.
+        bone_growth_mm: thickening of all bones along their normals.
+        warp_mm: amplitude of the smooth free-form deformation.
+    """
+
+    name: str
+    seed: int
+    phantom: bool = False
+    height: float = 1.0
+    segments: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SEGMENTS, 1.0))
+    female: float = 0.5
+    fat: float = 1.0
+    muscle: float = 1.0
+    cortex: float = 1.0
+    mineral: float = 1.0
+    bone_growth_mm: float = 0.0
+    warp_mm: float = 3.0
+
+    def generator(self, purpose: int) -> np.random.Generator:
+        """Return the generator for one purpose; the same for every picture of this subject."""
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, purpose])))
+
+
+def draw_subject(name: str, seed: int, *, phantom: bool = False) -> Subject:
+    """Draw a subject.
+
+    Args:
+        name: identifier, as in the manifest.
+        seed: non-negative; equal seeds give equal subjects.
+        phantom: draw a dummy (average size, even fat) and not a person.
+
+    Returns:
+        The subject.
+    """
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 0])))
+    female = float(np.clip(rng.beta(0.7, 0.7), 0.0, 1.0))
+    spread = 0.4 if phantom else 1.0
+    height = float(
+        1.02 - 0.07 * female + spread * np.clip(0.045 * rng.standard_normal(), -0.1, 0.1)
+    )
+    return Subject(
+        name=name,
+        seed=seed,
+        phantom=phantom,
+        height=height,
+        segments={
+            s: float(1 + spread * np.clip(0.035 * rng.standard_normal(), -0.08, 0.08))
+            for s in SEGMENTS
+        },
+        female=female,
+        fat=float(np.clip(np.exp(0.36 * rng.standard_normal()), 0.45, 2.2)) if not phantom else 0.7,
+        muscle=float(np.clip(np.exp(0.22 * rng.standard_normal() - 0.12 * female), 0.55, 1.6)),
+        cortex=float(np.clip(1 + 0.2 * rng.standard_normal(), 0.55, 1.5)),
+        mineral=float(np.clip(1 + 0.08 * rng.standard_normal(), 0.8, 1.2)),
+        bone_growth_mm=float(np.clip(0.35 * rng.standard_normal() - 0.3 * female, -0.8, 0.8)),
+        warp_mm=float(rng.uniform(1.5, 4.5)),
+    )

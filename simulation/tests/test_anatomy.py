@@ -1,0 +1,173 @@
+"""Subjects, skeleton and scenes: what must hold for every body part."""
+
+import numpy as np
+import pytest
+
+from simulation import bones, catalogue, extras, flesh, parts, skeleton, subjects
+from simulation.materials import INDEX
+from simulation.scene import Scene
+
+
+@pytest.fixture(scope="module")
+def person():
+    return subjects.draw_subject("person-01", 1)
+
+
+def rng(seed=0):
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def test_subjects_are_functions_of_their_seed():
+    assert subjects.draw_subject("a", 5) == subjects.draw_subject("a", 5)
+    assert subjects.draw_subject("a", 5) != subjects.draw_subject("a", 6)
+    first, second = (subjects.draw_subject("a", 5).generator(1).random(3) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_skeleton_is_complete(person):
+    body = skeleton.pose(person)
+    names = list(body.bones)
+    assert sum(n.startswith("rib") for n in names) == 24
+    assert sum(n.startswith("cervical") for n in names) == 7
+    assert sum(n.startswith("toe") for n in names) == 28
+    assert {"skull", "jaw", "sternum", "fibula_r", "fibula_l", "pelvis_r"} <= set(names)
+    assert sum(n.endswith("_r") for n in names) == sum(n.endswith("_l") for n in names)
+
+
+def test_couplings_follow_the_knee(person):
+    straight = skeleton.pose(person).bones["patella_r"].vertices.mean(axis=0)
+    bent = skeleton.pose(person, {"knee_angle_r": 1.2})
+    femur = bent.bones["femur_r"].vertices
+    moved = bent.bones["patella_r"].vertices
+    assert np.linalg.norm(moved.mean(axis=0) - straight) > 8
+    gap = np.min(np.linalg.norm(femur[:, None] - moved[None, ::5], axis=2))
+    assert 1.0 < gap < 7.0
+
+
+def test_lengths_scale_with_the_subject():
+    small, large = (subjects.Subject("s", 1, height=h) for h in (0.9, 1.1))
+    size = [np.ptp(skeleton.pose(s).bones["femur_r"].vertices[:, 2]) for s in (small, large)]
+    assert size[1] / size[0] == pytest.approx(1.1 / 0.9, rel=1e-3)
+
+
+def test_joint_limits_hold(person):
+    far = skeleton.pose(person, {"knee_angle_r": 9.0}).frames["talus_r"][0]
+    limit = skeleton.pose(person, {"knee_angle_r": np.radians(120)}).frames["talus_r"][0]
+    np.testing.assert_allclose(far, limit, atol=1.0)
+
+
+def test_muscle_has_the_volume_it_is_given(person):
+    muscle = skeleton.Muscle("vastest", np.array([[0, 0, 0], [0, 0, 200.0]]), 1e5, 100.0)
+    points, radii = flesh.belly(muscle, 1.0)
+    step = np.linalg.norm(points[1] - points[0])
+    assert np.sum(np.pi * radii**2) * step == pytest.approx(1.15e5, rel=0.15)
+
+
+def test_joint_space_is_open():
+    from simulation.grid import Grid
+
+    g = Grid(np.zeros(3), 0.5, (40, 20, 20))
+    full = np.zeros(g.shape, bool)
+    bone = [
+        skeleton.Bone(n, "b", np.zeros((1, 3)), np.zeros((0, 3), int))
+        for n in ("femur_r", "tibia_r")
+    ]
+    left, right = full[:20].copy(), full[20:].copy()
+    left[:, 5:15, 5:15] = right[:, 5:15, 5:15] = True
+    filled = [
+        bones.Filled(bone[0], (slice(0, 20), slice(0, 20), slice(0, 20)), left),
+        bones.Filled(bone[1], (slice(20, 40), slice(0, 20), slice(0, 20)), right),
+    ]
+    cartilage = np.zeros(g.shape, bool)
+    bones.open_joints(filled, g, cartilage)
+    row = np.concatenate([left[:, 10, 10], right[:, 10, 10]])
+    gap = (np.argmax(row[20:]) + 20) - (19 - np.argmax(row[:20][::-1])) - 1
+    assert gap * 0.5 == pytest.approx(4.0, abs=1.1)
+    assert cartilage[20, 10, 10]
+
+
+def test_there_are_the_19_parts():
+    from simulation.composition import PARTS
+
+    assert set(parts.PARTS) == set(PARTS) and len(parts.PARTS) == 19
+
+
+def test_bad_arguments(person):
+    with pytest.raises(ValueError, match="unknown body part"):
+        parts.scene("tail", person, rng())
+    with pytest.raises(ValueError, match="unknown source"):
+        parts.scene("hand", person, rng(), source="mri")
+    with pytest.raises(ValueError, match="at least 1"):
+        parts.scene("hand", person, rng(), views=0)
+
+
+@pytest.mark.parametrize("part", sorted(catalogue.PARTS))
+def test_scene(part, person):
+    scene = parts.scene(part, person, rng(3), views=2)
+    assert isinstance(scene, Scene) and scene.part == part and scene.subject == "person-01"
+    low, high = catalogue.PARTS[part].kvp
+    assert low - 1 <= scene.kvp <= high + 1
+    volume = scene.volume
+    assert volume.material.dtype == np.uint8 and volume.density.dtype == np.float16
+    assert volume.material.shape == volume.density.shape
+    assert np.isfinite(volume.density).all() and volume.density.min() >= 0
+    share = np.bincount(volume.material.ravel(), minlength=len(INDEX)) / volume.material.size
+    assert share[INDEX["cortical"]] > 0.001 and share[INDEX["muscle"]] > 0.02
+    for geometry in scene.geometries:
+        assert abs(geometry.right @ geometry.down) < 1e-9
+        normal = np.cross(geometry.right, geometry.down)
+        beam = geometry.detector_mm - geometry.source_mm
+        assert abs(abs(normal @ beam) - np.linalg.norm(beam)) < 1e-6
+        assert 0.6 <= geometry.width_mm / geometry.height_mm <= 1.6
+        assert _seen(volume, geometry) > 0.1
+
+
+def _seen(volume, geometry):
+    """Share of 49 rays through the middle half of the picture that meet the body."""
+    grid = np.linspace(-0.25, 0.25, 7)
+    ends = [
+        geometry.detector_mm
+        + a * geometry.width_mm * geometry.right
+        + b * geometry.height_mm * geometry.down
+        for a in grid
+        for b in grid
+    ]
+    t = np.linspace(0, 1, 1500)[:, None]
+    hits = 0
+    for end in ends:
+        points = geometry.source_mm + t * (end - geometry.source_mm)
+        index = np.round((points - volume.origin_mm) / volume.spacing_mm).astype(int)
+        inside = np.all((index >= 0) & (index < volume.material.shape), axis=1)
+        hits += volume.material[tuple(index[inside].T)].any()
+    return hits / len(ends)
+
+
+def test_scene_is_deterministic(person):
+    a, b = (parts.scene("finger", person, rng(4), views=1) for _ in range(2))
+    np.testing.assert_array_equal(a.volume.material, b.volume.material)
+    np.testing.assert_array_equal(a.volume.density, b.volume.density)
+    np.testing.assert_array_equal(a.geometries[0].source_mm, b.geometries[0].source_mm)
+
+
+def test_scan_turns_about_one_axis(person):
+    scene = parts.scene("knee", person, rng(5), views=4, source="ct-projection")
+    directions = np.array([g.detector_mm - g.source_mm for g in scene.geometries])
+    np.testing.assert_allclose(directions[:, 2], 0, atol=1e-6)
+    assert len({g.width_mm for g in scene.geometries}) <= 4
+    assert scene.flags <= {"metal"}
+
+
+def test_metal_and_cast_are_flagged(person, monkeypatch):
+    monkeypatch.setattr(extras, "METAL_SHARE", 1.0)
+    monkeypatch.setattr(extras, "CAST_SHARE", 1.0)
+    scene = parts.scene("wrist", person, rng(6))
+    present = set(np.unique(scene.volume.material))
+    metals = {INDEX[n] for n in ("titanium", "steel", "cobalt_chrome")}
+    assert INDEX["plaster"] in present and "cast" in scene.flags
+    assert bool(present & metals) == ("metal" in scene.flags)
+
+
+def test_skull_is_hollow(person):
+    scene = parts.scene("head", person, rng(7))
+    brain = (scene.volume.material == INDEX["brain"]).sum() * scene.volume.spacing_mm**3
+    assert 0.7e6 < brain < 1.8e6

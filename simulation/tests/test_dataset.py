@@ -1,0 +1,122 @@
+"""Files, resuming, manifest, card; with an analytic limb in place of anatomy."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simulation import card, composition, dataset, parts, sheet
+from simulation.composition import Sitting
+from simulation.tests import phantoms
+from xnet_tf.classes import COLOURS
+
+PLAN = [
+    Sitting("forearm", "person-01", "radiograph", False, ("forearm-01", "forearm-02")),
+    Sitting("knee", "scan-01", "ct-projection", False, ("knee-01", "knee-02")),
+]
+
+
+@pytest.fixture(autouse=True)
+def limb(monkeypatch):
+    def scene(part, subject, rng, views=1, source="radiograph"):
+        return replace(phantoms.limb_scene(views), part=part, subject=subject.name)
+
+    monkeypatch.setattr(parts, "scene", scene, raising=False)
+    monkeypatch.setattr(dataset, "NATIVE", (240, 250))
+
+
+@pytest.fixture()
+def data(tmp_path):
+    for sitting in PLAN:
+        dataset._work(sitting, tmp_path, 7, "key")
+    dataset.write_manifest(PLAN, tmp_path)
+    dataset.write_split(
+        {
+            "train": ["forearm-01", "forearm-02"],
+            "validation": ["knee-01"],
+            "test": ["knee-02", "absent"],
+        },
+        tmp_path,
+    )
+    return tmp_path
+
+
+def test_files(data):
+    image = Image.open(data / "images" / "forearm-01.png")
+    levels = np.asarray(image)
+    mask = np.asarray(Image.open(data / "masks" / "forearm-01.png"))
+    assert levels.dtype == np.uint16 and 240 <= max(levels.shape) <= 320
+    assert mask.shape == (*levels.shape, 3)
+    colours = {tuple(c) for c in mask.reshape(-1, 3)}
+    assert colours <= {tuple(c) for c in COLOURS} and len(colours) == 3
+    assert not list(data.rglob("*.part"))
+
+
+def test_pixels_do_not_depend_on_order(data, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    for sitting in reversed(PLAN):
+        dataset._work(sitting, other, 7, "key")
+    for name in ("forearm-02", "knee-01"):
+        for kind in ("images", "masks"):
+            path = f"{kind}/{name}.png"
+            assert card.pixel_hash(data / path) == card.pixel_hash(other / path)
+
+
+def test_seed_changes_pixels(data, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    dataset._work(PLAN[0], other, 8, "key")
+    path = "images/forearm-01.png"
+    assert card.pixel_hash(data / path) != card.pixel_hash(other / path)
+
+
+def test_finished_pictures_are_kept(data):
+    assert dataset.finished(data, "knee-01", "key")
+    assert not dataset.finished(data, "knee-01", "another key")
+    (data / "masks" / "knee-01.png").unlink()
+    assert not dataset.finished(data, "knee-01", "key")
+
+
+def test_manifest_and_split(data):
+    with (data / "manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == dataset.COLUMNS and len(rows) == 4
+    assert [r["subject"] for r in rows] == ["person-01"] * 2 + ["scan-01"] * 2
+    assert all((data / r["image"]).is_file() and (data / r["mask"]).is_file() for r in rows)
+    split = json.loads((data / "split.json").read_text())
+    assert split["test"] == ["images/knee-02.png"]
+
+
+def test_card_and_sheet(data, tmp_path):
+    card.write(PLAN, data, 7)
+    text = (data / "README.md").read_text()
+    assert "{" not in text and "| knee | 2 | 1 |" in text and "CC BY 3.0" in text
+    assert len((data / "checksums.csv").read_text().splitlines()) == 5
+    assert all(path.is_file() for path in sheet.write(data, tmp_path / "sheets"))
+    assert sheet.histogram(data).sum(axis=1) == pytest.approx([1, 1, 1])
+
+
+def test_fingerprint_is_stable():
+    assert dataset.fingerprint() == dataset.fingerprint() and len(dataset.fingerprint()) == 16
+
+
+def test_committed_data_is_whole():
+    """What lies in data/ fits its checksums, manifest and split."""
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2] / "data"
+    if not (root / "manifest.csv").is_file():
+        pytest.skip("data/ is not there")
+    with (root / "checksums.csv").open() as file:
+        for row in csv.DictReader(file):
+            for kind in ("images", "masks"):
+                path = root / row["image"].replace("images", kind)
+                assert card.pixel_hash(path)[:16] == row[f"{kind[:-1]}_sha256"], path
+    split = json.loads((root / "split.json").read_text())
+    if sum(map(len, split.values())) == 150:
+        assert {k: len(v) for k, v in split.items()} == composition.SIZES
+        assert sum(f.stat().st_size for f in root.rglob("*.*") if ".render" not in f.parts) < 10e6

@@ -1,0 +1,209 @@
+"""Trunk and neck: outline, costal cartilage, and what fills them (see :mod:`simulation.organs`)."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from simulation.bones import CARTILAGE
+from simulation.flesh import union
+from simulation.grid import Grid, ellipsoid, noise
+from simulation.skeleton import Body, Bone
+from simulation.subjects import Subject
+
+_TRUNK = re.compile(r"^(lumbar|thoracic|cervical|rib|sternum|sacrum|scapula|clavicle|pelvis)")
+_EXPONENT = 2.5
+
+
+def belongs(bone: Bone) -> bool:
+    """Tell whether a bone lies inside the trunk's envelope."""
+    return bool(_TRUNK.match(bone.name))
+
+
+def _vertices(body: Body, pattern: str) -> np.ndarray:
+    return np.concatenate([b.vertices for n, b in body.bones.items() if re.match(pattern, n)])
+
+
+def landmarks(body: Body) -> dict[str, np.ndarray]:
+    """Positions (mm) that outline and organs are hung on."""
+    marks = {
+        n: body.bones[n].vertices.mean(axis=0)
+        for n in (
+            *(f"lumbar{i}" for i in range(1, 6)),
+            *(f"thoracic{i}" for i in range(1, 13)),
+            *(f"cervical{i}" for i in range(7)),
+        )
+    }
+    pelvis = _vertices(body, "pelvis")
+    ribs = _vertices(body, r"rib|sternum")
+    marks["crest"] = np.array([np.abs(pelvis[:, 0]).max(), 0.0, pelvis[:, 2].max()])
+    marks["crotch"] = np.array([0.0, 0.0, pelvis[:, 2].min()])
+    marks["hip"] = (body.frames["femur_r"][0] + body.frames["femur_l"][0]) / 2
+    marks["hip_half"] = np.abs(body.frames["femur_l"][0] - body.frames["femur_r"][0]) / 2
+    marks["rib_low"], marks["rib_high"] = ribs.min(axis=0), ribs.max(axis=0)
+    shoulder = _vertices(body, r"clavicle")
+    marks["shoulder"] = np.array(
+        [np.abs(shoulder[:, 0]).max(), shoulder[:, 1].mean(), shoulder[:, 2].max()]
+    )
+    return marks
+
+
+def middle_line(marks) -> PchipInterpolator:
+    """The spine's x in mm as a function of height: trunk and organs follow a bent spine."""
+    names = [f"lumbar{i}" for i in range(5, 0, -1)] + [f"thoracic{i}" for i in range(12, 0, -1)]
+    points = [marks[n] for n in names] + [
+        marks["cervical1"],
+        marks["cervical6"],
+        marks["cervical0"],
+    ]
+    points = sorted((float(p[2]), float(p[0])) for p in points)
+    low, high = points[0][0], points[-1][0]
+    points = [(low - 400, 0.0), (low - 90, 0.0), *points, (high + 300, points[-1][1])]
+    kept = [points[0]]
+    for p in points[1:]:
+        if p[0] > kept[-1][0] + 1e-3:
+            kept.append(p)
+    z, x = np.array(kept).T
+    return PchipInterpolator(z, x)
+
+
+def _outline(body: Body, subject: Subject, rng) -> np.ndarray:
+    """Stations of the muscle wall: rows of height, half width, front y, back y (mm)."""
+    m = landmarks(body)
+    ribs = _vertices(body, r"rib|sternum")
+    female, bulk, fat = subject.female, subject.muscle**0.5, subject.fat
+    scale = subject.height
+
+    def chest(z):
+        near = ribs[np.abs(ribs[:, 2] - z) < 16]
+        return np.abs(near[:, 0]).max(), near[:, 1].min(), near[:, 1].max()
+
+    hip_half = m["hip_half"][0] + 78 * scale
+    belly = 22 + 20 * max(fat - 0.7, 0.0) ** 0.8
+    spine = {n: m[n][1] for n in m if n[:6] in ("lumbar", "thorac", "cervic")}
+    crest_half = m["crest"][0] + 6
+    rows = [
+        (m["crotch"][2] - 10, hip_half * 0.97, m["hip"][1] - 75 * scale, m["hip"][1] + 100 * scale),
+        (m["hip"][2], hip_half, m["hip"][1] - 78 * scale, m["hip"][1] + 118 * scale),
+        (m["hip"][2] + 55, crest_half + 14, m["hip"][1] - 74 * scale, m["hip"][1] + 118 * scale),
+        (m["crest"][2], crest_half, spine["lumbar4"] - 100 * scale - belly, spine["lumbar4"] + 52),
+        (
+            m["lumbar2"][2],
+            crest_half * (0.93 - 0.06 * female),
+            spine["lumbar2"] - 100 * scale - belly,
+            spine["lumbar2"] + 46,
+        ),
+    ]
+    for name in ("thoracic11", "thoracic8", "thoracic6"):
+        z = m[name][2]
+        half, front, _ = chest(z)
+        rows.append((z, half + 12 * bulk, front - 10 * bulk, spine[name] + 48))
+    z = m["thoracic4"][2]
+    half, front, _ = chest(z)
+    rows.append((z, half + 26 * bulk, front - 20 * bulk, spine["thoracic4"] + 54))
+    z = m["thoracic2"][2]
+    half, front, _ = chest(z)
+    rows.append((z, half + 58 * scale, front - 26 * bulk, spine["thoracic2"] + 52))
+    rows.append(
+        (m["shoulder"][2] + 4, 95 * scale * bulk, spine["thoracic1"] - 56, spine["thoracic1"] + 42)
+    )
+    rows.append(
+        (
+            m["cervical1"][2] + 6,
+            60 * scale * bulk,
+            spine["cervical1"] - 62 * scale,
+            spine["cervical1"] + 36,
+        )
+    )
+    thick = rng.uniform(0.95, 1.05)
+    for name in ("cervical3", "cervical6"):
+        rows.append(
+            (m[name][2], 54 * scale * bulk * thick, spine[name] - 62 * scale, spine[name] + 38)
+        )
+    top = m["cervical0"][2]
+    rows.append((top + 45, 52 * scale, m["cervical0"][1] - 45, m["cervical0"][1] + 36))
+    return np.array(sorted(rows))
+
+
+def envelope(body: Body, grid: Grid, subject: Subject, recipe, rng):
+    """Return the distance to the muscle wall of trunk and neck, and the fat on it (mm).
+
+    Args:
+        body: skeleton, upright, mid-sagittal plane at x = 0.
+        grid: coarse grid.
+        subject: sex, fatness, muscle bulk.
+        recipe: unused but for its options.
+        rng: draws small asymmetries.
+    """
+    rows = _outline(body, subject, rng)
+    m = landmarks(body)
+    curve = PchipInterpolator(rows[:, 0], rows[:, 1:], axis=0)
+    x, y, z = grid.axes()
+    heights = z.ravel()
+    x = x - middle_line(m)(heights)[None, None, :]
+    half, front, back = curve(np.clip(heights, rows[0, 0], rows[-1, 0])).T
+    a, b = half[None, None, :], ((back - front) / 2)[None, None, :]
+    cy = ((back + front) / 2)[None, None, :]
+    q = np.abs(x / a) ** _EXPONENT + np.abs((y - cy) / b) ** _EXPONENT
+    wall = ((q ** (1 / _EXPONENT) - 1) * np.minimum(a, b)).astype(np.float32)
+    # Rounded ends: buttocks below, the head covers the upper one.
+    wall = -union(-wall, -(rows[0, 0] - z).astype(np.float32), 70.0)
+    wall = np.maximum(wall, (z - rows[-1, 0]).astype(np.float32))
+    # Fat: much on belly, hips and buttocks, little on the neck; less behind than before.
+    levels = np.array(
+        [
+            m["crotch"][2],
+            m["hip"][2],
+            m["lumbar3"][2],
+            m["thoracic8"][2],
+            m["thoracic2"][2],
+            m["cervical1"][2],
+            m["cervical6"][2],
+        ]
+    )
+    mm = np.interp(heights, levels, [18, 20, 15, 9, 8, 5, 3.5])[None, None, :]
+    around = 1 - 0.25 * np.clip((y - cy) / b, -1, 1)
+    fat = mm * around * (0.25 + 0.75 * subject.fat)
+    fat = fat * np.clip(1 + 0.12 * noise(grid.shape, grid.spacing, 90.0, rng), 0.5, 1.6)
+    fat = fat + _breasts(body, grid, subject, m)
+    return wall, np.minimum(fat, 70.0).astype(np.float32)
+
+
+def _breasts(body: Body, grid: Grid, subject: Subject, m) -> np.ndarray | float:
+    """Extra fat (mm) on the breast of female subjects."""
+    size = np.clip((subject.female - 0.45) / 0.55, 0, 1) * (10 + 12 * subject.fat)
+    if size <= 0:
+        return 0.0
+    front, z = m["rib_low"][1], m["thoracic8"][2]
+    extra = np.zeros(grid.shape, np.float32)
+    for side in (-1, 1):
+        d = ellipsoid(grid, (side * 72, front, z), (58, 75, 62)) / 58.0
+        extra += np.clip(-d, 0, 1) ** 0.7 * size
+    return extra
+
+
+def cartilage_of_ribs(bone: Bone, values, factors, local: Grid, body: Body):
+    """Turn what lies beside the sternum in the model's breast plate into cartilage.
+
+    Args:
+        bone: any bone; others than the sternum pass unchanged.
+        values: uint8 material on ``local``.
+        factors: density factors on ``local``.
+        local: the bone's grid.
+        body: gives the height of the breast bone.
+    """
+    if bone.name != "sternum":
+        return values, factors
+    x, _, z = local.axes()
+    x = x - np.median(bone.vertices[:, 0])
+    top = bone.vertices[:, 2].max()
+    length = 0.62 * np.ptp(bone.vertices[:, 2])
+    t = np.clip((top - z) / length, 0, 1)
+    width = np.interp(t, [0.0, 0.22, 0.4, 0.85, 1.0], [30, 22, 15, 19, 9])
+    rib = (np.abs(x) > width) | (z < top - length)
+    rib = np.broadcast_to(rib, values.shape)
+    return np.where(rib, CARTILAGE, values).astype(np.uint8), np.where(rib, 1.0, factors).astype(
+        np.float32
+    )
