@@ -6,16 +6,16 @@ SHELL := /bin/bash
 .PHONY: help reproduce test test-slow lab figures dataset release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
-PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
-	&& echo $$p && break; done)
+SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+	$$p $(SUITS) 2>/dev/null && echo $$p && break; done)
 PIP := -m pip --disable-pip-version-check install
 RUN := .venv/bin/python
 # Figures are redrawn from saved numbers: a small environment without TensorFlow will do.
 FIGURES_ENV := $(if $(wildcard .venv/.installed),.venv,.venv-figures)
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: .venv/.installed  ## set up, run all notebooks in the quick profile, compare with the paper
 	$(RUN) tools/run_notebooks.py --profile quick
@@ -28,8 +28,9 @@ test: .venv/.installed simulation/.venv/.installed  ## set up and run the fast t
 test-slow: .venv/.installed  ## run the long tests: kills, fuzzing
 	$(RUN) -m pytest -q -m slow
 
-lab: .venv/.installed  ## open JupyterLab on the notebooks
-	.venv/bin/jupyter lab --notebook-dir=notebooks
+lab: .venv/.installed  ## open JupyterLab on copies of the notebooks, in runs/lab
+	@mkdir -p runs/lab && cp -Rn notebooks/. runs/lab/
+	.venv/bin/jupyter lab --notebook-dir=runs/lab
 
 figures: $(FIGURES_ENV)/.installed  ## redraw every figure from results/ (needs no TensorFlow)
 	PYTHONPATH=. $(FIGURES_ENV)/bin/python -m xnet_tf figures
@@ -46,8 +47,8 @@ lint: .venv/.installed  ## check style
 lock: .venv/.installed  ## renew the exact versions of all requirements files
 	$(RUN) tools/lock.py
 
-clean:  ## remove environments, caches and runs
-	rm -rf .venv .venv-figures simulation/.venv runs .pytest_cache .ruff_cache .hypothesis *.egg-info
+clean:  ## remove environments and caches, not the runs
+	rm -rf .venv .venv-figures simulation/.venv .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: requirements.txt requirements-elasticdeform.txt pyproject.toml
@@ -74,5 +75,5 @@ simulation/.venv/.installed: simulation/requirements.txt
 	@touch $@
 
 define need_python
-test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and none is on the path" >&2; exit 2; }
+$(PYTHON) $(SUITS) 2>/dev/null || { echo "Python 3.11 or 3.12 with venv is needed" >&2; exit 2; }
 endef

@@ -61,8 +61,6 @@ def tiny_profile():
         images_per_part=5,
         batch_size=4,
         epochs=3,
-        coarse_size=16,
-        coarse_epochs=1,
         optimizer="adam",
         learning_rate=5e-3,
         schedule="cosine",

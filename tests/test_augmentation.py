@@ -68,7 +68,7 @@ def test_image_and_label_stay_together_through_the_whole_chain():
     spatial = dataclasses.replace(
         PRESETS["robust"],
         blur_pixels=(0.0, 0.0),
-        gamma=1.0,
+        gamma=(1.0, 1.0),
         log_window_probability=0.0,
         gain=1.0,
         offset=0.0,
@@ -99,6 +99,42 @@ def test_flips_flip():
         new_images, new_labels = augmentation.augment(images, labels, draws(preset))
         np.testing.assert_allclose(new_images, np.flip(images, axis), atol=1e-4)
         np.testing.assert_array_equal(new_labels, np.flip(labels, axis))
+
+
+def place(x, y):
+    """Return a picture with one bright pixel, and a function that finds it again."""
+    image = np.zeros((1, 41, 41, 1), "float32")
+    image[0, y, x] = 1
+    return tf.constant(image)
+
+
+def moved(image, preset, **fixed):
+    """Transform by draws of which some are set by hand; return the brightest pixel's (x, y)."""
+    example = augmentation.draw(tf.constant([1, 1], tf.int64), preset, (41, 41))
+    example |= {name: tf.constant(value, tf.float32) for name, value in fixed.items()}
+    points = augmentation.backward_map({k: v[None] for k, v in example.items()}, (41, 41))
+    result = augmentation.resample_linear(image, points).numpy()[0, ..., 0]
+    y, x = np.unravel_index(result.argmax(), result.shape)
+    return x, y
+
+
+def test_maps_worked_out_by_hand():
+    # The map is backward: a source shift of +3 brings what lies 3 to the right to the centre.
+    identity, none = [[1, 0], [0, 1]], Augmentation()
+    assert moved(place(23, 20), none, shift=[3, 0]) == (20, 20)
+    assert moved(place(20, 15), none, shift=[0, -5]) == (20, 20)
+    # Looking at half the distance from the centre doubles what is seen.
+    assert moved(place(25, 18), none, matrix=[[0.5, 0], [0, 0.5]]) == (30, 16)
+    # A quarter turn: output (10, 0) from the centre looks at source (0, 10).
+    assert moved(place(20, 30), none, matrix=[[0, -1], [1, 0]]) == (30, 20)
+    # What lies beyond the border is the mirror image: position 40 + 4 shows pixel 36.
+    assert moved(place(36, 20), none, matrix=identity, shift=[24, 0]) == (20, 20)
+
+
+def test_crop_keeps_the_stated_part():
+    # A quarter cut off each side: the middle half fills the picture.
+    preset = Augmentation(crop=(0.25, 0.25))
+    assert moved(place(25, 20), preset) == (30, 20)
 
 
 def test_spline_field_passes_through_its_control_points():

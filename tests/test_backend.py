@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,5 +22,11 @@ def test_what_was_held_back_is_shown_on_failure(capfd):
     assert "the reason" in capfd.readouterr().err
 
 
-def test_device_is_described():
-    assert ("GPU" in backend.describe_device()) or ("CPU cores" in backend.describe_device())
+def test_device_is_described(monkeypatch):
+    monkeypatch.setattr(backend, "GPUS", [])
+    assert backend.describe_device().startswith("no GPU found; ")
+    card = SimpleNamespace(name="/physical_device:GPU:0")
+    details = SimpleNamespace(get_device_details=lambda gpu: {"device_name": "Test card"})
+    monkeypatch.setattr(backend, "GPUS", [card, card])
+    monkeypatch.setattr(backend.tf.config, "experimental", details)
+    assert backend.describe_device() == "2 GPU(s): Test card, Test card"

@@ -1,5 +1,7 @@
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -106,7 +108,7 @@ def test_a_split_that_forgets_an_image_is_refused(copy):
     split = dataset.load(copy).split
     split["train"] = split["train"][1:]
     (copy / "split.json").write_text(json.dumps(split))
-    with pytest.raises(InputError, match="each image"):
+    with pytest.raises(InputError, match="not listed just once"):
         dataset.load(copy)
 
 
@@ -117,6 +119,41 @@ def test_a_mask_of_another_size_is_refused(copy):
     Image.open(path).resize((50, 60), Image.Resampling.NEAREST).save(path)
     with pytest.raises(InputError, match="50x60 pixels, but its image"):
         dataset.read_arrays(dataset.load(copy), "all", 32)
+
+
+@pytest.mark.parametrize("subjects", [1, 2])
+def test_too_few_subjects_are_refused(copy, subjects):
+    edit(copy, lambda t: t.assign(subject=[f"s{i % subjects}" for i in range(len(t))]))
+    with pytest.raises(InputError, match="at least three subjects"):
+        dataset.load(copy)
+
+
+def test_every_unreadable_file_is_named_in_a_report(copy):
+    for i in range(5):
+        (copy / "masks" / f"arm-{2 * i:02d}.png").write_text("no mask")
+    with pytest.raises(InputError, match="5 problems, all listed in") as error:
+        dataset.read_arrays(dataset.load(copy), "all", 32)
+    report = Path(re.search(r"listed in (\S+);", str(error.value))[1])
+    assert len(report.read_text().splitlines()) == 5
+    report.unlink()
+
+
+def test_trailing_commas_do_not_shift_the_columns(copy):
+    lines = (copy / "manifest.csv").read_text().splitlines()
+    (copy / "manifest.csv").write_text("\n".join([lines[0], *(f"{x}," for x in lines[1:])]))
+    assert len(dataset.load(copy).manifest) == 24
+
+
+def test_unknown_polarity_is_refused_with_its_line(copy):
+    edit(copy, lambda t: t.assign(polarity=["grey", *t["polarity"][1:]]))
+    with pytest.raises(InputError, match="line 2: polarity 'grey'"):
+        dataset.load(copy)
+
+
+def test_the_default_data_set_states_its_polarity():
+    manifest = dataset.load().manifest
+    assert set(manifest["polarity"]) == {"bright"}
+    assert [len(dataset.load().split[name]) for name in dataset.SUBSETS] == [105, 23, 22]
 
 
 def test_unknown_subset_is_refused(data_folder):

@@ -1,9 +1,20 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from xnet_tf import classes, dataset, evaluation, metrics, training
+import xnet_tf
+from xnet_tf import (
+    classes,
+    dataset,
+    evaluation,
+    labels,
+    metrics,
+    radiographs,
+    training,
+)
 from xnet_tf.files import read_json
 
 
@@ -44,7 +55,7 @@ def test_every_image_is_counted_once_per_method(evaluated):
     assert set(table["method"]) == {"XNet", "multi-Otsu", "constant"}
     for (subset, _), group in table.groupby(["subset", "method"]):
         assert sorted(group["image"]) == sorted(data.split[subset])
-        assert (group[evaluation.COUNT_COLUMNS].sum(axis=1) == 32 * 32).all()
+        assert (group[evaluation.COUNT_COLUMNS].sum(axis=1) == 72 * 72).all(), "at its own size"
 
 
 def test_scores_follow_from_the_counts(evaluated):
@@ -78,24 +89,32 @@ def test_differences_are_between_pooled_scores(evaluated):
     assert row.loc["XNet - constant", "value"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_gallery_holds_what_was_predicted(evaluated):
-    data, _, results = evaluated
-    assert len(list((results / "gallery").glob("*-truth.png"))) == len(data.split["test"])
+def test_counts_are_those_of_segment_as_a_user_calls_it(evaluated):
+    data, profile, results = evaluated
     name = data.split["test"][0]
-    stem = name.split("/")[1].removesuffix(".png")
-    truth, guess = (
-        np.asarray(Image.open(results / "gallery" / f"{stem}-{kind}.png"))
-        for kind in ("truth", "xnet")
-    )
-    counts = metrics.confusion(truth, guess)
+    image = radiographs.read(data.folder / name, polarity="bright")
+    truth = labels.read_mask(data.folder / data.manifest.loc[name, "mask"])
+    model = xnet_tf.load_weights(results.parent / "weights" / "xnet.npz")
+    mask = xnet_tf.segment(model, image, working_size=profile.image_size).labels
     table = read(evaluated, "confusion").query("method == 'XNet' and image == @name")
+    counts = metrics.confusion(truth, mask)
     np.testing.assert_array_equal(counts, evaluation.counts_of(table)[0])
+
+
+def test_gallery_holds_the_test_images_and_nothing_older(evaluated, tmp_path):
+    data, _, results = evaluated
+    stems = {Path(name).stem for name in data.split["test"]}
+    expected = {f"{s}-{k}.png" for s in stems for k in ("image", "truth", "xnet", "multi-otsu")}
+    assert {path.name for path in (results / "gallery").iterdir()} == expected
 
 
 def test_results_name_what_they_were_made_from(evaluated):
     data, profile, results = evaluated
     run = read_json(results / "run.json")
     assert run["profile"] == profile.as_dict()
+    assert run["augmentation"]["rotation_degrees"] == 0
+    assert run["trained_on_sha256"] == run["data_sha256"]
+    assert not run["simulated"]
     assert run["data_sha256"] == data.fingerprint()
     assert len(run["weights_sha256"]) == 64
     assert run["versions"]["tensorflow"]

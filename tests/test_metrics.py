@@ -64,8 +64,9 @@ def test_a_class_that_is_only_predicted_counts_as_zero():
 def test_wrong_shapes_and_ids_are_refused():
     with pytest.raises(ValueError, match="shape"):
         metrics.confusion([0, 1], [0])
-    with pytest.raises(ValueError, match="below 3"):
-        metrics.confusion([0, 3], [0, 1])
+    for wrong in (3, -1):
+        with pytest.raises(ValueError, match="0 to 2"):
+            metrics.confusion([0, wrong], [0, 1])
 
 
 def test_auc_by_hand_and_by_scikit_learn():

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 import xnet_tf
 from xnet_tf import models
 from xnet_tf.backend import keras, tf
-from xnet_tf.files import InputError
+from xnet_tf.files import InputError, sha256
 
 SMALL = {"filters": (4, 6, 8, 10)}
 
@@ -169,11 +170,21 @@ def test_released_weights_give_the_same_network(tmp_path):
 
 def test_damaged_or_foreign_weights_are_refused(tmp_path):
     path = xnet_tf.save_weights(small_model(), tmp_path / "xnet.npz", record())
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="no such weights file"):
         xnet_tf.load_weights(tmp_path / "other.npz")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="does not match its record"):
         xnet_tf.load_weights(path)
+    path.with_suffix(".json").write_text(json.dumps({**record(), "sha256": sha256(path)}))
+    with pytest.raises(InputError, match="not weights of an XNet"):
+        xnet_tf.load_weights(path)
+    path.with_suffix(".json").write_text("[]")
+    with pytest.raises(InputError, match="no JSON object"):
+        xnet_tf.load_weights(path)
+    other = tmp_path / "best.keras"
+    other.touch()
+    with pytest.raises(InputError, match=r"give the \.npz"):
+        xnet_tf.load_weights(other)
     xnet_tf.save_weights(small_model(), path, {"architecture": {"filters": [4, 6, 8, 99]}})
     with pytest.raises(InputError, match="not weights of an XNet"):
         xnet_tf.load_weights(path)

@@ -1,6 +1,6 @@
 import dataclasses
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +11,7 @@ import pytest
 
 from xnet_tf import dataset, models, pipeline, training
 from xnet_tf.backend import keras
+from xnet_tf.profiles import Profile
 
 
 @pytest.fixture
@@ -45,46 +46,68 @@ def test_training_learns_and_leaves_its_files(data, tiny_profile, tmp_path):
     np.testing.assert_allclose(best.get_weights()[0], trained.model.get_weights()[0], atol=1e-3)
 
 
-def test_a_finished_run_is_loaded_and_not_trained_again(data, tiny_profile, tmp_path):
-    first = training.train(data, tiny_profile, tmp_path)
+@pytest.fixture(scope="module")
+def undisturbed(data_folder, tmp_path_factory):
+    """One short run in two phases, to compare others with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    profile = Profile(
+        "tiny",
+        image_size=32,
+        filters=(4, 4, 4, 4),
+        augmentation="robust",
+        images_per_part=5,
+        batch_size=4,
+        epochs=3,
+        coarse_size=16,
+        coarse_epochs=1,
+        optimizer="adam",
+        learning_rate=5e-3,
+        schedule="cosine",
+    )
+    return training.train(dataset.load(data_folder), profile, folder), profile, folder
+
+
+def test_a_finished_run_is_loaded_and_not_trained_again(data, undisturbed):
+    first, profile, folder = undisturbed
     stamp = first.weights.stat().st_mtime_ns
-    again = training.train(data, tiny_profile, tmp_path)
+    again = training.train(data, profile, folder)
     assert again.weights.stat().st_mtime_ns == stamp
     assert_equal_weights(first, again)
 
 
-def test_equal_seeds_give_equal_weights_and_others_do_not(data, tiny_profile, tmp_path):
-    first = training.train(data, tiny_profile, tmp_path / "a")
-    again = training.train(data, tiny_profile, tmp_path / "b")
-    other = training.train(data, dataclasses.replace(tiny_profile, seed=2), tmp_path / "c")
-    assert_equal_weights(first, again)
-    assert not np.array_equal(weights_of(first)["conv1/kernel"], weights_of(other)["conv1/kernel"])
-
-
-def test_an_interrupted_run_ends_as_the_undisturbed_one(data, tiny_profile, tmp_path, monkeypatch):
-    undisturbed = training.train(data, tiny_profile, tmp_path / "a")
+@pytest.mark.parametrize("last", [0, 1])
+def test_an_interrupted_run_ends_as_the_undisturbed_one(
+    last, data, undisturbed, tmp_path, monkeypatch
+):
+    first, profile, _ = undisturbed
 
     class Interrupted(training.RunState):
         def on_epoch_end(self, epoch, logs=None):
             super().on_epoch_end(epoch, logs)
-            if epoch == 1:
+            if epoch == last:
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "RunState", Interrupted)
         with pytest.raises(KeyboardInterrupt):
-            training.train(data, tiny_profile, tmp_path / "b")
-    resumed = training.train(data, tiny_profile, tmp_path / "b")
-    assert_equal_weights(undisturbed, resumed)
-    assert undisturbed.history.equals(resumed.history)
+            training.train(data, profile, tmp_path)
+    resumed = training.train(data, profile, tmp_path)
+    assert_equal_weights(first, resumed)
+    assert first.history.equals(resumed.history)
 
 
-def test_a_state_of_another_profile_is_not_taken_up(data, tiny_profile, tmp_path):
-    training.train(data, tiny_profile, tmp_path)
-    other = dataclasses.replace(tiny_profile, learning_rate=1e-3)
-    assert_equal_weights(
-        training.train(data, other, tmp_path), training.train(data, other, tmp_path / "fresh")
-    )
+def test_another_seed_gives_other_weights(data, undisturbed, tmp_path):
+    first, profile, _ = undisturbed
+    other = training.train(data, dataclasses.replace(profile, seed=2), tmp_path)
+    assert not np.array_equal(weights_of(first)["conv1/kernel"], weights_of(other)["conv1/kernel"])
+
+
+def test_a_state_of_another_profile_is_not_taken_up(data, undisturbed, tmp_path):
+    first, profile, folder = undisturbed
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    other = dataclasses.replace(profile, epochs=2)
+    assert len(training.train(data, other, copy).history) == 2
+    assert (copy / "previous-1" / "weights" / "xnet.npz").read_bytes() == first.weights.read_bytes()
 
 
 def test_training_stops_early_and_keeps_the_best(tmp_path):
@@ -125,25 +148,50 @@ def test_steps_include_the_last_smaller_batch(data, tiny_profile):
     assert pipeline.steps_per_epoch(data.subset("train"), profile) == 4
 
 
+def test_weights_of_a_half_written_release_are_written_again(data, undisturbed, tmp_path):
+    first, profile, folder = undisturbed
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "weights" / "xnet.json").unlink()
+    assert_equal_weights(first, training.train(data, profile, copy))
+
+
+def test_a_loss_that_is_never_finite_is_an_error(data, tiny_profile, tmp_path):
+    profile = dataclasses.replace(tiny_profile, learning_rate=1e30, epochs=2)
+    with pytest.raises(FloatingPointError, match="learning rate"):
+        training.train(data, profile, tmp_path)
+
+
+def epochs_done(folder):
+    try:
+        with np.load(folder / "state.npz") as state:
+            return len(json.loads(str(state["record"]))["history"])
+    except FileNotFoundError:
+        return 0
+
+
 @pytest.mark.slow
-def test_a_killed_run_ends_as_the_undisturbed_one(data_folder, data, tmp_path):
+def test_a_killed_run_ends_as_the_undisturbed_one(data_folder, tmp_path):
     script = (
-        "import sys; from xnet_tf import dataset, profiles, training; "
-        "training.train(dataset.load(sys.argv[1]), profiles.get('smoke'))"
+        "import sys, dataclasses; from pathlib import Path; "
+        "from xnet_tf import dataset, profiles, training; "
+        "profile = dataclasses.replace(profiles.get('smoke'), epochs=12, coarse_epochs=6); "
+        "training.train(dataset.load(sys.argv[1]), profile, Path(sys.argv[2]))"
     )
-    command = [sys.executable, "-c", script, str(data_folder)]
-    histories = {}
-    for name, delays in {"whole": [None], "killed": [7, 8, 9, 10, 11, None]}.items():
-        environment = {**os.environ, "XNET_RUNS": str(tmp_path / name)}
-        for delay in delays:
-            process = subprocess.Popen(command, env=environment)
-            if delay is None:
-                assert process.wait(300) == 0
-            else:
-                time.sleep(delay)
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-        with np.load(tmp_path / name / "smoke" / "weights" / "xnet.npz") as arrays:
-            histories[name] = {key: arrays[key] for key in arrays}
-    for key, value in histories["whole"].items():
-        np.testing.assert_array_equal(value, histories["killed"][key])
+
+    def start(name):
+        return subprocess.Popen([sys.executable, "-c", script, data_folder, tmp_path / name])
+
+    assert start("whole").wait(600) == 0
+    for kill_after in (1, 3, 5, 6, 8, 11):
+        process = start("killed")
+        while epochs_done(tmp_path / "killed") < kill_after:
+            assert process.poll() is None, "ended before it could be killed"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert start("killed").wait(600) == 0
+    whole, killed = (
+        np.load(tmp_path / name / "weights" / "xnet.npz") for name in ("whole", "killed")
+    )
+    for key in whole:
+        np.testing.assert_array_equal(whole[key], killed[key])

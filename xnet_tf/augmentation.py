@@ -41,14 +41,16 @@ class Augmentation:
             pixels of an image 200 wide.
         elastic_points: control points along each side.
         elastic_probability: how often there is an elastic displacement at all.
-        blur_pixels: smallest and largest sigma of a Gaussian blur, in pixels.
-        gamma: largest exponent; drawn log-uniformly between its inverse and itself.
+        blur_pixels: smallest and largest sigma of a Gaussian blur, in pixels of an image 200 wide.
+        gamma: smallest and largest exponent, drawn log-uniformly.
         log_window_probability: how often the image is shown on a logarithmic scale, as hospital
             pictures are.
         gain: largest factor; drawn log-uniformly between its inverse and itself.
-        offset: largest brightness shift either way.
+        offset: largest brightness shift either way, as a fraction of the image's mean: what is
+            little to a bright image would blot out a dark one.
         field: standard deviation of the logarithm of a slowly varying gain.
-        noise: largest standard deviation of additive Gaussian noise.
+        noise: largest standard deviation of Gaussian noise where the image is 1; as with X-ray
+            quanta, it falls with the square root of the grey value.
         collimation_probability: how often each side is covered by a collimator's blade.
         collimation: largest covered fraction of the image's side. What is covered turns dark and
             becomes open beam.
@@ -65,7 +67,7 @@ class Augmentation:
     elastic_points: int = 8
     elastic_probability: float = 0.0
     blur_pixels: tuple[float, float] = (0.0, 0.0)
-    gamma: float = 1.0
+    gamma: tuple[float, float] = (1.0, 1.0)
     log_window_probability: float = 0.0
     gain: float = 1.0
     offset: float = 0.0
@@ -101,10 +103,10 @@ PRESETS = {
         elastic_pixels=4.0,
         elastic_probability=0.7,
         blur_pixels=(0.0, 1.2),
-        gamma=2.5,
+        gamma=(0.35, 1.6),
         log_window_probability=0.3,
         gain=1.3,
-        offset=0.1,
+        offset=0.2,
         field=0.15,
         noise=0.04,
         collimation_probability=0.06,
@@ -124,7 +126,7 @@ def draw(seed: tf.Tensor, preset: Augmentation, shape: tuple[int, int]) -> dict[
     Returns:
         Tensors by name: ``matrix`` (2, 2) and ``shift`` (2,) of the affine map from output to
         source in pixels relative to the image's centre, ``(x, y)`` order; ``grid`` (2, G, G)
-        displacements of the elastic control points in pixels; ``intensity`` (8,), ``field``
+        displacements of the elastic control points in pixels; ``intensity`` (6,), ``field``
         (F, F), ``noise`` (H, W) and ``blades`` (4,) in pixels.
     """
     height, width = shape
@@ -149,8 +151,8 @@ def draw(seed: tf.Tensor, preset: Augmentation, shape: tuple[int, int]) -> dict[
 
     intensity = tf.stack(
         [
-            _between(values[12], *preset.blur_pixels),
-            _log_between(values[13], 1 / preset.gamma, preset.gamma),
+            _between(values[12], *preset.blur_pixels) * width / _REFERENCE_SIZE,
+            _log_between(values[13], *preset.gamma),
             tf.cast(values[14] < preset.log_window_probability, tf.float32),
             _log_between(values[15], 10.0, 1000.0),
             _log_between(values[16], 1 / preset.gain, preset.gain),
@@ -259,10 +261,10 @@ def change_intensity(images: tf.Tensor, draws: dict[str, tf.Tensor]) -> tf.Tenso
     images = tf.clip_by_value(images, 0.0, 1.0)
     as_log = tf.math.log1p(images * log_factor) / tf.math.log1p(log_factor)
     images = tf.where(logarithmic > 0, as_log, images)
-    # A power of zero has no finite derivative and no use below the smallest grey level.
-    images = tf.maximum(images, 1e-6) ** gamma
+    images **= gamma
     field = tf.exp(displacement(draws["field"][:, None], images.shape[1:3]))
-    images = images * gain * field + offset + draws["noise"][..., None]
+    images += tf.sqrt(images) * draws["noise"][..., None]
+    images = images * gain * field + offset * tf.reduce_mean(images, (1, 2, 3), keepdims=True)
     return tf.clip_by_value(images, 0.0, 1.0)
 
 

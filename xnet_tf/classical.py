@@ -21,10 +21,11 @@ def multi_otsu(image: np.ndarray) -> np.ndarray:
         Liao, Chen and Chung, A fast algorithm for multilevel thresholding, J. Inf. Sci. Eng. 17
         (2001), by scikit-image.
     """
-    image = np.squeeze(image)
-    if len(np.unique(image)) < classes.COUNT:
+    image = image.reshape(image.shape[:2])
+    try:
+        thresholds = threshold_multiotsu(image, classes=classes.COUNT)
+    except ValueError:  # too few grey levels for three groups
         return np.full(image.shape, classes.OPEN_BEAM, np.uint8)
-    thresholds = threshold_multiotsu(image, classes=classes.COUNT)
     return np.array([classes.BONE, classes.SOFT_TISSUE, classes.OPEN_BEAM], np.uint8)[
         np.digitize(image, thresholds)
     ]

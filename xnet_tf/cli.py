@@ -180,6 +180,10 @@ def _mask_paths(images: list[Path], out: Path) -> dict[Path, Path]:
         if owners.setdefault(target, path) != path:
             raise InputError(f"{path} and {owners[target]} would both be written to {target}")
         targets[path] = target
+    inputs = {path.resolve() for path in images}
+    for path, target in targets.items():
+        if target.resolve() in inputs:
+            raise InputError(f"{path}: its mask would overwrite {target}, which is to be segmented")
     return targets
 
 

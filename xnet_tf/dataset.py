@@ -19,7 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from xnet_tf import labels, radiographs
-from xnet_tf.files import InputError
+from xnet_tf.files import InputError, faults
 from xnet_tf.runs import REPOSITORY
 
 COLUMNS = ("image", "mask", "body_part", "subject", "source")
@@ -97,6 +97,12 @@ def load(folder: str | Path | None = None) -> Dataset:
     folder = Path(folder or os.environ.get("XNET_DATA") or REPOSITORY / "data")
     manifest = _read_manifest(folder)
     split = _read_split(folder / "split.json", manifest)
+    empty = [name for name, images in split.items() if not images]
+    if empty:
+        raise InputError(
+            f"{folder}: no images for {' and '.join(empty)}; at least three subjects are needed, "
+            "one for each of training, validation and test"
+        )
     return Dataset(folder, manifest, split)
 
 
@@ -112,15 +118,45 @@ def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
         size: height and width in pixels.
 
     Raises:
-        InputError: if a file cannot be read, or an image and its mask differ in size.
+        InputError: names every file that cannot be read, and every mask whose size is not its
+            image's.
     """
     rows = dataset.subset(subset)
-    pairs = [
-        _read_pair(dataset.folder, row, size)
-        for row in tqdm(rows.itertuples(), f"reading {subset}", len(rows), leave=False, delay=5)
-    ]
-    images, masks = (np.stack(column) for column in zip(*pairs, strict=True))
-    return Arrays(images, masks, rows)
+    images, masks, problems = [], [], []
+    for row in tqdm(rows.itertuples(), f"reading {subset}", len(rows), leave=False, delay=5):
+        try:
+            image, mask = read_pair(dataset.folder, row)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        images.append(fit_square(image, size, radiographs.resize_area))
+        masks.append(fit_square(mask, size, labels.resize_nearest))
+    if problems:
+        raise faults(problems)
+    return Arrays(np.stack(images), np.stack(masks), rows)
+
+
+def read_pair(folder: Path, row) -> tuple[np.ndarray, np.ndarray]:
+    """Read one image and its label map at their own size.
+
+    Args:
+        folder: of the data set.
+        row: of the manifest, as `DataFrame.itertuples` gives it.
+
+    Returns:
+        float32 ``(H, W, 1)`` in [0, 1], open beam bright, and uint8 ``(H, W)``.
+
+    Raises:
+        InputError: if a file cannot be read, or the two differ in size.
+    """
+    image = radiographs.read(folder / row.Index, polarity=getattr(row, "polarity", "") or "auto")
+    mask = labels.read_mask(folder / row.mask)
+    if image.shape[:2] != mask.shape:
+        raise InputError(
+            f"{folder / row.mask}: {mask.shape[1]}x{mask.shape[0]} pixels, but its image "
+            f"{row.Index} has {image.shape[1]}x{image.shape[0]}; scale the mask to the image"
+        )
+    return image, mask
 
 
 def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
@@ -170,7 +206,7 @@ def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
 def _read_manifest(folder: Path) -> pd.DataFrame:
     path = folder / "manifest.csv"
     try:
-        manifest = pd.read_csv(path, dtype=str, keep_default_na=False)
+        manifest = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; a data set needs a manifest.csv") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -181,14 +217,17 @@ def _read_manifest(folder: Path) -> pd.DataFrame:
     problems = [f"{path}: no images"] if manifest.empty else []
     for image in manifest["image"][manifest["image"].duplicated()].unique():
         problems.append(f"{path}: {image} is listed more than once")
-    for row in manifest.itertuples():
+    for line, row in enumerate(manifest.itertuples(), start=2):
         for name in (row.image, row.mask):
             if not (folder / name).is_file():
-                problems.append(f"{path}, line {row.Index + 2}: {name}: no such file")
+                problems.append(f"{path}, line {line}: {name}: no such file")
         if not (row.body_part and row.subject):
-            problems.append(f"{path}, line {row.Index + 2}: body_part or subject is empty")
+            problems.append(f"{path}, line {line}: body_part or subject is empty")
+        if getattr(row, "polarity", "") not in ("", *radiographs.POLARITIES):
+            known = ", ".join(radiographs.POLARITIES)
+            problems.append(f"{path}, line {line}: polarity {row.polarity!r} is none of {known}")
     if problems:
-        raise InputError("; ".join(problems))
+        raise faults(problems)
     return manifest.set_index("image")
 
 
@@ -202,25 +241,11 @@ def _read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
         raise InputError(f"{path}: not a split into {', '.join(SUBSETS)} ({error})") from None
     listed = [image for images in split.values() for image in images]
     if sorted(listed) != sorted(manifest.index):
-        different = sorted(set(listed) ^ set(manifest.index))
-        raise InputError(f"{path}: does not list each image of the manifest once: {different}")
+        wrong = set(listed) ^ set(manifest.index) or {i for i in listed if listed.count(i) > 1}
+        raise faults([f"{path}: {image} is not listed just once" for image in sorted(wrong)])
     owners: dict[str, str] = {}
     for name, images in split.items():
         for subject in manifest.loc[images, "subject"]:
             if owners.setdefault(subject, name) != name:
                 raise InputError(f"{path}: subject {subject} is in {owners[subject]} and in {name}")
     return split
-
-
-def _read_pair(folder: Path, row, size: int) -> tuple[np.ndarray, np.ndarray]:
-    image = radiographs.read(folder / row.Index, polarity=getattr(row, "polarity", "auto"))
-    mask = labels.read_mask(folder / row.mask)
-    if image.shape[:2] != mask.shape:
-        raise InputError(
-            f"{folder / row.mask}: {mask.shape[1]}x{mask.shape[0]} pixels, but its image "
-            f"{row.Index} has {image.shape[1]}x{image.shape[0]}; scale the mask to the image"
-        )
-    return (
-        fit_square(image, size, radiographs.resize_area),
-        fit_square(mask, size, labels.resize_nearest),
-    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from xnet_tf import classes, classical, inference, labels, metrics, models, radiographs, runs
-from xnet_tf.dataset import Arrays, Dataset, read_arrays
-from xnet_tf.files import read_json, write_atomically, write_json
+from xnet_tf.dataset import Dataset, read_arrays, read_pair
+from xnet_tf.files import InputError, read_json, write_atomically, write_json
 from xnet_tf.profiles import Profile
 
 SUBSETS = ("validation", "test")
@@ -42,22 +43,32 @@ COUNT_COLUMNS = [
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """What each method says of a subset's images.
+class Prediction:
+    """What each method says of one image.
 
     Attributes:
-        arrays: the images and true label maps.
-        labels: by method, uint8 ``(N, S, S)``.
-        probabilities: XNet's, float32 ``(N, S, S, 3)``.
+        image: path in the data set.
+        body_part: from the manifest.
+        subject: from the manifest.
+        grey: float32 ``(H, W, 1)``, the image as read.
+        truth: uint8 ``(H, W)``, the true label map.
+        labels: by method, uint8 ``(H, W)``.
+        probabilities: XNet's, float32 ``(H, W, 3)``.
     """
 
-    arrays: Arrays
+    image: str
+    body_part: str
+    subject: str
+    grey: np.ndarray
+    truth: np.ndarray
     labels: dict[str, np.ndarray]
     probabilities: np.ndarray
 
 
 def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Path:
     """Evaluate the run's XNet, multi-Otsu and the constant predictor on validation and test.
+
+    Every image is segmented as a user would, by `xnet_tf.segment`, and scored at its own size.
 
     Args:
         dataset: with a training, validation and test subset.
@@ -68,12 +79,17 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
         The folder of results.
     """
     folder = folder or runs.folder(profile)
-    weights, _ = runs.weights(profile)
+    weights = folder / "weights" / "xnet.npz"
+    if not weights.is_file():
+        weights, _ = runs.weights(profile)
     model = models.load_weights(weights)
+    record = provenance(dataset, profile, weights)
+    training = read_arrays(dataset, "train", profile.image_size)
+    commonest = classical.constant(training.labels)
     results = folder / "results"
     tables: dict[str, list] = {"confusion": [], "scores": [], "differences": [], "roc": []}
     for subset in SUBSETS:
-        predictions = predict(model, dataset, subset, profile.image_size)
+        predictions = predict(model, dataset, subset, commonest, profile.image_size)
         counts = confusion_table(predictions)
         for name, table in {
             "confusion": counts,
@@ -88,44 +104,51 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
     for name, parts in tables.items():
         save_table(pd.concat(parts), results / f"{name}.csv")
     save_real(model, results / "real")
-    write_json(results / "run.json", provenance(dataset, profile, weights))
+    write_json(results / "run.json", record)
     return results
 
 
-def predict(model, dataset: Dataset, subset: str, size: int) -> Predictions:
-    """Let every method segment a subset."""
-    arrays = read_arrays(dataset, subset, size)
-    probabilities = inference.predict(model, arrays.images)
-    constant = classical.constant(read_arrays(dataset, "train", size).labels)
-    otsu = [
-        classical.multi_otsu(image) for image in tqdm(arrays.images, "Otsu", leave=False, delay=5)
-    ]
-    return Predictions(
-        arrays,
-        {
-            "XNet": probabilities.argmax(-1).astype(np.uint8),
-            "multi-Otsu": np.stack(otsu),
-            "constant": np.full_like(arrays.labels, constant),
-        },
-        probabilities,
-    )
+def predict(
+    model, dataset: Dataset, subset: str, commonest: int, working_size: int
+) -> list[Prediction]:
+    """Let every method segment a subset, image by image at its own size.
+
+    Args:
+        model: XNet.
+        dataset: the data set.
+        subset: ``"validation"`` or ``"test"``, for instance.
+        commonest: class id that the constant predictor gives.
+        working_size: longer side XNet looks at, in pixels.
+    """
+    predictions = []
+    rows = dataset.subset(subset)
+    for row in tqdm(rows.itertuples(), subset, len(rows), leave=False, delay=5):
+        grey, truth = read_pair(dataset.folder, row)
+        segmented = inference.segment(model, grey, working_size=working_size)
+        guesses = {
+            "XNet": segmented.labels,
+            "multi-Otsu": classical.multi_otsu(grey),
+            "constant": np.full_like(truth, commonest),
+        }
+        names = (row.Index, row.body_part, row.subject)
+        predictions.append(Prediction(*names, grey, truth, guesses, segmented.probabilities))
+    return predictions
 
 
-def confusion_table(predictions: Predictions) -> pd.DataFrame:
+def confusion_table(predictions: list[Prediction]) -> pd.DataFrame:
     """Pixel counts, one row per method and image, one column per true and predicted class."""
-    manifest = predictions.arrays.manifest
     rows = [
         {
             "method": method,
-            "image": image,
-            "body_part": manifest.loc[image, "body_part"],
-            "subject": manifest.loc[image, "subject"],
-            **dict(zip(COUNT_COLUMNS, metrics.confusion(true, guess).ravel(), strict=True)),
+            "image": p.image,
+            "body_part": p.body_part,
+            "subject": p.subject,
+            **dict(
+                zip(COUNT_COLUMNS, metrics.confusion(p.truth, p.labels[method]).flat, strict=True)
+            ),
         }
-        for method, guesses in predictions.labels.items()
-        for image, true, guess in zip(
-            manifest.index, predictions.arrays.labels, guesses, strict=True
-        )
+        for method in predictions[0].labels
+        for p in predictions
     ]
     return pd.DataFrame(rows)
 
@@ -135,7 +158,7 @@ def counts_of(table: pd.DataFrame) -> np.ndarray:
     return table[COUNT_COLUMNS].to_numpy(np.int64).reshape(-1, classes.COUNT, classes.COUNT)
 
 
-def score_table(table: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
+def score_table(table: pd.DataFrame, predictions: list[Prediction]) -> pd.DataFrame:
     """Scores of pooled pixels, each with a 95 % interval by subjects where one is computed."""
     rows, none = [], (np.nan, np.nan)
     for method, group in table.groupby("method", sort=False):
@@ -148,7 +171,7 @@ def score_table(table: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
             rows += [
                 (method, name, *pair, *none) for pair in zip(classes.NAMES, values, strict=True)
             ]
-    areas = metrics.auc(predictions.arrays.labels, predictions.probabilities)
+    areas = metrics.auc(*_pooled(predictions))
     rows += [("XNet", "AUC", *pair, *none) for pair in zip(classes.NAMES, areas, strict=True)]
     rows.append(("XNet", "AUC", "all", float(np.nanmean(areas)), *none))
     return pd.DataFrame(rows, columns=["method", "score", "class", "value", "low", "high"])
@@ -170,28 +193,35 @@ def difference_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["difference", "score", "value", "low", "high"])
 
 
-def roc_table(predictions: Predictions) -> pd.DataFrame:
+def roc_table(predictions: list[Prediction]) -> pd.DataFrame:
     """XNet's ROC curve of each class against the rest, over all pixels."""
-    truth, curves = predictions.arrays.labels.ravel(), []
+    truth, probabilities = _pooled(predictions)
+    columns = ["class", "false_positive_rate", "true_positive_rate"]
+    curves = [pd.DataFrame(columns=columns)]
     for k, name in enumerate(classes.NAMES):
-        scores = predictions.probabilities[..., k].ravel()
         if 0 < np.count_nonzero(truth == k) < len(truth):
-            false, true = metrics.roc(truth == k, scores)
-            columns = {"class": name, "false_positive_rate": false, "true_positive_rate": true}
-            curves.append(pd.DataFrame(columns))
-    return pd.concat(curves)
+            rates = metrics.roc(truth == k, probabilities[:, k])
+            curves.append(pd.DataFrame(dict(zip(columns, (name, *rates), strict=True))))
+    return pd.concat(curves[1:] or curves)
 
 
-def save_gallery(predictions: Predictions, folder: Path) -> None:
-    """Write each image, its true label map and each method's, as small PNG files."""
-    methods = {m: guess for m, guess in predictions.labels.items() if m != "constant"}
-    for i, name in enumerate(predictions.arrays.manifest.index):
-        stem = Path(name).stem
-        grey = np.round(predictions.arrays.images[i, ..., 0] * 255).astype(np.uint8)
-        write_atomically(folder / f"{stem}-image.png", Image.fromarray(grey).save)
-        labels.write_mask(folder / f"{stem}-truth.png", predictions.arrays.labels[i])
-        for method, guesses in methods.items():
-            labels.write_mask(folder / f"{stem}-{method.lower()}.png", guesses[i])
+def save_gallery(predictions: list[Prediction], folder: Path, size: int = 160) -> None:
+    """Write each image, its true label map and each method's, as small PNG files.
+
+    Args:
+        predictions: of the images to show.
+        folder: destination, emptied first.
+        size: longer side of the small pictures, in pixels.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    for p in predictions:
+        stem = Path(p.image).stem
+        height, width = (max(1, round(side * size / max(p.truth.shape))) for side in p.truth.shape)
+        _save_grey(folder / f"{stem}-image.png", radiographs.resize_area(p.grey, height, width))
+        for name, map_ in {"truth": p.truth, **p.labels}.items():
+            if name != "constant":
+                small = labels.resize_nearest(map_, height, width)
+                labels.write_mask(folder / f"{stem}-{name.lower()}.png", small)
 
 
 def real_radiographs() -> dict[str, Path]:
@@ -205,31 +235,38 @@ def real_radiographs() -> dict[str, Path]:
 
 def save_real(model, folder: Path, height: int = 400) -> None:
     """Segment the real radiographs as a user would; save small pictures and label maps."""
+    shutil.rmtree(folder, ignore_errors=True)
     for name, path in real_radiographs().items():
         image = radiographs.read(path)
         mask = inference.segment(model, image).labels
         width = round(image.shape[1] / image.shape[0] * height)
-        small = radiographs.resize_area(image, height, width)[..., 0]
-        grey = np.round(small * 255).astype(np.uint8)
-        write_atomically(folder / f"{name}-image.png", Image.fromarray(grey).save)
+        _save_grey(folder / f"{name}-image.png", radiographs.resize_area(image, height, width))
         small_mask = labels.resize_nearest(mask, height, width)
         labels.write_mask(folder / f"{name}-mask.png", small_mask)
 
 
 def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
-    """Return what results were made from."""
+    """Return what results are made from.
+
+    Raises:
+        InputError: if the weights' record lacks what `xnet_tf.training.train` writes.
+    """
     record = read_json(weights.with_suffix(".json"))
+    kept = ("profile", "augmentation", "epochs", "best_epoch", "training_seconds", "device")
+    try:
+        trained = {name: record[name] for name in kept}
+        hashes = {"weights_sha256": record["sha256"], "trained_on_sha256": record["data"]}
+    except KeyError as error:
+        name = weights.with_suffix(".json")
+        raise InputError(f"{name}: lacks {error}; train again to get a full record") from None
     return {
-        "profile": record["profile"],
-        "weights_sha256": record["sha256"],
+        **trained,
+        **hashes,
         "data_sha256": dataset.fingerprint(),
+        "simulated": dataset.folder.resolve() == (runs.REPOSITORY / "data").resolve(),
         "images": {name: len(images) for name, images in dataset.split.items()},
         "subjects": {n: int(dataset.subset(n)["subject"].nunique()) for n in dataset.split},
-        "evaluated_at_pixels": profile.image_size,
-        "epochs": record["epochs"],
-        "best_epoch": record["best_epoch"],
-        "training_seconds": record["training_seconds"],
-        "device": record["device"],
+        "working_size": profile.image_size,
         "versions": runs.versions(),
     }
 
@@ -237,3 +274,14 @@ def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
 def save_table(table: pd.DataFrame, path: Path) -> Path:
     """Write a CSV of six significant digits, atomically."""
     return write_atomically(path, lambda p: table.to_csv(p, index=False, float_format="%.6g"))
+
+
+def _pooled(predictions: list[Prediction]) -> tuple[np.ndarray, np.ndarray]:
+    truth = np.concatenate([p.truth.ravel() for p in predictions])
+    parts = [p.probabilities.reshape(-1, classes.COUNT) for p in predictions]
+    return truth, np.concatenate(parts)
+
+
+def _save_grey(path: Path, image: np.ndarray) -> None:
+    grey = np.round(image[..., 0] * 255).astype(np.uint8)
+    write_atomically(path, Image.fromarray(grey).save)

@@ -52,10 +52,11 @@ def draw_all(results: Path, out: Path) -> list[Path]:
         raise InputError(f"{results}: holds no run.json; evaluate a network first")
     written = []
     for name, draw in FIGURES.items():
-        if draw is real_radiographs and not (results / "real").is_dir():
-            continue
         with mpl.rc_context(STYLE):
-            figure = draw(results)
+            try:
+                figure = draw(results)
+            except FileNotFoundError:
+                continue
             written += save(figure, out / name)
             plt.close(figure)
     return written
@@ -106,7 +107,10 @@ def confusion_matrices(results: Path) -> Figure:
     ours = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     published = np.array(paper("results.confusion_matrix"))
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
-    panels = [("authors' poster (their images)", published), ("here (simulated test images)", ours)]
+    panels = [
+        ("authors' poster (their images)", published),
+        (f"here ({_test_images(results)})", ours),
+    ]
     for axis, (title, matrix) in zip(axes, panels, strict=True):
         axis.imshow(matrix, vmin=0, vmax=1, cmap="Greens")
         for (i, j), share in np.ndenumerate(matrix):
@@ -162,7 +166,9 @@ def score_bars(results: Path) -> Figure:
             ls=":",
             label="published (authors' images)" if k == 0 else None,
         )
-    axis.set(xticks=range(len(published)), ylim=(0, 1.05), ylabel="score on simulated test images")
+    axis.set(
+        xticks=range(len(published)), ylim=(0, 1.05), ylabel=f"score on {_test_images(results)}"
+    )
     axis.set_xticklabels(published)
     axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.16))
     return _sign(figure, results)
@@ -209,7 +215,9 @@ def real_radiographs(results: Path) -> Figure:
     """The two real radiographs of pydicom-data and XNet's segmentation of them."""
     folder = results / "real"
     stems = sorted(p.name.removesuffix("-image.png") for p in folder.glob("*-image.png"))
-    figure, axes = plt.subplots(1, 2 * max(1, len(stems)), figsize=(10.4, 3.6), squeeze=False)
+    if not stems:
+        raise FileNotFoundError(f"{folder} holds no pictures; is pydicom-data installed?")
+    figure, axes = plt.subplots(1, 2 * len(stems), figsize=(10.4, 3.6), squeeze=False)
     for axis in axes.ravel():
         axis.set_axis_off()
     for k, stem in enumerate(stems):
@@ -232,32 +240,6 @@ def show_labels(axis, labels: np.ndarray, **kwargs) -> None:
 def for_display(image: np.ndarray) -> np.ndarray:
     """Brighten a raw image in [0, 1], in which thick parts are almost black, for the eye."""
     return np.clip(image, 0, 1) ** 0.5
-
-
-def contact_sheet(images: np.ndarray, labels: np.ndarray, titles: list[str]) -> Figure:
-    """Draw images with their label maps, eight pairs a row at most.
-
-    Args:
-        images: float ``(N, H, W, 1)`` in [0, 1].
-        labels: integer ``(N, H, W)``.
-        titles: N short texts.
-    """
-    with mpl.rc_context(STYLE):
-        pairs = min(5, len(images))
-        rows = -(-len(images) // pairs)
-        figure, axes = plt.subplots(
-            rows, 2 * pairs, figsize=(2.1 * pairs, 1.2 * rows + 0.4), squeeze=False
-        )
-        for axis in axes.ravel():
-            axis.set_axis_off()
-        for k, title in enumerate(titles):
-            row, column = divmod(k, pairs)
-            left, right = axes[row, 2 * column], axes[row, 2 * column + 1]
-            left.imshow(for_display(images[k, ..., 0]), cmap="gray", vmin=0, vmax=1)
-            left.set_title(title, fontsize=8, pad=2, loc="left")
-            show_labels(right, labels[k])
-        _class_legend(figure)
-    return figure
 
 
 def summary(results: Path, released: Path) -> pd.DataFrame:
@@ -323,13 +305,18 @@ def _class_legend(figure: Figure) -> None:
     figure.legend(handles=patches, loc="outside upper center", ncols=classes.COUNT, fontsize=9)
 
 
+def _test_images(results: Path) -> str:
+    simulated = read_json(results / "run.json")["simulated"]
+    return "simulated test images" if simulated else "test images"
+
+
 def _sign(figure: Figure, results: Path) -> Figure:
     """Write below the figure what it was made from."""
     run = read_json(results / "run.json")
     profile = run["profile"]
     text = (
         f"{profile['name']} profile, seed {profile['seed']}, weights {run['weights_sha256'][:8]}, "
-        f"simulated data {run['data_sha256'][:8]}, "
+        f"data {run['data_sha256'][:8]}{' (simulated)' if run['simulated'] else ''}, "
         f"{run['images']['test']} test images of {run['subjects']['test']} subjects"
     )
     figure.supxlabel(text, fontsize=7, color="#8a8a8a")

@@ -18,6 +18,16 @@ class InputError(ValueError):
     """
 
 
+def faults(problems: list[str]) -> InputError:
+    """Make one error of several problems; when they are many, list them in a file that it names."""
+    if len(problems) <= 3:
+        return InputError("; ".join(problems))
+    handle, name = tempfile.mkstemp(prefix="xnet-problems-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as report:
+        report.write("\n".join(problems) + "\n")
+    return InputError(f"{len(problems)} problems, all listed in {name}; the first: {problems[0]}")
+
+
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     """Write a file beside its destination and rename it when it is complete.
 
@@ -57,11 +67,14 @@ def read_json(path: str | Path) -> dict:
         InputError: if the file is missing or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: not a JSON file ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no JSON object")
+    return content
 
 
 def sha256(path: str | Path) -> str:

@@ -20,7 +20,7 @@ class Segmentation:
 
     Attributes:
         labels: uint8 ``(H, W)``, class ids, at the radiograph's own size.
-        probabilities: float32 ``(h, w, 3)`` at the size the network worked at.
+        probabilities: float32 ``(H, W, 3)``, interpolated from the size the network worked at.
     """
 
     labels: np.ndarray
@@ -52,8 +52,8 @@ def segment(
         image, max(1, round(height * scale)), max(1, round(width * scale))
     )
     probabilities = predict(model, small[None])[0]
-    large = tf.image.resize(probabilities, (height, width)).numpy()
-    return Segmentation(thresholds.decide(large, threshold), probabilities)
+    probabilities = tf.image.resize(probabilities, (height, width)).numpy()
+    return Segmentation(thresholds.decide(probabilities, threshold), probabilities)
 
 
 def predict(model: keras.Model, images: np.ndarray, batch_size: int = 5) -> np.ndarray:

@@ -6,6 +6,7 @@ They add up over pixels, images and subjects; every score but the ROC follows fr
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -34,8 +35,10 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, count: int = classes.COU
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     if truth.shape != predicted.shape:
         raise ValueError(f"truth has shape {truth.shape}, prediction {predicted.shape}")
-    if truth.size and (max(truth.max(), predicted.max()) >= count):
-        raise ValueError(f"class ids must be below {count}")
+    if truth.size:
+        low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
+        if low < 0 or high >= count:
+            raise ValueError(f"class ids must be 0 to {count - 1}, not {low} to {high}")
     pairs = truth.astype(np.int64).ravel() * count + predicted.ravel()
     return np.bincount(pairs, minlength=count**2).reshape(count, count)
 
@@ -143,7 +146,8 @@ def interval(
         seed: of the resampling.
 
     Returns:
-        Estimate, lower and upper bound. The bounds are NaN if there are fewer than two subjects.
+        Estimate, lower and upper bound. The bounds are NaN if there are fewer than two subjects or
+        all give the same score.
 
     References:
         Efron, Better bootstrap confidence intervals, JASA 82 (1987), by SciPy.
@@ -160,15 +164,17 @@ def interval(
     estimate = statistic(everyone)
     if len(names) < 2:
         return estimate, np.nan, np.nan
-    bounds = scipy.stats.bootstrap(
-        (everyone,),
-        statistic,
-        n_resamples=RESAMPLES,
-        confidence_level=level,
-        method="BCa",
-        vectorized=False,
-        rng=np.random.Generator(np.random.Philox(seed)),
-    ).confidence_interval
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)
+        bounds = scipy.stats.bootstrap(
+            (everyone,),
+            statistic,
+            n_resamples=RESAMPLES,
+            confidence_level=level,
+            method="BCa",
+            vectorized=False,
+            rng=np.random.Generator(np.random.Philox(seed)),
+        ).confidence_interval
     return estimate, float(bounds.low), float(bounds.high)
 
 

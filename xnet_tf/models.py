@@ -6,6 +6,8 @@ way up is helped by the first way down and up, so that fine detail survives thre
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from xnet_tf.backend import keras
 from xnet_tf.files import InputError, read_json, sha256, write_atomically, write_json
 
 layers = keras.layers
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error)
 
 POOLINGS = 3
 """How often XNet halves the resolution; height and width must be divisible by 2 to this power."""
@@ -233,7 +237,9 @@ def save_weights(model: keras.Model, path: str | Path, record: dict) -> Path:
     return path
 
 
-def load_weights(path: str | Path, input_shape: Sequence[int | None] = (None, None, 1)):
+def load_weights(
+    path: str | Path, input_shape: Sequence[int | None] = (None, None, 1)
+) -> keras.Model:
     """Load released weights into a float32 XNet.
 
     Args:
@@ -247,9 +253,11 @@ def load_weights(path: str | Path, input_shape: Sequence[int | None] = (None, No
         InputError: if a file is missing, damaged, or does not belong to the other.
     """
     path = Path(path)
-    record = read_json(path.with_suffix(".json"))
     if not path.is_file():
         raise InputError(f"{path}: no such weights file")
+    if path.suffix != ".npz":
+        raise InputError(f"{path}: give the .npz of the weights")
+    record = read_json(path.with_suffix(".json"))
     if record.get("sha256") != sha256(path):
         raise InputError(f"{path}: does not match its record {path.with_suffix('.json').name}")
     try:
@@ -257,7 +265,7 @@ def load_weights(path: str | Path, input_shape: Sequence[int | None] = (None, No
         with np.load(path, allow_pickle=False) as arrays:
             for variable in model.variables:
                 variable.assign(arrays[variable.path].astype("float32"))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, EOFError, *_DAMAGED) as error:
         raise InputError(f"{path}: not weights of an XNet ({error})") from None
     return model
 

@@ -19,7 +19,17 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 RELEASED_WEIGHTS = REPOSITORY / "weights" / "xnet.npz"
 
-_LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn")
+_LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "pandas",
+    "opencv-python-headless",
+    "scikit-image",
+    "scikit-learn",
+    "matplotlib",
+)
 
 
 def folder(profile: Profile) -> Path:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from xnet_tf import classes, models, pipeline, runs
+from xnet_tf import augmentation, classes, models, pipeline, runs
 from xnet_tf.backend import describe_device, keras
 from xnet_tf.dataset import Dataset, read_arrays
-from xnet_tf.files import write_atomically
+from xnet_tf.files import InputError, read_json, sha256, write_atomically
 from xnet_tf.profiles import Profile
 
 INVERSE_DECAY = 1e-6
@@ -55,7 +55,13 @@ def train(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Tra
     """
     folder = folder or runs.folder(profile)
     weights = folder / "weights" / "xnet.npz"
-    identity = {"profile": profile.as_dict(), "data": dataset.fingerprint()}
+    identity = {
+        "profile": profile.as_dict(),
+        "augmentation": asdict(augmentation.PRESETS[profile.augmentation]),
+        "data": dataset.fingerprint(),
+    }
+    # What JSON makes of tuples, so that a state read back compares equal.
+    identity = json.loads(json.dumps(identity))
     keras.utils.set_random_seed(profile.seed)
     model = models.build_xnet((None, None, 1), **profile.architecture)
     compile_model(model, profile, pipeline.steps_per_epoch(dataset.subset("train"), profile))
@@ -63,7 +69,8 @@ def train(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Tra
     state.restore(model)
     if not state.finished:
         fit(model, dataset, profile, state)
-    if not weights.exists() or not _belongs_to(weights, identity):
+        weights.unlink(missing_ok=True)
+    if not _belongs_to(weights, identity):
         best = keras.models.load_model(folder / "best.keras", compile=False)
         record = {
             **identity,
@@ -135,6 +142,10 @@ def fit(model: keras.Model, dataset: Dataset, profile: Profile, state: RunState)
             verbose=0,
         )
     progress.close()
+    if not state.best_epoch:
+        raise FloatingPointError(
+            "the validation loss was never finite; lower the profile's learning rate"
+        )
     state.finish(model)
 
 
@@ -165,17 +176,30 @@ class RunState(keras.callbacks.Callback):
         return self.folder / "state.npz"
 
     def restore(self, model: keras.Model) -> None:
-        """Load weights, optimiser and history, if the folder holds a state of this run."""
+        """Load weights, optimiser and history, if the folder holds a state of this run.
+
+        A state of another profile or other data is put aside with what was made from it.
+        """
         if not self.path.exists():
             return
         with np.load(self.path, allow_pickle=False) as saved:
             record = json.loads(str(saved["record"]))
             if record.pop("identity") != self.identity:
+                self._put_aside()
                 return
             model.optimizer.build(model.trainable_variables)
             for name, variable in _variables(model).items():
                 variable.assign(saved[name])
         vars(self).update(record)
+
+    def _put_aside(self) -> None:
+        number = 1 + len(list(self.folder.glob("previous-*")))
+        aside = self.folder / f"previous-{number}"
+        aside.mkdir()
+        for name in ("state.npz", "best.keras", "weights", "results"):
+            if (self.folder / name).exists():
+                (self.folder / name).rename(aside / name)
+        print(f"another profile or other data: the earlier run was moved to {aside}")
 
     def on_train_begin(self, logs=None):
         """Start the clock."""
@@ -236,5 +260,9 @@ def _variables(model: keras.Model) -> dict:
 
 
 def _belongs_to(weights: Path, identity: dict) -> bool:
-    record = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
-    return all(record.get(key) == value for key, value in identity.items())
+    try:
+        record = read_json(weights.with_suffix(".json"))
+        whole = record["sha256"] == sha256(weights)
+    except (InputError, KeyError, OSError):
+        return False
+    return whole and all(record.get(key) == value for key, value in identity.items())

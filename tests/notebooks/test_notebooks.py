@@ -1,0 +1,90 @@
+"""The notebooks run, in order and anywhere, and what is committed of them is in order."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+import run_notebooks
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
+
+
+def named(paths):
+    return [pytest.param(path, id=f"{path.parent.name}-{path.stem}") for path in paths]
+
+
+@pytest.fixture(scope="module")
+def smoke_run(tmp_path_factory):
+    """A place for runs that is not the checkout's; all notebooks share it, in order."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XNET_RUNS", str(folder))
+        patch.setenv("XNET_PROFILE", "smoke")
+        yield folder
+
+
+@pytest.mark.parametrize("path", named(NOTEBOOKS + SOLUTIONS))
+def test_notebook_runs_from_another_folder(path, smoke_run, tmp_path):
+    copy = shutil.copy(path, tmp_path)
+    run_notebooks.run(Path(copy), tmp_path / "out")
+
+
+def test_a_second_training_notebook_changes_no_weights(smoke_run, tmp_path):
+    weights = smoke_run / "smoke" / "weights" / "xnet.npz"
+    before = weights.read_bytes()
+    training = next(path for path in NOTEBOOKS if path.stem == "04-training")
+    run_notebooks.run(training, tmp_path)
+    assert weights.read_bytes() == before
+
+
+@pytest.mark.parametrize("path", named(NOTEBOOKS + SOLUTIONS))
+def test_notebook_is_well_formed(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    ids = [cell["id"] for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            assert 0 < len(lines) <= 20, f"cell of {len(lines)} lines:\n{cell.source}"
+
+
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
+def test_committed_outputs_are_those_of_a_clean_run(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert any(output.output_type != "stream" for output in outputs)
+    for output in outputs:
+        assert output.output_type != "error"
+        assert output.get("name") != "stderr"
+    text = path.read_text()
+    assert str(ROOT) not in text
+    assert "/home/" not in text
+    assert path.stat().st_size < 800_000
+
+
+def test_committed_outputs_are_those_of_the_released_run():
+    run = json.loads((ROOT / "results" / "run.json").read_text())
+    outputs = {path.stem: str(nbformat.read(path, as_version=4).cells) for path in NOTEBOOKS}
+    assert run["weights_sha256"] in outputs["10-figures"]
+    assert run["data_sha256"] in outputs["10-figures"]
+    scores = pd.read_csv(ROOT / "results" / "scores.csv")
+    scores = scores.query("subset == 'test' and method == 'XNet' and score == 'macro F1'")
+    assert f"{scores['value'].item():.3f}" in outputs["06-evaluation"]
+
+
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
+def test_every_notebook_has_exercises_and_their_solutions(path):
+    notebook = nbformat.read(path, as_version=4)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert "## Exercises" in prose
+    assert "**You need**" in prose
+    assert (ROOT / "notebooks" / "solutions" / path.name).is_file()
+    assert f"solutions/{path.name}" in prose

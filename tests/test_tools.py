@@ -1,0 +1,81 @@
+"""The scripts that run the notebooks and make a release."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+import release
+import run_notebooks
+
+from xnet_tf import runs
+from xnet_tf.files import InputError, write_json
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def notebook(*sources):
+    cells = [nbformat.v4.new_code_cell(source, id=f"c-{i}") for i, source in enumerate(sources)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.fixture
+def executed(tmp_path, capfd):
+    path = tmp_path / "01-test.ipynb"
+    source = (
+        "import sys, os; print('out', os.getcwd()); print('bar', file=sys.stderr); "
+        f"print({str(ROOT)!r} + '/data'); object()"
+    )
+    nbformat.write(notebook(source), path)
+    run_notebooks.run(path, tmp_path / "out")
+    assert "bar" in capfd.readouterr().err, "what a cell prints is shown while it runs"
+    return tmp_path / "out" / path.name
+
+
+def test_released_outputs_hold_nothing_of_one_machine(executed):
+    content = nbformat.read(executed, as_version=4)
+    release.normalise(content)
+    outputs = content.cells[0].outputs
+    assert [output.output_type for output in outputs] == ["stream", "execute_result"]
+    assert str(ROOT) not in str(outputs)
+    assert "object at 0x..." in str(outputs)
+    assert "execution" not in content.cells[0].metadata
+
+
+def test_a_failing_notebook_keeps_its_copy(tmp_path):
+    path = tmp_path / "01-fails.ipynb"
+    nbformat.write(notebook("1 / 0"), path)
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        run_notebooks.run(path, tmp_path / "out")
+    assert "ZeroDivisionError" in (tmp_path / "out" / path.name).read_text()
+
+
+def test_a_notebook_changed_since_its_run_is_not_released(executed, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "REPOSITORY", tmp_path / "repository")
+    target = tmp_path / "repository" / "notebooks" / executed.name
+    target.parent.mkdir(parents=True)
+    nbformat.write(notebook("something else"), target)
+    with pytest.raises(InputError, match="changed since it was executed"):
+        release.released_notebook(executed)
+    nbformat.write(nbformat.read(executed, as_version=4), target)
+    assert release.released_notebook(executed).cells[0].outputs
+
+
+def test_results_of_other_weights_are_not_released(tmp_path):
+    write_json(tmp_path / "results" / "run.json", {"weights_sha256": "1"})
+    write_json(tmp_path / "weights" / "xnet.json", {"sha256": "2"})
+    with pytest.raises(InputError, match="other weights"):
+        release.check(tmp_path)
+
+
+def test_release_replaces_old_files_and_keeps_the_papers(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "REPOSITORY", tmp_path / "repository")
+    for path in (
+        "repository/results/paper.json",
+        "repository/results/old.csv",
+        "run/results/new.csv",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    release.copy_files(tmp_path / "run", "results", keep={"paper.json"})
+    names = {path.name for path in (tmp_path / "repository" / "results").iterdir()}
+    assert names == {"paper.json", "new.csv"}

@@ -1,0 +1,106 @@
+"""Make a finished run the release: its weights, results, figures and executed notebooks.
+
+    python tools/release.py --profile quick
+
+Outputs of the notebooks are normalised, so that another run gives a small difference: no progress
+bars, warnings, times or machine paths.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from xnet_tf import profiles, runs
+from xnet_tf.dataset import load
+from xnet_tf.files import InputError, read_json, write_atomically
+
+
+def main() -> None:
+    """Copy the run's files over the released ones."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
+    run = runs.folder(profiles.get(parser.parse_args().profile))
+    for name in ("weights/xnet.npz", "results/run.json", "figures/scores.png", "notebooks"):
+        if not (run / name).exists():
+            raise SystemExit(f"{run / name} is missing: finish `make reproduce` first")
+    check(run)
+    notebooks = {
+        runs.REPOSITORY / "notebooks" / path.name: released_notebook(path)
+        for path in sorted((run / "notebooks").glob("[0-9]*.ipynb"))
+    }
+    copy_files(run, "weights", keep=set())
+    copy_files(run, "results", keep={"paper.json"})
+    copy_files(run, "figures", keep={"INDEX.md"})
+    for target, notebook in notebooks.items():
+        write_atomically(target, lambda path, content=notebook: nbformat.write(content, path))
+
+
+def check(run: Path) -> None:
+    """Raise InputError unless weights, results and data belong together."""
+    results = read_json(run / "results" / "run.json")
+    if results["weights_sha256"] != read_json(run / "weights" / "xnet.json")["sha256"]:
+        raise InputError(f"{run}: results are of other weights; run `make reproduce` again")
+    if not results["data_sha256"] == results["trained_on_sha256"] == load().fingerprint():
+        raise InputError(f"{run}: trained or evaluated on other data; run `make reproduce` again")
+
+
+def copy_files(run: Path, folder: str, keep: set[str]) -> None:
+    """Replace a released folder by the run's, except for files that belong to no run."""
+    target = runs.REPOSITORY / folder
+    target.mkdir(exist_ok=True)
+    for old in target.iterdir():
+        if old.name not in keep:
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+    shutil.copytree(run / folder, target, dirs_exist_ok=True)
+
+
+def released_notebook(executed: Path) -> nbformat.NotebookNode:
+    """Return an executed notebook with normalised outputs.
+
+    Raises:
+        InputError: if the repository's notebook was changed since it was executed.
+    """
+    notebook = nbformat.read(executed, as_version=4)
+    target = runs.REPOSITORY / "notebooks" / executed.name
+    source = nbformat.read(target, as_version=4)
+    if [c.source for c in notebook.cells] != [c.source for c in source.cells]:
+        raise InputError(f"{target}: changed since it was executed; run `make reproduce` again")
+    normalise(notebook)
+    return notebook
+
+
+def normalise(notebook: nbformat.NotebookNode) -> None:
+    """Remove from a notebook's outputs what differs from run to run or machine to machine."""
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        for output in cell.outputs:
+            if "text" in output:
+                output["text"] = clean(output["text"])
+            for kind, data in output.get("data", {}).items():
+                if kind.startswith("text/"):
+                    output["data"][kind] = clean(data)
+
+
+def clean(text: str) -> str:
+    """Shorten paths to the repository, and blank addresses of objects in memory."""
+    text = text.replace(f"{runs.REPOSITORY}/", "").replace(str(runs.REPOSITORY), ".")
+    return re.sub(r"0x[0-9a-f]{6,}", "0x...", text)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(str(error)) from None

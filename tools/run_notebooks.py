@@ -1,0 +1,87 @@
+"""Run the notebooks in order and keep the executed copies in the run's folder.
+
+    python tools/run_notebooks.py --profile quick [NOTEBOOK ...]
+
+The notebooks themselves stay as they are. What a cell prints is shown while it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from xnet_tf import profiles, runs
+from xnet_tf.files import write_atomically
+
+NOTEBOOKS = runs.REPOSITORY / "notebooks"
+
+
+class TalkingClient(NotebookClient):
+    """A client that passes on what a cell prints, so that long training shows its progress."""
+
+    def process_message(self, msg, cell, cell_index):
+        """Show text streams; then treat the message as usual."""
+        if msg["header"]["msg_type"] == "stream":
+            sys.stderr.write(msg["content"]["text"])
+            sys.stderr.flush()
+        return super().process_message(msg, cell, cell_index)
+
+
+def run(path: Path, out: Path) -> None:
+    """Execute one notebook and write the executed copy, also when a cell fails.
+
+    Args:
+        path: the notebook.
+        out: folder for the copy.
+
+    Raises:
+        CellExecutionError: if a cell fails.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    # The environment's own kernel, not one that a user has registered under the same name.
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    client = TalkingClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        # Each kernel's note about unencrypted local connections would bury the progress.
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    try:
+        client.execute()
+    finally:
+        write_atomically(out / path.name, lambda temporary: nbformat.write(notebook, temporary))
+
+
+def main() -> int:
+    """Run the given notebooks, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
+    options = parser.parse_args()
+    os.environ["XNET_PROFILE"] = options.profile
+    out = runs.folder(profiles.get()) / "notebooks"
+    paths = options.notebooks or sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+    for number, path in enumerate(paths, 1):
+        print(f"[{number}/{len(paths)}] {path.stem}", flush=True)
+        start = time.monotonic()
+        try:
+            run(path, out)
+        except CellExecutionError as error:
+            print(f"{path.name} failed:\n{error}", file=sys.stderr)
+            return 1
+        print(f"[{number}/{len(paths)}] {path.stem}: {time.monotonic() - start:.0f} s", flush=True)
+    print(f"executed notebooks, results and figures: {os.path.relpath(out.parent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
