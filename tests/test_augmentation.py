@@ -127,8 +127,8 @@ def test_maps_worked_out_by_hand():
     assert moved(place(25, 18), none, matrix=[[0.5, 0], [0, 0.5]]) == (30, 16)
     # A quarter turn: output (10, 0) from the centre looks at source (0, 10).
     assert moved(place(20, 30), none, matrix=[[0, -1], [1, 0]]) == (30, 20)
-    # What lies beyond the border is the mirror image: position 40 + 4 shows pixel 36.
-    assert moved(place(36, 20), none, matrix=identity, shift=[24, 0]) == (20, 20)
+    # What lies beyond the border is the mirror image: position 6 + 38 = 40 + 4 shows pixel 36.
+    assert moved(place(36, 20), none, matrix=identity, shift=[38, 0]) == (6, 20)
 
 
 def test_crop_keeps_the_stated_part():

@@ -28,6 +28,15 @@ def test_every_figure_is_drawn_as_png_and_svg(drawn):
                 assert np.asarray(image.convert("L")).std() > 5, f"{path.name} is blank"
 
 
+def test_previews_are_small(drawn):
+    for path in drawn:
+        if path.suffix == ".png":
+            image = figures.preview(path, width=300)
+            assert image.width == 300
+            assert len(image.getcolors()) <= 128
+    assert figures.preview(figures.score_bars(RELEASED), width=300).width == 300
+
+
 def test_equal_numbers_give_equal_files(drawn, tmp_path):
     again = figures.draw_all(RELEASED, tmp_path)
     for first, second in zip(drawn, again, strict=True):

@@ -26,10 +26,10 @@ def test_the_mask_has_the_images_own_size(model, size):
 
 
 def test_padding_is_cut_off_and_does_not_reach_the_first_pixels(model):
-    from xnet_tf.radiographs import normalise
+    from xnet_tf.radiographs import prepare
 
     picture = image(64, 64)
-    plain = model(normalise(picture[None])).numpy()
+    plain = model(prepare(picture[None])).numpy()
     np.testing.assert_allclose(inference.predict(model, picture[None]), plain, atol=1e-5)
     assert inference.predict(model, image(61, 50)[None]).shape == (1, 61, 50, 3)
 

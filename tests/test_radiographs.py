@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 from picture_files import limb
 
-from xnet_tf.radiographs import normalise, read, resize_area
+from xnet_tf.radiographs import normalise, prepare, read, resize_area
 
 
 def test_resize_area_by_hand():
@@ -36,6 +36,13 @@ def test_normalise_by_hand():
     np.testing.assert_allclose(result[0, ..., 0], expected, atol=1e-6)
     np.testing.assert_allclose(result[1], result[0], atol=1e-6)
     assert (result[2] == 0).all()
+
+
+def test_prepare_is_the_normalised_square_root():
+    # Roots 0, 0.5, 1, 0.5: their mean is 0.5, the largest deviation 0.5.
+    image = np.array([[0, 0.25], [1, 0.25]], np.float32)[..., None]
+    np.testing.assert_allclose(prepare(image)[..., 0], [[-1, 0], [1, 0]], atol=1e-6)
+    assert np.isfinite(prepare(np.zeros((2, 4, 4, 1)))).all()
 
 
 def test_normalise_in_graphs():

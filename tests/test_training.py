@@ -190,6 +190,7 @@ def test_a_killed_run_ends_as_the_undisturbed_one(data_folder, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert start("killed").wait(600) == 0
+    assert not list((tmp_path / "killed").rglob(".writing-*"))
     whole, killed = (
         np.load(tmp_path / name / "weights" / "xnet.npz") for name in ("whole", "killed")
     )

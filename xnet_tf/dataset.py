@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,7 +207,10 @@ def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
 def _read_manifest(folder: Path) -> pd.DataFrame:
     path = folder / "manifest.csv"
     try:
-        manifest = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        with warnings.catch_warnings():
+            # Spreadsheets end rows in commas; what lies beyond the header is no column.
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+            manifest = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; a data set needs a manifest.csv") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:

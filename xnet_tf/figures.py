@@ -6,6 +6,7 @@ as PNG and SVG.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -240,6 +241,25 @@ def show_labels(axis, labels: np.ndarray, **kwargs) -> None:
 def for_display(image: np.ndarray) -> np.ndarray:
     """Brighten a raw image in [0, 1], in which thick parts are almost black, for the eye."""
     return np.clip(image, 0, 1) ** 0.5
+
+
+def preview(picture: Path | Figure, width: int = 700) -> Image.Image:
+    """Return a small copy of a picture in 128 colours, light enough to lie in a notebook.
+
+    Args:
+        picture: path of a PNG, or a figure, which is closed.
+        width: in pixels.
+    """
+    source: Path | io.BytesIO
+    if isinstance(picture, Figure):
+        source = io.BytesIO()
+        picture.savefig(source, format="png")
+        plt.close(picture)
+    else:
+        source = picture
+    with Image.open(source) as image:
+        height = round(image.height * width / image.width)
+        return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).quantize(128)
 
 
 def summary(results: Path, released: Path) -> pd.DataFrame:

@@ -71,10 +71,10 @@ def predict(model: keras.Model, images: np.ndarray, batch_size: int = 5) -> np.n
     step = 2**models.POOLINGS
     padding = ((0, 0), (0, -height % step), (0, -width % step), (0, 0))
     # Normalise first: what is filled in must not move the mean of what is there.
-    normalised = np.pad(radiographs.normalise(images).numpy(), padding, mode="symmetric")
+    prepared = np.pad(radiographs.prepare(images).numpy(), padding, mode="symmetric")
     apply = _compiled(model)
     parts = [
-        apply(tf.constant(normalised[start : start + batch_size])).numpy()
+        apply(tf.constant(prepared[start : start + batch_size])).numpy()
         for start in range(0, len(images), batch_size)
     ]
     if not parts:

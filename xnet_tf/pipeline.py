@@ -81,7 +81,7 @@ def training_batches(
     def augmented(index, draws):
         batch = tf.gather(images, index), tf.gather(labels, index)
         x, y = augmentation.augment(*batch, draws)
-        return radiographs.normalise(x), y
+        return radiographs.prepare(x), y
 
     numbered = tf.data.Dataset.from_tensor_slices((np.array(epochs, np.int64), orders))
     batches = numbered.flat_map(epoch_batches)
@@ -90,6 +90,6 @@ def training_batches(
 
 def evaluation_batches(arrays: Arrays, batch_size: int) -> tf.data.Dataset:
     """Batches of normalised images and labels, unchanged and in order."""
-    normalised = radiographs.normalise(arrays.images)
-    batches = tf.data.Dataset.from_tensor_slices((normalised, arrays.labels))
+    prepared = radiographs.prepare(arrays.images)
+    batches = tf.data.Dataset.from_tensor_slices((prepared, arrays.labels))
     return batches.batch(batch_size).prefetch(tf.data.AUTOTUNE)

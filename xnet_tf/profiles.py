@@ -87,10 +87,10 @@ PROFILES = {
         "quick",
         **_QUICK,
         images_per_part=12,
-        epochs=80,
+        epochs=100,
         coarse_size=104,
-        coarse_epochs=60,
-        patience=80,
+        coarse_epochs=75,
+        patience=100,
     ),
     "paper": Profile("paper"),
 }

@@ -17,7 +17,7 @@ from xnet_tf.pictures import fault
 from xnet_tf.polarity import log_odds
 
 if TYPE_CHECKING:
-    import tensorflow as tf
+    from xnet_tf.backend import tf
 
 POLARITIES = ("auto", "bright", "dark")
 """How the open beam looks in the picture as a viewer shows it; "auto" finds out."""
@@ -88,11 +88,29 @@ def resize_area(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return resized.reshape(height, width, 1)
 
 
+def prepare(images: np.ndarray | tf.Tensor) -> tf.Tensor:
+    """Make of images what networks of this project are given: their square root, normalised.
+
+    The square root makes quantum noise equally strong in bright and dark regions (it stabilises the
+    variance of Poisson counts) and lifts what lies behind thick parts out of the black. Training
+    and `xnet_tf.segment` use this one function. TensorFlow operations only.
+
+    Args:
+        images: float ``(..., H, W, 1)`` in [0, 1], open beam bright.
+
+    Returns:
+        float32 tensor of the same shape in [-1, 1], each image with mean 0.
+    """
+    from xnet_tf.backend import tf
+
+    return normalise(tf.sqrt(tf.cast(images, tf.float32)))
+
+
 def normalise(images: np.ndarray | tf.Tensor) -> tf.Tensor:
     """Subtract each image's mean and divide by its largest magnitude (paper, section on data).
 
-    The last step before the network, in training and in `segment` alike. Exposure (a factor) and
-    offset of an image cancel. TensorFlow operations only: usable in tf.data and under XLA.
+    Exposure (a factor) and offset of an image cancel. TensorFlow operations only: usable in
+    tf.data and under XLA.
 
     Args:
         images: any real dtype ``(..., H, W, 1)``, finite.
@@ -101,7 +119,7 @@ def normalise(images: np.ndarray | tf.Tensor) -> tf.Tensor:
         float32 tensor of the same shape in [-1, 1], each image with mean 0; a constant image
         becomes zeros.
     """
-    import tensorflow as tf
+    from xnet_tf.backend import tf
 
     images = tf.cast(images, tf.float32)
     axes = (-3, -2, -1)

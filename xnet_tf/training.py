@@ -19,7 +19,7 @@ from tqdm import tqdm
 from xnet_tf import augmentation, classes, models, pipeline, runs
 from xnet_tf.backend import describe_device, keras
 from xnet_tf.dataset import Dataset, read_arrays
-from xnet_tf.files import InputError, read_json, sha256, write_atomically
+from xnet_tf.files import UNFINISHED, InputError, read_json, sha256, write_atomically
 from xnet_tf.profiles import Profile
 
 INVERSE_DECAY = 1e-6
@@ -180,6 +180,8 @@ class RunState(keras.callbacks.Callback):
 
         A state of another profile or other data is put aside with what was made from it.
         """
+        for left_by_a_kill in self.folder.rglob(f"{UNFINISHED}*"):
+            left_by_a_kill.unlink()
         if not self.path.exists():
             return
         with np.load(self.path, allow_pickle=False) as saved:
