@@ -250,7 +250,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("xnet_tf/polarity.json"))
     parser.add_argument("--copies", type=int, default=24, help="hospital copies of each image")
-    parser.add_argument("--strength", type=float, default=0.1, help="inverse L1 penalty")
+    parser.add_argument("--strength", type=float, default=1.0, help="inverse L1 penalty")
     options = parser.parse_args()
     measured = measure(options.data, options.copies)
     model, scale = fit(measured, options.strength)

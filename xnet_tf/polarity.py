@@ -22,7 +22,7 @@ THUMBNAIL = 96
 """Longer side, in pixels, of the copy that is measured; it makes the scales below comparable."""
 
 LARGEST_LOG_ODDS = 5.0
-"""Answers are cut at this: simulated pictures cannot vouch for more (1 error in 150)."""
+"""Answers are cut at this: simulated pictures cannot vouch for more (1 error in 240 there)."""
 
 _COEFFICIENTS = Path(__file__).with_name("polarity.json")
 
