@@ -48,7 +48,7 @@ def data_folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_profile():
     """A profile that trains in seconds."""
     from xnet_tf.profiles import Profile

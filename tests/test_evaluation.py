@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +20,13 @@ from xnet_tf.files import read_json
 
 
 @pytest.fixture(scope="module")
-def evaluated(data_folder, tmp_path_factory):
+def evaluated(data_folder, tiny_profile, tmp_path_factory):
     """A tiny network, trained and evaluated once for all tests."""
-    from xnet_tf.profiles import Profile
-
     root = tmp_path_factory.mktemp("runs")
     patch = pytest.MonkeyPatch()
     patch.setenv("XNET_RUNS", str(root))
-    profile = Profile(
-        "tiny",
-        image_size=32,
-        filters=(4, 4, 4, 4),
-        augmentation="none",
-        images_per_part=20,
-        batch_size=4,
-        epochs=8,
-        optimizer="adam",
-        learning_rate=1e-2,
-        schedule="cosine",
+    profile = dataclasses.replace(
+        tiny_profile, augmentation="none", images_per_part=20, epochs=8, learning_rate=1e-2
     )
     data = dataset.load(data_folder)
     training.train(data, profile)

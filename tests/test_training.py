@@ -11,7 +11,6 @@ import pytest
 
 from xnet_tf import dataset, models, pipeline, training
 from xnet_tf.backend import keras
-from xnet_tf.profiles import Profile
 
 
 @pytest.fixture
@@ -47,23 +46,10 @@ def test_training_learns_and_leaves_its_files(data, tiny_profile, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(data_folder, tmp_path_factory):
+def undisturbed(data_folder, tiny_profile, tmp_path_factory):
     """One short run in two phases, to compare others with."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    profile = Profile(
-        "tiny",
-        image_size=32,
-        filters=(4, 4, 4, 4),
-        augmentation="robust",
-        images_per_part=5,
-        batch_size=4,
-        epochs=3,
-        coarse_size=16,
-        coarse_epochs=1,
-        optimizer="adam",
-        learning_rate=5e-3,
-        schedule="cosine",
-    )
+    profile = dataclasses.replace(tiny_profile, coarse_size=16, coarse_epochs=1)
     return training.train(dataset.load(data_folder), profile, folder), profile, folder
 
 
