@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 from simulation import composition, dataset
-from simulation.render import SHIFTS
+from simulation.technique import SHIFTS
 
 SEED = 20181203
 """Default seed (the paper's date on arXiv)."""
+
+HALVES = ("calibration", "evaluation")
 
 
 def _dataset(arguments: argparse.Namespace) -> list[str]:
@@ -18,7 +20,7 @@ def _dataset(arguments: argparse.Namespace) -> list[str]:
 
     plan = composition.plan()
     failures = dataset.render_plan(
-        plan, arguments.out, arguments.seed, arguments.jobs, arguments.only
+        plan, {None: arguments.out}, arguments.seed, arguments.jobs, arguments.only
     )
     count = dataset.write_manifest(plan, arguments.out)
     dataset.write_split(composition.split(plan), arguments.out)
@@ -29,13 +31,15 @@ def _dataset(arguments: argparse.Namespace) -> list[str]:
 
 def _population(arguments: argparse.Namespace) -> list[str]:
     failures = []
-    for side in ("evaluation",) if arguments.shift else ("calibration", "evaluation"):
-        plan = composition.population_plan(arguments.count, side)
-        out = arguments.out / (f"{side}-{arguments.shift}" if arguments.shift else side)
+    for half in arguments.half:
+        plan = composition.population_plan(arguments.count, half)
+        shifts = (None, *SHIFTS) if half == "evaluation" else (None,)
+        folders = {s: arguments.out / (f"{half}-{s}" if s else half) for s in shifts}
         failures += dataset.render_plan(
-            plan, out, arguments.seed, arguments.jobs, arguments.only, arguments.shift
+            plan, folders, arguments.seed, arguments.jobs, arguments.only
         )
-        print(f"{dataset.write_manifest(plan, out)} images in {out}")
+        for out in folders.values():
+            print(f"{dataset.write_manifest(plan, out)} images in {out}")
     return failures
 
 
@@ -64,10 +68,12 @@ def main() -> int:
         if name == "population":
             command.add_argument("--count", type=int, default=600, help="images of each half")
             command.add_argument(
-                "--shift",
-                choices=SHIFTS,
-                help="the evaluation half once more, "
-                "taken with a technique outside the training range",
+                "--half",
+                nargs="+",
+                choices=HALVES,
+                default=HALVES,
+                help="the evaluation half is taken five times, as planned and with each of the "
+                f"techniques {', '.join(SHIFTS)}, which lie outside the training range",
             )
     command = commands.add_parser("sheet", help="contact sheets of a data set")
     command.set_defaults(run=_sheet)

@@ -61,7 +61,7 @@ _BUILDS: tuple[tuple[str, Build], ...] = (
     (r"sacrum", Build(1.1, 1.1, False, 0.97)),
     (r"lumbar|thoracic|cervical", Build(0.9, 0.9, False, 1.0)),
     (r"scapula", Build(1.4, 1.4, False, 1.02)),
-    (r"rib", Build(1.1, 1.1, False, 0.98)),
+    (r"rib|costal", Build(1.0, 1.1, False, 0.98)),
     (r"sternum", Build(0.9, 0.9, False, 0.98)),
     (r"skull", Build(2.0, 2.0, False, 1.05)),
     (r"jaw", Build(2.2, 2.2, False, 1.10)),
@@ -182,7 +182,7 @@ def open_joints(filled: list[Filled], grid: Grid, cartilage: np.ndarray) -> None
         cartilage: bool, written in place.
     """
     # Ribs touch vertebrae and cartilage only; nobody sees those joints.
-    moving = [f for f in filled if not f.bone.name.startswith(("rib", "sternum"))]
+    moving = [f for f in filled if not f.bone.name.startswith(("rib", "costal", "sternum"))]
     for i, first in enumerate(moving):
         for second in moving[i + 1 :]:
             gap = gap_of(first.bone.name, second.bone.name)

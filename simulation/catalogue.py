@@ -31,7 +31,7 @@ _HAND = (
     r"|fifthmc|.proxph|midph|distph|proximal_thumb|distal_thumb"
 )
 _FOOT = r"talus|calcaneus|tarsal|metatarsal|toe"
-_TRUNK = r"lumbar|thoracic|cervical|rib|sternum|sacrum|scapula|clavicle|pelvis"
+_TRUNK = r"lumbar|thoracic|cervical|rib|costal|sternum|sacrum|scapula|clavicle|pelvis"
 _ARM_MUSCLES = re.compile(
     r"^(TRI|ANC|SUP$|SUP_|BIC|BRA|BRD|EC|FC|PL|PT|PQ|FD|ED|EI|EP|FPL|APL|CORB|DELT)"
 )
@@ -309,7 +309,7 @@ PARTS: dict[str, Part] = {
                 View("lateral", -90, 0),
                 View("towne", 0, 30, 0.4),
             ),
-            r"cervical|skull|jaw|thoracic[1-4]$|rib|clavicle|scapula|sternum|lumbar|pelvis|sacrum|humerus",
+            r"cervical|skull|jaw|thoracic[1-4]$|rib|costal|clavicle|scapula|sternum|lumbar|pelvis|sacrum|humerus",
             1.2,
             32,
             trunk_pose((0, 12), 0.15),

@@ -13,13 +13,20 @@ import json
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from simulation import contrast, parts, subjects
 from simulation.composition import Sitting, number, stream
+from simulation.projector import PreparedVolume, prepare
+from simulation.render import Picture, render
+from simulation.scene import Scene
+from simulation.technique import draw_technique, shifted
 from xnet_tf.classes import COLOURS
 
 COLUMNS = (
@@ -96,22 +103,22 @@ def finished(out: Path, name: str, key: str) -> bool:
     return all(f.is_file() for f in files) and json.loads(path.read_text())["key"] == key
 
 
-def take(sitting: Sitting, seed: int, shift: str | None = None) -> list[tuple]:
-    """Build a sitting's scene and take its pictures.
+@dataclass(frozen=True)
+class Posed:
+    """A sitting with its scene built: what all of its pictures share."""
+
+    sitting: Sitting
+    scene: Scene
+    prepared: PreparedVolume
+
+
+def pose(sitting: Sitting, seed: int) -> Posed:
+    """Build a sitting's scene.
 
     Args:
         sitting: who and what.
         seed: of the data set.
-        shift: one of :data:`simulation.render.SHIFTS`, to take them with another technique.
-
-    Returns:
-        per picture the :class:`simulation.render.Picture`, and its record as a dict.
     """
-    import cv2
-
-    from simulation import parts, render, subjects
-    from simulation.projector import prepare
-
     cv2.setNumThreads(1)
     person = subjects.draw_subject(
         sitting.subject, number(seed, "subject", sitting.subject), phantom=sitting.phantom
@@ -123,92 +130,115 @@ def take(sitting: Sitting, seed: int, shift: str | None = None) -> list[tuple]:
         views=len(sitting.names),
         source=sitting.source,
     )
-    prepared = prepare(scene.volume)
-    pictures, scan = [], sitting.source == "ct-projection"
-    for name, geometry in zip(sitting.names, scene.geometries, strict=True):
-        # All projections of a scan share technique, size and panel, as on a real scanner.
-        shared = sitting.names[0] if scan else name
-        drawn = stream(seed, "technique", shared)
-        technique = render.draw_technique(sitting.part, sitting.source, scene.kvp, drawn)
-        technique = render.shifted(technique, shift) if shift else technique
-        size = int(drawn.integers(NATIVE[0], NATIVE[1] + 1))
-        sides = sorted((geometry.width_mm, geometry.height_mm))
-        size = max(size, round(SHORTEST * sides[1] / sides[0]))
-        picture = render.render(
-            scene,
-            geometry,
-            technique,
-            stream(seed, "picture", name),
-            size,
-            prepared,
-            stream(seed, "panel", shared),
-        )
-        shares = np.bincount(picture.label.ravel(), minlength=3) / picture.label.size
-        record = {
-            "body_part": sitting.part,
-            "subject": sitting.subject,
-            "source": sitting.source,
-            "view": geometry.view,
-            "kvp": technique.kvp,
-            "metal": int("metal" in scene.flags),
-            "cast": int("cast" in scene.flags),
-            "collimated": int(picture.collimated),
-            "marker": int(picture.marker),
-            "phantom": int(sitting.phantom),
-            "size": list(picture.label.shape),
-            "cnr": round(render.contrast_to_noise(picture), 2),
-            "spread": round(render.contrast_to_spread(picture), 2),
-            "shares": [round(float(s), 4) for s in shares],
-        }
-        pictures.append((picture, record))
-    return pictures
+    return Posed(sitting, scene, prepare(scene.volume))
 
 
-def _work(sitting: Sitting, out: Path, seed: int, key: str, shift: str | None = None) -> None:
-    for name, (picture, record) in zip(sitting.names, take(sitting, seed, shift), strict=True):
-        levels = quantise(picture.image, picture.noise)
-        _write(out / "images" / f"{name}.png", Image.fromarray(levels))
-        mask = Image.fromarray(COLOURS[picture.label])
-        _write(out / "masks" / f"{name}.png", mask)
-        _write_text(_record(out, name), json.dumps({"key": key, **record}))
+def take(posed: Posed, index: int, seed: int, shift: str | None = None) -> tuple[Picture, dict]:
+    """Take one picture of a sitting.
+
+    Args:
+        posed: the sitting.
+        index: which of its pictures.
+        seed: of the data set.
+        shift: one of :data:`simulation.technique.SHIFTS`, to take it with another technique.
+
+    Returns:
+        the picture and its record.
+    """
+    sitting, scene = posed.sitting, posed.scene
+    name, geometry = sitting.names[index], scene.geometries[index]
+    # All projections of a scan share technique, size and panel, as on a real scanner.
+    shared = sitting.names[0] if sitting.source == "ct-projection" else name
+    drawn = stream(seed, "technique", shared)
+    technique = draw_technique(sitting.part, sitting.source, scene.kvp, drawn)
+    technique = shifted(technique, shift) if shift else technique
+    size = int(drawn.integers(NATIVE[0], NATIVE[1] + 1))
+    sides = sorted((geometry.width_mm, geometry.height_mm))
+    size = max(size, round(SHORTEST * sides[1] / sides[0]))
+    chance, panel = stream(seed, "picture", name), stream(seed, "panel", shared)
+    picture = render(scene, geometry, technique, chance, size, posed.prepared, panel)
+    shares = np.bincount(picture.label.ravel(), minlength=3) / picture.label.size
+    record = {
+        "body_part": sitting.part,
+        "subject": sitting.subject,
+        "source": sitting.source,
+        "view": geometry.view,
+        "kvp": technique.kvp,
+        "metal": int(picture.metal),
+        "cast": int(picture.cast),
+        "collimated": int(picture.collimated),
+        "marker": int(picture.marker),
+        "phantom": int(sitting.phantom),
+        "size": list(picture.label.shape),
+        "cnr": round(contrast.local(picture), 2),
+        "quanta": round(contrast.over_quanta(picture), 2),
+        "spread": round(contrast.over_spread(picture), 2),
+        "shares": [round(float(s), 4) for s in shares],
+    }
+    return picture, record
+
+
+def _key(seed: int, shift: str | None) -> str:
+    return f"{fingerprint()}-{seed}" + (f"-{shift}" if shift else "")
+
+
+def _work(sitting: Sitting, folders: dict[str | None, Path], seed: int) -> None:
+    """Render what is missing of a sitting; its scene is built once for all folders."""
+    posed = pose(sitting, seed)
+    for shift, out in folders.items():
+        for index, name in enumerate(sitting.names):
+            if finished(out, name, _key(seed, shift)):
+                continue
+            picture, record = take(posed, index, seed, shift)
+            levels = quantise(picture.image, picture.noise)
+            _write(out / "images" / f"{name}.png", Image.fromarray(levels))
+            _write(out / "masks" / f"{name}.png", Image.fromarray(COLOURS[picture.label]))
+            _write_text(_record(out, name), json.dumps({"key": _key(seed, shift), **record}))
 
 
 def render_plan(
     sittings: list[Sitting],
-    out: Path,
+    folders: dict[str | None, Path],
     seed: int,
     jobs: int = 2,
     only: str | None = None,
-    shift: str | None = None,
 ) -> list[str]:
     """Render what is missing, with a progress bar.
 
     Args:
         sittings: the plan.
-        out: folder of the data set.
+        folders: of the data set, by shift (see :func:`take`); None is the data set itself.
         seed: of everything.
         jobs: worker processes; pixels do not depend on it.
         only: a body part, to render no other.
-        shift: see :func:`take`.
 
     Returns:
         one line per sitting that failed.
     """
-    key = f"{fingerprint()}-{seed}" + (f"-{shift}" if shift else "")
-    _write_text(out / ".render" / ".gitignore", "*\n")
-    for stale in out.rglob("*.part"):  # left by a killed run
-        stale.unlink(missing_ok=True)
+    for out in folders.values():
+        _write_text(out / ".render" / ".gitignore", "*\n")
+        for stale in out.rglob("*.part"):  # left by a killed run
+            stale.unlink(missing_ok=True)
     wanted = [s for s in sittings if only in (None, s.part)]
-    todo = [s for s in wanted if not all(finished(out, n, key) for n in s.names)]
+    todo = [
+        s
+        for s in wanted
+        if not all(
+            finished(out, name, _key(seed, shift))
+            for shift, out in folders.items()
+            for name in s.names
+        )
+    ]
     failures = []
     context = multiprocessing.get_context("spawn")
     total = sum(len(s.names) for s in wanted)
     ready = total - sum(len(s.names) for s in todo)
+    description = next(iter(folders.values())).name
     with (
-        tqdm(total=total, initial=ready, unit="image", desc=out.name, smoothing=0.05) as bar,
+        tqdm(total=total, initial=ready, unit="image", desc=description, smoothing=0.05) as bar,
         ProcessPoolExecutor(jobs, mp_context=context) as pool,
     ):
-        futures = {pool.submit(_work, s, out, seed, key, shift): s for s in todo}
+        futures = {pool.submit(_work, s, folders, seed): s for s in todo}
         for future in as_completed(futures):
             sitting = futures[future]
             try:

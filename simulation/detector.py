@@ -93,30 +93,40 @@ def gain(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> n
 
 
 def blades(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Transmission of the collimator, float32 ``shape`` in [0, 1]: a turned rectangle is open.
+    """Transmission of the collimator, float32 ``shape`` in [0, 1].
+
+    Open is a rectangle, straight or turned, a strip between two blades, or, seldom, a disc. The
+    edge is a penumbra of 0.5 to 6 mm; behind it a glow of radiation from outside the focal spot
+    fades over some millimetres to centimetres.
 
     Args:
         shape: rows, columns.
-        pixel_mm: pixel pitch; the penumbra is 0.5 to 3 mm wide.
+        pixel_mm: pixel pitch.
         rng: generator of this picture.
     """
+    inside = _aperture(shape, rng)
+    penumbra = np.exp(rng.uniform(*np.log([0.5, 6.0]))) / pixel_mm
+    leak = 10 ** rng.uniform(-3.5, -2.3)
+    edge = 1 / (1 + np.exp(-np.clip(3 * inside / penumbra, -40, 40)))
+    fading_mm = np.exp(rng.uniform(*np.log([3.0, 40.0])))
+    glow = leak + rng.uniform(0, 0.045) * np.exp(np.minimum(inside, 0) * pixel_mm / fading_mm)
+    return (glow + (1 - glow) * edge).astype(np.float32)
+
+
+def _aperture(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Distance in pixels from the collimator's edge, positive where it is open."""
     rows, columns = shape
-    turned = rng.random() < 0.3
-    angle = rng.uniform(-0.8, 0.8) if turned else rng.normal(0, 0.03)
+    angle = rng.uniform(-0.8, 0.8) if rng.random() < 0.3 else rng.normal(0, 0.03)
     half = rng.uniform(0.62, 0.98, 2) * np.array([columns, rows]) / 2
-    if rng.random() < 0.25:  # two blades only
+    if rng.random() < 0.35:  # two blades only
         half[rng.integers(2)] *= 2
     centre = np.array([columns, rows]) * (0.5 + rng.uniform(-0.06, 0.06, 2))
     y, x = np.mgrid[:rows, :columns]
-    u = (x - centre[0]) * np.cos(angle) + (y - centre[1]) * np.sin(angle)
-    v = -(x - centre[0]) * np.sin(angle) + (y - centre[1]) * np.cos(angle)
-    inside = np.minimum(half[0] - np.abs(u), half[1] - np.abs(v))
-    penumbra = rng.uniform(0.5, 3.0) / pixel_mm
-    leak = 10 ** rng.uniform(-3.5, -1.8)
-    edge = 1 / (1 + np.exp(-np.clip(3 * inside / penumbra, -40, 40)))
-    # Radiation from outside the focal spot glows behind the blade for some centimetres.
-    leak = leak + rng.uniform(0, 0.035) * np.exp(np.minimum(inside, 0) * pixel_mm / 12)
-    return (leak + (1 - leak) * edge).astype(np.float32)
+    x, y = x - centre[0], y - centre[1]
+    if rng.random() < 0.06:
+        return rng.uniform(0.85, 1.15) * max(shape) / 2 - np.hypot(x, y)
+    u, v = x * np.cos(angle) + y * np.sin(angle), -x * np.sin(angle) + y * np.cos(angle)
+    return np.minimum(half[0] - np.abs(u), half[1] - np.abs(v))
 
 
 def glare(image: np.ndarray, pixel_mm: float, share: float) -> np.ndarray:

@@ -157,7 +157,7 @@ def _bowel_gas(material, grid, coarse, rng, deep, m, cavity) -> None:
 
 def _chest_cavity(body: Body, coarse: Grid) -> np.ndarray:
     """Distance (mm, negative inside) to the inner surface of the rib cage."""
-    ribs = np.concatenate([b.vertices for n, b in body.bones.items() if re.match("rib|sternum", n)])
+    ribs = np.concatenate([b.vertices for n, b in body.bones.items() if re.match("rib|costal|sternum", n)])
     mask = np.zeros(coarse.shape, np.uint8)
     top, bottom = ribs[:, 2].max(), ribs[:, 2].min()
     for k in range(coarse.shape[2]):

@@ -22,7 +22,7 @@ def _rad(rng, low: float, high: float) -> float:
 def bone_names(body: Body, pattern: str, sides: str = "r") -> tuple[str, ...]:
     """Bones whose name starts with the pattern; paired ones only of the wanted sides."""
     expression = re.compile(rf"^(?:{pattern})")
-    ribs = re.compile(r"^rib\d")
+    ribs = re.compile(r"^(rib|costal)\d")
     return tuple(
         n
         for n in body.bones

@@ -8,22 +8,51 @@ does. Blocks of air are jumped over. Single-threaded on purpose: two worker proc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from simulation.materials import DENSITIES, KINDS
+from simulation.materials import DENSITIES, KINDS, NAMES
 from simulation.physics import Beam
 from simulation.scene import Geometry, Volume
 
 BONE_MM, TISSUE_MM = 0.5, 0.3
 """Label rule: shortest path through bone (or metal), and through flesh, that makes a pixel such."""
 
+VISIBLE = 20
+"""Pixels that must show metal or plaster for a picture to count as showing it."""
+
 SUBRAYS = 2
 _MIXED = 255
 _BLOCK = 8
 _TILE = 16
 _FIXED = 8192.0  # density factors as uint16 fixed point: numba has no float16
+_METALS = ("titanium", "steel", "cobalt_chrome", "lead")
+_MARKS = np.array([1 if n in _METALS else 2 if n == "plaster" else 0 for n in NAMES], np.uint8)
+
+
+class _Voxels(NamedTuple):
+    """What :func:`_ray` reads of a volume."""
+
+    material: np.ndarray
+    density: np.ndarray
+    cells: np.ndarray
+    blocks: np.ndarray
+    nominal: np.ndarray
+    kinds: np.ndarray
+
+
+class _Rays(NamedTuple):
+    """Where the rays run, in voxels, and how a pixel's count."""
+
+    source: np.ndarray
+    corner: np.ndarray
+    right: np.ndarray
+    down: np.ndarray
+    subrays: int
+    bone_min: float
+    tissue_min: float
 
 
 @dataclass(frozen=True)
@@ -49,6 +78,8 @@ class Projection:
         bone_mm: float32, mean path through bone and metal.
         label: uint8, class id by the label rule.
         pixel_mm: pixel pitch on the detector.
+        metal: whether metal is visible: rays of at least :data:`VISIBLE` pixels cross some.
+        cast: the same for plaster.
     """
 
     signal: np.ndarray
@@ -57,6 +88,8 @@ class Projection:
     bone_mm: np.ndarray
     label: np.ndarray
     pixel_mm: float
+    metal: bool = False
+    cast: bool = False
 
 
 def prepare(volume: Volume) -> PreparedVolume:
@@ -140,31 +173,17 @@ def project(
     corner = centre - right * columns / 2 - down * rows / 2
     mu = np.ascontiguousarray(beam.attenuation * 0.1 * prepared.spacing_mm, dtype=np.float32)
     density = (DENSITIES / _FIXED).astype(np.float32)
-    outputs = _march(
-        prepared.material,
-        prepared.density,
-        prepared.cells,
-        prepared.blocks,
-        density,
-        KINDS,
-        mu,
-        beam.signal.astype(np.float32),
-        beam.square.astype(np.float32),
-        source,
-        corner,
-        right,
-        down,
-        rows,
-        columns,
-        subrays,
-        BONE_MM / prepared.spacing_mm,
-        TISSUE_MM / prepared.spacing_mm,
+    voxels = _Voxels(
+        prepared.material, prepared.density, prepared.cells, prepared.blocks, density, KINDS
     )
-    signal, square, areal, bone, label = outputs
+    thresholds = BONE_MM / prepared.spacing_mm, TISSUE_MM / prepared.spacing_mm
+    rays = _Rays(source, corner, right, down, subrays, *thresholds)
+    weights = np.stack([beam.signal, beam.square]).astype(np.float32)
+    signal, square, areal, bone, label, marks = _march(voxels, rays, mu, weights, rows, columns)
     spacing = np.float32(prepared.spacing_mm)
-    return Projection(
-        signal, square, areal * spacing * np.float32(0.1), bone * spacing, label, pitch
-    )
+    mass, path = areal * spacing * np.float32(0.1), bone * spacing
+    metal, cast = (bool(n >= VISIBLE) for n in marks[1:])
+    return Projection(signal, square, mass, path, label, pitch, metal, cast)
 
 
 @njit(cache=True, fastmath=True)
@@ -185,8 +204,9 @@ def _clip(source, direction, shape):
 
 
 @njit(cache=True, fastmath=True)
-def _ray(material, density, cells, blocks, nominal, kinds, source, direction, length, mass, path):
+def _ray(voxels, source, direction, length, mass, path):
     """Fill ``mass`` (per material: density times path in voxels) and ``path`` (per kind)."""
+    material, density, cells, blocks, nominal, kinds = voxels
     mass[:] = 0.0
     path[:] = 0.0
     near, far = _clip(source, direction, cells.shape)
@@ -250,86 +270,63 @@ def _ray(material, density, cells, blocks, nominal, kinds, source, direction, le
 
 
 @njit(cache=True, fastmath=True)
-def _march(
-    material,
-    density,
-    cells,
-    blocks,
-    nominal,
-    kinds,
-    mu,
-    weights,
-    squares,
-    source,
-    corner,
-    right,
-    down,
-    rows,
-    columns,
-    subrays,
-    bone_min,
-    tissue_min,
-):
+def _march(voxels, rays, mu, weights, rows, columns):
+    source, corner, right, down, subrays, bone_min, tissue_min = rays
     signal = np.zeros((rows, columns), np.float32)
     square = np.zeros((rows, columns), np.float32)
     areal = np.zeros((rows, columns), np.float32)
     bone = np.zeros((rows, columns), np.float32)
     label = np.zeros((rows, columns), np.uint8)
+    marks = np.zeros(3, np.int64)
     materials, bins = mu.shape
     mass = np.zeros(materials, np.float32)
     path = np.zeros(3, np.float32)
     exponent = np.zeros(bins, np.float32)
     direction = np.zeros(3, np.float64)
-    share = np.float32(1.0 / (subrays * subrays))
+    count = subrays * subrays
+    share = np.float32(1.0 / count)
     # Tile by tile: neighbouring rays then find their voxels in the cache.
     across = (columns + _TILE - 1) // _TILE
-    count = across * ((rows + _TILE - 1) // _TILE) * _TILE * _TILE
-    for place in range(count):
+    places = across * ((rows + _TILE - 1) // _TILE) * _TILE * _TILE
+    for place in range(places):
         tile, inner = place // (_TILE * _TILE), place % (_TILE * _TILE)
         row = tile // across * _TILE + inner // _TILE
         column = tile % across * _TILE + inner % _TILE
-        if row < rows and column < columns:
-            bones, flesh = 0, 0
-            for sub in range(subrays * subrays):
-                u = column + (sub % subrays + 0.5) / subrays
-                v = row + (sub // subrays + 0.5) / subrays
-                length = 0.0
-                for axis in range(3):
-                    point = corner[axis] + u * right[axis] + v * down[axis]
-                    direction[axis] = point - source[axis]
-                    length += direction[axis] ** 2
-                _ray(
-                    material,
-                    density,
-                    cells,
-                    blocks,
-                    nominal,
-                    kinds,
-                    source,
-                    direction,
-                    np.sqrt(length),
-                    mass,
-                    path,
-                )
-                exponent[:] = 0.0
-                for m in range(1, materials):
-                    if mass[m] > 0:
-                        areal[row, column] += mass[m] * share
-                        for e in range(bins):
-                            exponent[e] += mu[m, e] * mass[m]
-                for e in range(bins):
-                    passed = np.exp(-exponent[e]) * share
-                    signal[row, column] += weights[e] * passed
-                    square[row, column] += squares[e] * passed
-                bone[row, column] += path[2] * share
-                if path[2] >= bone_min:
-                    bones += 1
-                elif path[1] + path[2] >= tissue_min:
-                    flesh += 1
-            # Majority of the rays; half of them suffices against open beam, as a person who fills
-            # an outline would, and bone wins a tie.
-            if 2 * bones >= subrays * subrays:
-                label[row, column] = 2
-            elif 2 * (bones + flesh) >= subrays * subrays:
-                label[row, column] = 1
-    return signal, square, areal, bone, label
+        if row >= rows or column >= columns:
+            continue
+        bones, flesh = 0, 0
+        seen = np.zeros(3, np.uint8)
+        for sub in range(count):
+            u = column + (sub % subrays + 0.5) / subrays
+            v = row + (sub // subrays + 0.5) / subrays
+            length = 0.0
+            for axis in range(3):
+                point = corner[axis] + u * right[axis] + v * down[axis]
+                direction[axis] = point - source[axis]
+                length += direction[axis] ** 2
+            _ray(voxels, source, direction, np.sqrt(length), mass, path)
+            exponent[:] = 0.0
+            for m in range(1, materials):
+                if mass[m] > 0:
+                    areal[row, column] += mass[m] * share
+                    seen[_MARKS[m]] = 1
+                    for e in range(bins):
+                        exponent[e] += mu[m, e] * mass[m]
+            for e in range(bins):
+                passed = np.exp(-exponent[e]) * share
+                signal[row, column] += weights[0, e] * passed
+                square[row, column] += weights[1, e] * passed
+            bone[row, column] += path[2] * share
+            if path[2] >= bone_min:
+                bones += 1
+            elif path[1] + path[2] >= tissue_min:
+                flesh += 1
+        for kind in range(3):
+            marks[kind] += seen[kind]
+        # Majority of the rays; half of them suffices against open beam, as a person who fills an
+        # outline would, and bone wins a tie.
+        if 2 * bones >= count:
+            label[row, column] = 2
+        elif 2 * (bones + flesh) >= count:
+            label[row, column] = 1
+    return signal, square, areal, bone, label, marks

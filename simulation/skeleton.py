@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.spatial import cKDTree
 
-from simulation import meshes
+from simulation import meshes, ribcage
 from simulation.subjects import Subject
 
 _SPECIFIC_TENSION_N_PER_MM2 = 0.6
@@ -111,11 +111,7 @@ def _pieces(mesh: str, body: str, vertices: np.ndarray, faces: np.ndarray):
     parts = meshes.split(vertices, faces)
     side = _side(body)
     if "ribcage" in mesh:
-        # The largest piece is a word in relief on the breast, and what is open belongs to it.
-        ribs = [p for p in parts if 90 <= len(p[1]) <= 200]
-        yield "sternum", *next(p for p in parts if 1000 < len(p[1]) < 5000)
-        for i, part in enumerate(ribs):
-            yield f"rib{i:02d}", *part
+        return  # see simulation.ribcage
     elif "cervical" in mesh:
         # Small open pieces are discs.
         for i, part in enumerate(p for p in parts if len(p[1]) > 200):
@@ -219,6 +215,8 @@ def _joint_values(model, factor, angles: dict[str, float]) -> np.ndarray:
     qpos = model.qpos0.copy()
     # Stands upright at the origin.
     for name, value in angles.items():
+        if name.startswith("+"):
+            continue
         joint = model.joint(name).id
         low, high = model.jnt_range[joint]
         qpos[model.jnt_qposadr[joint]] = np.clip(value, low, high)
@@ -231,6 +229,9 @@ def _joint_values(model, factor, angles: dict[str, float]) -> np.ndarray:
         if model.jnt_type[first] == mujoco.mjtJoint.mjJNT_SLIDE:
             value *= factor[model.body_parentid[model.jnt_bodyid[first]]]
         qpos[model.jnt_qposadr[first]] = value
+    for name, value in angles.items():
+        if name.startswith("+"):
+            qpos[model.jnt_qposadr[model.joint(name[1:]).id]] += value
     return qpos
 
 
@@ -276,7 +277,8 @@ def pose(subject: Subject, angles: dict[str, float] | None = None) -> Body:
 
     Args:
         subject: gives the lengths of the segments.
-        angles: joint name to radians; clipped to the joint's limits. Coupled joints follow.
+        angles: joint name to radians; clipped to the joint's limits. Coupled joints follow; a name
+            with "+" before it turns a coupled joint further.
 
     Returns:
         Bones, muscles and frames, upright, mid-sagittal plane at x = 0.
@@ -292,7 +294,8 @@ def pose(subject: Subject, angles: dict[str, float] | None = None) -> Body:
     mujoco.mj_tendon(model, data)
     root = data.xpos[model.body("sacrum").id].copy() * [1, 0, 0]
     bones = {}
-    for bone in rig.bones:
+    chest = [Bone(n, "torso", v, f) for n, v, f in ribcage.build(subject)]
+    for bone in (*rig.bones, *chest):
         body = model.body(bone.body).id
         rotation = data.xmat[body].reshape(3, 3)
         vertices = bone.vertices * factor[body] @ rotation.T + (data.xpos[body] - root) * 1000.0

@@ -107,9 +107,7 @@ def assemble(
         if f.bone.name == "skull":
             continue
         values, factors = bones_module.structure(f, grid, subject, texture)
-        values, factors = trunk.cartilage_of_ribs(
-            f.bone, values, factors, grid.part(f.window), body
-        )
+        values, factors = trunk.cartilage_of_ribs(f.bone, values, factors)
         material[f.window][f.inside] = values[f.inside]
         density[f.window][f.inside] = factors[f.inside]
     if recipe.head:

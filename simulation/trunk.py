@@ -7,13 +7,13 @@ import re
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from simulation.bones import CARTILAGE
+from simulation.bones import CARTILAGE, CORTICAL
 from simulation.flesh import union
 from simulation.grid import Grid, ellipsoid, noise
 from simulation.skeleton import Body, Bone
 from simulation.subjects import Subject
 
-_TRUNK = re.compile(r"^(lumbar|thoracic|cervical|rib|sternum|sacrum|scapula|clavicle|pelvis)")
+_TRUNK = re.compile(r"^(lumbar|thoracic|cervical|rib|costal|sternum|sacrum|scapula|clavicle|pelvis)")
 _EXPONENT = 2.5
 
 
@@ -37,7 +37,7 @@ def landmarks(body: Body) -> dict[str, np.ndarray]:
         )
     }
     pelvis = _vertices(body, "pelvis")
-    ribs = _vertices(body, r"rib|sternum")
+    ribs = _vertices(body, r"rib|costal|sternum")
     marks["crest"] = np.array([np.abs(pelvis[:, 0]).max(), 0.0, pelvis[:, 2].max()])
     marks["crotch"] = np.array([0.0, 0.0, pelvis[:, 2].min()])
     marks["hip"] = (body.frames["femur_r"][0] + body.frames["femur_l"][0]) / 2
@@ -72,7 +72,7 @@ def middle_line(marks) -> PchipInterpolator:
 def _outline(body: Body, subject: Subject, rng) -> np.ndarray:
     """Stations of the muscle wall: rows of height, half width, front y, back y (mm)."""
     m = landmarks(body)
-    ribs = _vertices(body, r"rib|sternum")
+    ribs = _vertices(body, r"rib|costal|sternum")
     female, bulk, fat = subject.female, subject.muscle**0.5, subject.fat
     scale = subject.height
 
@@ -184,26 +184,10 @@ def _breasts(body: Body, grid: Grid, subject: Subject, m) -> np.ndarray | float:
     return extra
 
 
-def cartilage_of_ribs(bone: Bone, values, factors, local: Grid, body: Body):
-    """Turn what lies beside the sternum in the model's breast plate into cartilage.
-
-    Args:
-        bone: any bone; others than the sternum pass unchanged.
-        values: uint8 material on ``local``.
-        factors: density factors on ``local``.
-        local: the bone's grid.
-        body: gives the height of the breast bone.
-    """
-    if bone.name != "sternum":
+def cartilage_of_ribs(bone: Bone, values, factors):
+    """Turn costal cartilage, which comes as a bone, into cartilage; others pass unchanged."""
+    if not bone.name.startswith("costal"):
         return values, factors
-    x, _, z = local.axes()
-    x = x - np.median(bone.vertices[:, 0])
-    top = bone.vertices[:, 2].max()
-    length = 0.62 * np.ptp(bone.vertices[:, 2])
-    t = np.clip((top - z) / length, 0, 1)
-    width = np.interp(t, [0.0, 0.22, 0.4, 0.85, 1.0], [30, 22, 15, 19, 9])
-    rib = (np.abs(x) > width) | (z < top - length)
-    rib = np.broadcast_to(rib, values.shape)
-    return np.where(rib, CARTILAGE, values).astype(np.uint8), np.where(rib, 1.0, factors).astype(
-        np.float32
-    )
+    # What calcium it has gathers in the shell that the bone's structure gives it.
+    factors = np.where(values == CORTICAL, 1.12, 1.0)
+    return np.full_like(values, CARTILAGE), factors.astype(np.float32)

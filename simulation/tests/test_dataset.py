@@ -26,14 +26,14 @@ def limb(monkeypatch):
     def scene(part, subject, rng, views=1, source="radiograph"):
         return replace(phantoms.limb_scene(views), part=part, subject=subject.name)
 
-    monkeypatch.setattr(parts, "scene", scene, raising=False)
+    monkeypatch.setattr(parts, "scene", scene)
     monkeypatch.setattr(dataset, "NATIVE", (240, 250))
 
 
 @pytest.fixture()
 def data(tmp_path):
     for sitting in PLAN:
-        dataset._work(sitting, tmp_path, 7, "key")
+        dataset._work(sitting, {None: tmp_path}, 7)
     dataset.write_manifest(PLAN, tmp_path)
     dataset.write_split(
         {
@@ -60,7 +60,7 @@ def test_files(data):
 def test_pixels_do_not_depend_on_order(data, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     for sitting in reversed(PLAN):
-        dataset._work(sitting, other, 7, "key")
+        dataset._work(sitting, {None: other}, 7)
     for name in ("forearm-02", "knee-01"):
         for kind in ("images", "masks"):
             path = f"{kind}/{name}.png"
@@ -69,16 +69,30 @@ def test_pixels_do_not_depend_on_order(data, tmp_path_factory):
 
 def test_seed_changes_pixels(data, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
-    dataset._work(PLAN[0], other, 8, "key")
+    dataset._work(PLAN[0], {None: other}, 8)
     path = "images/forearm-01.png"
     assert card.pixel_hash(data / path) != card.pixel_hash(other / path)
 
 
 def test_finished_pictures_are_kept(data):
-    assert dataset.finished(data, "knee-01", "key")
-    assert not dataset.finished(data, "knee-01", "another key")
+    key = dataset._key(7, None)
+    assert dataset.finished(data, "knee-01", key)
+    assert not dataset.finished(data, "knee-01", dataset._key(7, "noise"))
     (data / "masks" / "knee-01.png").unlink()
-    assert not dataset.finished(data, "knee-01", "key")
+    assert not dataset.finished(data, "knee-01", key)
+
+
+def test_shifted_folders_show_the_same_anatomy(data, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    dataset._work(PLAN[1], {None: other, "kvp-high": other / "high", "noise": other / "noise"}, 7)
+    for folder in ("high", "noise"):
+        masks = [
+            np.asarray(Image.open(f / "masks" / "knee-01.png")) for f in (data, other / folder)
+        ]
+        assert (masks[0] == masks[1]).all()
+        path = "images/knee-01.png"
+        assert card.pixel_hash(data / path) != card.pixel_hash(other / folder / path)
+    assert card.pixel_hash(data / path) == card.pixel_hash(other / path)
 
 
 def test_manifest_and_split(data):

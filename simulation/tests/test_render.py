@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulation import composition, dataset, detector, overlays, render
+from simulation import composition, contrast, dataset, detector, overlays, render, technique
 from simulation.tests import phantoms
 
-PLAIN = render.Technique(kvp=55.0, heel=0.0, gain=0.0, glare=0.0)
+PLAIN = technique.Technique(kvp=55.0, heel=0.0, gain=0.0, glare=0.0)
 
 
 def rng(seed=0):
@@ -43,15 +43,32 @@ def test_noise_is_as_declared():
     assert pull.std() == pytest.approx(1, abs=0.08) and abs(pull.mean()) < 0.1
 
 
-def test_contrast_to_noise_falls_with_dose():
-    assert (
-        render.contrast_to_noise(shoot(full_ugy=10))
-        > render.contrast_to_noise(shoot(full_ugy=0.1))
-        > 0
-    )
-    beam_only = shoot()
-    beam_only.label[:] = 0
-    assert np.isnan(render.contrast_to_noise(beam_only))
+def test_contrast_over_quanta_falls_with_dose():
+    many, few = (contrast.over_quanta(shoot(full_ugy=dose)) for dose in (10, 0.1))
+    assert many == pytest.approx(10 * few, rel=0.05)
+
+
+def two_levels(sigma, slope=0.0):
+    """Bone of 0.3 and tissue of 0.5 in stripes, with noise and with a slope along the stripes."""
+    label = np.ones((120, 120), np.uint8)
+    label[:, 40:60] = 2
+    label[:, 80:100] = 2
+    image = np.where(label == 2, 0.3, 0.5) + sigma * rng().standard_normal(label.shape)
+    image = (image + slope * np.arange(120)[:, None]).astype(np.float32)
+    nothing = np.zeros_like(image)
+    return render.Picture(image, label, image, nothing + sigma, False, False, False, False)
+
+
+def test_contrasts_of_known_pictures():
+    plain = two_levels(0.05)
+    for measure in (contrast.local, contrast.over_spread, contrast.over_quanta):
+        assert measure(plain) == pytest.approx(4, rel=0.05)
+    sloping = two_levels(0.05, slope=0.01)
+    assert contrast.over_spread(sloping) < 0.8  # one threshold cannot serve both ends
+    assert contrast.local(sloping) == pytest.approx(0.2 / np.hypot(0.05, 0.025), rel=0.1)
+    sloping.label[:] = 0
+    for measure in (contrast.local, contrast.over_spread, contrast.over_quanta):
+        assert np.isnan(measure(sloping))
 
 
 def test_scatter_grows_with_thickness_and_fills_in():
@@ -96,9 +113,9 @@ def test_quantising_stays_below_the_noise():
 @pytest.mark.parametrize("source", ["radiograph", "ct-projection"])
 def test_techniques_are_plausible(part, source):
     for seed in range(20):
-        technique = render.draw_technique(part, source, 60.0, rng(seed))
-        assert technique.scatter <= 0.14 and 0.7 < technique.level < 1.4
-        assert not (source == "ct-projection" and (technique.collimated or technique.marker))
+        drawn = technique.draw_technique(part, source, 60.0, rng(seed))
+        assert drawn.scatter <= 0.14 and 0.7 < drawn.level < 1.4
+        assert not (source == "ct-projection" and (drawn.collimated or drawn.marker))
 
 
 def test_streams_do_not_depend_on_order():
@@ -122,9 +139,9 @@ def test_tidy_removes_specks_only():
     assert tidy[8, 8] == 1 and tidy[1, 1] == 0 and (tidy[10:13, 10:13] == 2).all()
 
 
-@pytest.mark.parametrize("name", render.SHIFTS)
+@pytest.mark.parametrize("name", technique.SHIFTS)
 def test_shifts_leave_the_training_range(name):
-    technique = render.draw_technique("knee", "radiograph", 62.0, rng())
-    assert render.shifted(technique, name) != technique
+    drawn = technique.draw_technique("knee", "radiograph", 62.0, rng())
+    assert technique.shifted(drawn, name) != drawn
     with pytest.raises(ValueError, match="unknown shift"):
-        render.shifted(technique, "colour")
+        technique.shifted(drawn, "colour")
