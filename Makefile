@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab figures dataset release lint lock clean
+.PHONY: help reproduce test test-slow lab figures dataset population robustness release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
@@ -37,6 +37,12 @@ figures: $(FIGURES_ENV)/.installed  ## redraw every figure from results/ (needs 
 
 dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
 	simulation/.venv/bin/python -m simulation dataset --out data
+
+population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in runs/population
+	simulation/.venv/bin/python -m simulation population --out runs/population
+
+robustness: .venv/.installed  ## score the quick run on the population, plain and made strange
+	$(RUN) -m xnet_tf robustness --profile quick
 
 release: .venv/.installed  ## make the quick run the release: weights/, results/, figures/, notebooks
 	$(RUN) tools/release.py --profile quick

@@ -34,10 +34,15 @@ def main() -> None:
         for path in sorted((run / "notebooks").glob("[0-9]*.ipynb"))
     }
     copy_files(run, "weights", keep=set())
-    copy_files(run, "results", keep={"paper.json"})
+    copy_files(run, "results", keep={"paper.json"} | {p.name for p in benchmarks()})
     copy_files(run, "figures", keep={"INDEX.md"})
     for target, notebook in notebooks.items():
         write_atomically(target, lambda path, content=notebook: nbformat.write(content, path))
+
+
+def benchmarks() -> list[Path]:
+    """Return the files in results/ that belong to no run: timings of methods side by side."""
+    return sorted((runs.REPOSITORY / "results").glob("bench-*.csv"))
 
 
 def check(run: Path) -> None:

@@ -74,6 +74,18 @@ def build_parser() -> argparse.ArgumentParser:
             "--data", type=Path, metavar="DIR", help="data set (default: the repository's data)"
         )
 
+    command = _add(
+        commands, "robustness", robustness, "score the network on the population, made strange"
+    )
+    _add_profile(command)
+    command.add_argument(
+        "--population",
+        type=Path,
+        default=runs.REPOSITORY / "runs" / "population",
+        metavar="DIR",
+        help="what `make population` made (default: runs/population)",
+    )
+
     command = _add(commands, "figures", figures, "redraw every figure from saved numbers")
     command.add_argument("--results", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
     command.add_argument("--out", type=Path, default=runs.REPOSITORY / "figures", metavar="DIR")
@@ -133,6 +145,18 @@ def evaluate(options: argparse.Namespace) -> None:
 
     print(evaluation.evaluate(data, profiles.get(options.profile)))
     summary(options)
+
+
+def robustness(options: argparse.Namespace) -> None:
+    """Score the profile's network on the population under every condition."""
+    import pandas as pd
+
+    from xnet_tf import robustness
+
+    results = robustness.evaluate(options.population, profiles.get(options.profile))
+    table = pd.read_csv(results / "robustness.csv").query("score == 'macro F1'")
+    print(table.drop(columns="score").set_index("condition").round(3).to_string())
+    print(results / "robustness.csv")
 
 
 def figures(options: argparse.Namespace) -> None:

@@ -143,14 +143,17 @@ def confusion_table(predictions: list[Prediction]) -> pd.DataFrame:
             "image": p.image,
             "body_part": p.body_part,
             "subject": p.subject,
-            **dict(
-                zip(COUNT_COLUMNS, metrics.confusion(p.truth, p.labels[method]).flat, strict=True)
-            ),
+            **counts_row(p.truth, p.labels[method]),
         }
         for method in predictions[0].labels
         for p in predictions
     ]
     return pd.DataFrame(rows)
+
+
+def counts_row(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
+    """Return the confusion counts of two label maps ``(H, W)`` by the names of their columns."""
+    return dict(zip(COUNT_COLUMNS, metrics.confusion(truth, predicted).flat, strict=True))
 
 
 def counts_of(table: pd.DataFrame) -> np.ndarray:

@@ -33,6 +33,7 @@ STYLE = {
     "savefig.dpi": 150,
     "svg.hashsalt": "xnet",
 }
+ROBUSTNESS_MARGIN = 0.05
 METHOD_COLOURS = {"XNet": "#21908c", "multi-Otsu": "#8a8a8a", "constant": "#c9c9c9"}
 
 
@@ -232,6 +233,31 @@ def real_radiographs(results: Path) -> Figure:
     return _sign(figure, results)
 
 
+def robustness(results: Path) -> Figure:
+    """Macro F1 on the evaluation population, plain and under every other condition."""
+    table = pd.read_csv(results / "robustness.csv").query("score == 'macro F1'")
+    record = read_json(results / "robustness.json")
+    figure, axis = plt.subplots(figsize=(8.6, 0.36 * len(table) + 1.2))
+    at = np.arange(len(table))[::-1]
+    spans = np.abs(table[["low", "high"]].to_numpy().T - table["value"].to_numpy())
+    plain = table["value"].iloc[0]
+    axis.axvspan(plain - ROBUSTNESS_MARGIN, plain, color="#21908c", alpha=0.12, lw=0)
+    axis.errorbar(table["value"], at, xerr=spans, fmt="o", color="#21908c", capsize=3)
+    axis.set(
+        yticks=at,
+        xlabel=f"macro F1; shaded: at most {ROBUSTNESS_MARGIN} below plain",
+        ylim=(-0.7, len(table) - 0.3),
+    )
+    axis.set_yticklabels(table["condition"])
+    text = (
+        f"weights {record['weights_sha256'][:8]}, evaluation population "
+        f"{record['population_sha256'][:8]} (simulated), {record['images']} images of "
+        f"{record['subjects']} subjects"
+    )
+    figure.supxlabel(text, fontsize=7, color="#8a8a8a")
+    return figure
+
+
 def show_labels(axis, labels: np.ndarray, **kwargs) -> None:
     """Draw a label map ``(H, W)`` in the paper's colours."""
     axis.imshow(labels, cmap=COLOUR_MAP, vmin=0, vmax=classes.COUNT - 1, **kwargs)
@@ -351,5 +377,6 @@ FIGURES: dict[str, Callable[[Path], Figure]] = {
     "roc": roc_curves,
     "gallery": gallery,
     "real-radiographs": real_radiographs,
+    "robustness": robustness,
 }
 """File name of each figure and the function that draws it."""

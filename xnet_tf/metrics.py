@@ -164,7 +164,8 @@ def interval(
     estimate = statistic(everyone)
     if len(names) < 2:
         return estimate, np.nan, np.nan
-    with warnings.catch_warnings():
+    # If all resamples score the same, SciPy divides 0 by 0 and gives NaN, as documented above.
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)
         bounds = scipy.stats.bootstrap(
             (everyone,),

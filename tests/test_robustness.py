@@ -1,0 +1,101 @@
+import dataclasses
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from xnet_tf import dataset, metrics, robustness, training
+from xnet_tf.evaluation import counts_of
+from xnet_tf.files import InputError, read_json
+
+
+@pytest.fixture(scope="module")
+def population(data_folder, tmp_path_factory):
+    """An evaluation population and its shifted copies, all of the tiny data set."""
+    root = tmp_path_factory.mktemp("population")
+    for name in ("evaluation", *(f"evaluation-{end}" for end in robustness.RENDERED.values())):
+        shutil.copytree(data_folder, root / name)
+    for path in (root / "evaluation-noise" / "images").iterdir():  # all black
+        Image.fromarray(np.zeros((72, 72), np.uint16)).save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def results(population, data_folder, tiny_profile, tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XNET_RUNS", str(tmp_path_factory.mktemp("runs")))
+    profile = dataclasses.replace(
+        tiny_profile, augmentation="none", images_per_part=20, epochs=8, learning_rate=1e-2
+    )
+    training.train(dataset.load(data_folder), profile)
+    folder = robustness.evaluate(population, profile)
+    patch.undo()
+    return folder
+
+
+def test_every_condition_counts_every_image(results):
+    table = pd.read_csv(results / "population.csv")
+    conditions = [robustness.PLAIN, *robustness.CHANGED, *robustness.RENDERED]
+    assert list(dict.fromkeys(table["condition"])) == conditions
+    assert (table.groupby("condition")["image"].nunique() == 24).all()
+    assert (counts_of(table).sum(axis=(1, 2)) == 72 * 72).all()
+
+
+def test_scores_follow_from_the_counts(results):
+    counts = pd.read_csv(results / "population.csv")
+    scores = pd.read_csv(results / "robustness.csv").query("score == 'macro F1'")
+    scores = scores.set_index("condition")
+    for condition, group in counts.groupby("condition"):
+        expected = metrics.macro_f1(counts_of(group).sum(axis=0))
+        assert scores.loc[condition, "value"] == pytest.approx(expected, rel=1e-5)
+    fall = scores.loc["a tenth of the dose", "value"] - scores.loc["plain", "value"]
+    assert scores.loc["a tenth of the dose", "difference"] == pytest.approx(fall, abs=1e-5)
+    assert fall < -0.2, "black pictures cannot be read"
+    assert scores.loc["tube voltage x 0.8", "difference"] == 0, "the same pictures"
+
+
+def test_the_record_names_weights_and_population(results):
+    record = read_json(results / "robustness.json")
+    weights = read_json(results.parent / "weights" / "xnet.json")
+    assert record["weights_sha256"] == weights["sha256"]
+    assert record["images"] == 24 and record["subjects"] == 12
+    assert record["versions"]["tensorflow"]
+
+
+def test_missing_and_foreign_folders_are_refused(population, tiny_profile, tmp_path):
+    with pytest.raises(InputError, match=r"evaluation: is missing.*make population"):
+        robustness.evaluate(tmp_path, tiny_profile)
+    copy = tmp_path / "population"
+    shutil.copytree(population, copy)
+    manifest = copy / "evaluation-gain" / "manifest.csv"
+    manifest.write_text("\n".join(manifest.read_text().splitlines()[:-2]) + "\n")
+    with pytest.raises(InputError, match=r"evaluation-gain: holds other pictures"):
+        robustness.evaluate(copy, tiny_profile)
+
+
+def picture():
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:80, :100]
+    truth = ((x - 60) ** 2 + (y - 40) ** 2 < 400).astype(np.uint8)
+    grey = np.where(truth == 1, 0.3, 0.9) + rng.normal(0, 0.01, truth.shape)
+    return grey[..., None].astype(np.float32), truth
+
+
+@pytest.mark.parametrize("name", robustness.CHANGED)
+def test_changes_keep_what_a_picture_is(name):
+    image, truth = picture()
+    changed, kept = robustness.CHANGED[name](image, truth)
+    assert changed.shape == image.shape and changed.dtype == np.float32
+    assert changed.min() >= 0 and changed.max() <= 1
+    assert kept.dtype == np.uint8 and set(np.unique(kept)) <= {0, 1}
+    if name != "inverted, polarity found":  # a disc is no radiograph: the finder may err
+        assert changed[kept == 0].mean() > changed[kept == 1].mean(), "the open beam stays bright"
+
+
+def test_turning_moves_picture_and_label_together():
+    image, truth = picture()
+    changed, kept = robustness.turned(image, truth)
+    assert (kept != truth).any()
+    assert np.mean((changed[..., 0] < 0.6) == (kept == 1)) > 0.99
