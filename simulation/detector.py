@@ -96,7 +96,7 @@ def blades(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) ->
     """Transmission of the collimator, float32 ``shape`` in [0, 1].
 
     Open is a rectangle, straight or turned, a strip between two blades, or, seldom, a disc. The
-    edge is a penumbra of 0.5 to 6 mm; behind it a glow of radiation from outside the focal spot
+    edge is a penumbra of 0.5 to 8 mm; behind it a glow of radiation from outside the focal spot
     fades over some millimetres to centimetres.
 
     Args:
@@ -105,7 +105,7 @@ def blades(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) ->
         rng: generator of this picture.
     """
     inside = _aperture(shape, rng)
-    penumbra = np.exp(rng.uniform(*np.log([0.5, 6.0]))) / pixel_mm
+    penumbra = np.exp(rng.uniform(*np.log([0.5, 8.0]))) / pixel_mm
     leak = 10 ** rng.uniform(-3.5, -2.3)
     edge = 1 / (1 + np.exp(-np.clip(3 * inside / penumbra, -40, 40)))
     fading_mm = np.exp(rng.uniform(*np.log([3.0, 40.0])))

@@ -6,21 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulation import implants
-from simulation.grid import Grid, distance_outside, noise, refine
+from simulation import casts, implants
+from simulation.grid import Grid
 from simulation.materials import INDEX
 from simulation.scene import Volume
 from simulation.skeleton import Body
 from simulation.subjects import Subject
 
-METAL_SHARE = 0.17
+METAL_SHARE = 0.3
 """Share of persons' scenes with metal, in parts for which there is a usual implant."""
 
-CAST_SHARE = 0.18
+CAST_SHARE = 0.3
 """Share of persons' scenes in plaster, in parts that get one."""
-
-_CAST_PARTS = frozenset({"wrist", "forearm", "ankle", "lower leg", "hand", "foot", "elbow"})
-_BONY = tuple(INDEX[n] for n in ("cortical", "spongiosa", "marrow"))
 
 
 def add(volume: Volume, body: Body, part: str, subject: Subject, rng, source: str):
@@ -37,7 +34,7 @@ def add(volume: Volume, body: Body, part: str, subject: Subject, rng, source: st
     Returns:
         The new volume and the flags for the scene.
     """
-    material, density = volume.material.copy(), volume.density.astype(np.float32)
+    material, density = volume.material.copy(), volume.density.copy()
     grid = Grid(volume.origin_mm, volume.spacing_mm, volume.material.shape)
     flags = set()
     chance = rng.random(3)
@@ -46,10 +43,10 @@ def add(volume: Volume, body: Body, part: str, subject: Subject, rng, source: st
     else:
         if chance[0] < METAL_SHARE and implants.add(material, density, grid, body, part, rng):
             flags.add("metal")
-        if part in _CAST_PARTS and source == "radiograph" and chance[1] < CAST_SHARE:
-            _cast(material, density, grid, body, part, rng)
+        if part in casts.PARTS and source == "radiograph" and chance[1] < CAST_SHARE:
+            casts.add(material, density, grid, body, part, rng)
             flags.add("cast")
-    new = replace(volume, material=material, density=density.astype(np.float16))
+    new = replace(volume, material=material, density=density)
     return new, frozenset(flags)
 
 
@@ -76,58 +73,3 @@ def _make_phantom(material: np.ndarray, density: np.ndarray, rng) -> None:
     material[fill] = resin
     density[fill] = rng.uniform(0.97, 1.04)
     material[:, back + 1 :] = 0
-
-
-def _cast(material, density, grid: Grid, body: Body, part: str, rng) -> None:
-    """Cotton padding and plaster around the limb, leaving fingers or toes free."""
-    coarse = grid.coarse(3)
-    solid = material[::3, ::3, ::3] != 0
-    full = np.zeros(coarse.shape, bool)
-    full[tuple(slice(0, n) for n in solid.shape)] = solid
-    # Plaster bridges hollows.
-    grown = distance_outside(full, coarse.spacing) < 9.0
-    closed = full | (distance_outside(~grown, coarse.spacing) > 9.0)
-    distance = distance_outside(closed, coarse.spacing)
-    thick = rng.uniform(4.0, 8.0) * np.clip(
-        1 + 0.2 * noise(coarse.shape, coarse.spacing, 35.0, rng), 0.5, 1.6
-    )
-    padding = rng.uniform(2.0, 4.0)
-    limit = _cast_limits(coarse, body, part, rng)
-    outer = np.maximum(distance - padding - thick, limit)
-    cover = refine(outer.astype(np.float32), coarse, grid) < 0
-    inner = refine(distance, coarse, grid) < padding
-    empty = material == 0
-    plaster = cover & empty & ~inner
-    material[plaster] = INDEX["plaster"]
-    density[plaster] = rng.uniform(0.55, 0.95)
-    cotton = cover & empty & inner
-    material[cotton] = INDEX["textile"]
-    density[cotton] = 0.3
-
-
-def _cast_limits(grid: Grid, body: Body, part: str, rng) -> np.ndarray:
-    """Negative where the cast may be."""
-    x, y, z = grid.axes()
-    arm = part in ("wrist", "forearm", "hand", "elbow")
-    if arm:
-        hand = body.bones["thirdmc_r"].vertices
-        wrist = body.frames["capitate_r"][0]
-        knuckle = hand[np.argmax(np.linalg.norm(hand - wrist, axis=1))]
-        axis = (wrist - knuckle) / np.linalg.norm(wrist - knuckle)
-        start = knuckle + axis * rng.uniform(4, 20)
-    else:
-        foot = body.bones["metatarsal2_r"].vertices
-        heel = body.bones["calcaneus_r"].vertices.mean(axis=0)
-        ball = foot[np.argmax(np.linalg.norm(foot - heel, axis=1))]
-        axis = (heel - ball) / np.linalg.norm(heel - ball)
-        start = ball + axis * rng.uniform(4, 20)
-    along = (x - start[0]) * axis[0] + (y - start[1]) * axis[1] + (z - start[2]) * axis[2]
-    free = -along
-    if not arm:
-        # The leg goes straight up from the heel: only the foot is measured along its own axis.
-        free = np.minimum(free, heel[2] + 25 - z)
-    # A short cast ends below elbow or knee.
-    if rng.random() < 0.6:
-        top = start[2] + (rng.uniform(150, 230) if arm else rng.uniform(240, 330))
-        free = np.maximum(free, z - top)
-    return np.broadcast_to(free, grid.shape).astype(np.float32)

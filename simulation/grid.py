@@ -172,14 +172,12 @@ def tube(path: np.ndarray, radii, step: float) -> tuple[np.ndarray, np.ndarray]:
 
 def ellipsoid(grid: Grid, centre, radii) -> np.ndarray:
     """Return the approximate distance (mm, negative inside) to an axis-parallel ellipsoid."""
-    x, y, z = grid.axes()
-    r = np.asarray(radii, float)
-    q = (
-        ((x - centre[0]) / r[0]) ** 2
-        + ((y - centre[1]) / r[1]) ** 2
-        + ((z - centre[2]) / r[2]) ** 2
+    x, y, z = (
+        (((a - c) / r) ** 2).astype(np.float32)
+        for a, c, r in zip(grid.axes(), centre, radii, strict=True)
     )
-    return ((np.sqrt(q) - 1.0) * r.min()).astype(np.float32)
+    q = x + y + z
+    return (np.sqrt(q, out=q) - np.float32(1.0)) * np.float32(min(radii))
 
 
 def smooth(field: np.ndarray, grid: Grid, sigma_mm: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from simulation.bones import CORTICAL, SPONGIOSA, distance_depth
+from simulation.cortex import CORTICAL, SPONGIOSA, distance_depth, spongy
 from simulation.grid import Grid, distance_outside, ellipsoid, noise, smooth, stamp, tube
 from simulation.materials import INDEX
 from simulation.skeleton import Body
@@ -35,22 +35,29 @@ def envelope(body: Body, occupied: np.ndarray, grid: Grid, subject: Subject, rng
     """Return the surface of the head's flesh and the fat on it (mm), both on the coarse grid."""
     f = Frame(body)
     above = grid.axes()[2] > f.low[2] - 0.28 * (f.high[2] - f.low[2])
-    field = distance_outside(occupied & above, grid.spacing) - 4.5
+    scalp = subject.generator(9).uniform(2.4, 4.6)
+    field = distance_outside(occupied & above, grid.spacing) - scalp
     jaw = body.bones["jaw"].vertices
     chin = jaw[np.argmin(jaw[:, 1])]
     s = f.scale
+    own = subject.generator(8)
+    nose, lips = own.uniform(0.11, 0.19), own.uniform(-0.01, 0.04)
+    cheek = 0.9 + 0.18 * min(subject.fat, 2.2)
     shapes = [
         # Cheeks, mouth and throat between the branches of the jaw.
-        (f.at(-34, 0.20, 0.16), f.at(-38, 0.50, 0.08), 17, 20),
-        (f.at(34, 0.20, 0.16), f.at(38, 0.50, 0.08), 17, 20),
+        (f.at(-34, 0.20, 0.16), f.at(-38, 0.50, 0.08), 17 * cheek, 20 * cheek),
+        (f.at(34, 0.20, 0.16), f.at(38, 0.50, 0.08), 17 * cheek, 20 * cheek),
         (chin + np.array([0, 18, 8]), f.at(0, 0.45, -0.02), 20, 34),
         (f.at(0, 0.14, 0.12), f.at(0, 0.5, 0.1), 24, 34),
         (f.at(-20, 0.12, 0.08), f.at(20, 0.12, 0.08), 16, 16),
         (f.at(-22, 0.2, -0.06), f.at(22, 0.2, -0.06), 17, 17),
         # Nose, lips, brow.
-        (f.at(0, 0.02, 0.40), f.at(0, -0.085, 0.245), 6, 9.5),
+        (f.at(0, 0.02, 0.40), f.at(0, -nose, 0.235), 5, 8.0),
+        (f.at(-9, -0.3 * nose, 0.225), f.at(9, -0.3 * nose, 0.225), 8, 8),
         (f.at(-6, -0.02, 0.23), f.at(6, -0.02, 0.23), 10, 10),
-        (f.at(-14, 0.015, 0.10), f.at(14, 0.015, 0.10), 9, 9),
+        (f.at(-15, -lips, 0.115), f.at(15, -lips, 0.115), 7, 7),
+        (f.at(-15, -lips, 0.06), f.at(15, -lips, 0.06), 7.5, 7.5),
+        (chin + np.array([-8, 0, 6]), chin + np.array([8, 0, 6]), 10, 10),
         (f.at(-30, 0.14, 0.42), f.at(30, 0.14, 0.42), 13, 13),
         # Nape.
         (f.at(-22, 0.80, 0.12), f.at(22, 0.80, 0.12), 24, 24),
@@ -58,13 +65,28 @@ def envelope(body: Body, occupied: np.ndarray, grid: Grid, subject: Subject, rng
     for a, b, ra, rb in shapes:
         stamp(field, grid, *tube(np.stack([a, b]), np.array([ra, rb]) * s, 2.5), 14.0)
     field = smooth(field, grid, 3.0)
-    for side in (-1, 1):
-        half = (f.high[0] - f.low[0]) / 2 / s
-        ear = ellipsoid(grid, f.at(side * (half + 4), 0.56, 0.38), np.array([4, 15, 25]) * s)
-        field = np.minimum(field, ear)
-    fat = np.full(grid.shape, 1.5 + 1.2 * subject.fat, np.float32)
+    _ears(field, grid, f, subject)
+    fat = np.full(grid.shape, 1.2 + 0.6 * subject.fat, np.float32)
     fat = fat + np.clip((f.at(0, 0, 0.25)[2] - grid.axes()[2]) / 30.0, 0, 1) * 1.5 * subject.fat
     return field, fat.astype(np.float32)
+
+
+def _ears(field: np.ndarray, grid: Grid, f: Frame, subject: Subject) -> None:
+    """Lower the field to two ears: a thin shell that stands off behind, with a rolled rim."""
+    rng = subject.generator(7)
+    size, flare = rng.uniform(0.8, 1.1) * f.scale, np.radians(rng.uniform(12, 50))
+    half = (f.high[0] - f.low[0]) / 2 / f.scale
+    for side in (-1, 1):
+        back = np.array([side * np.sin(flare), np.cos(flare), 0.0])
+        up = np.array([0.0, 0.18, 1.0])
+        root = f.at(side * (half + 1), 0.53, 0.36)
+        turn = np.linspace(0, 2 * np.pi, 60)
+        ring = np.stack([17 * (1 + np.cos(turn)), 31 * np.sin(turn)], axis=1)
+        ring[:, 0] *= np.interp(ring[:, 1], [-31, 0, 31], [0.6, 0.95, 1.1])
+        inner = np.concatenate([share * (ring - [10, 0]) + [10, 0] for share in (0.25, 0.5, 0.75)])
+        for plane, radius in ((ring, 2.8), (inner, 2.0)):
+            points = root + size * (plane[:, :1] * back + plane[:, 1:] * up)
+            stamp(field, grid, points, np.full(len(points), radius * size), 6.0)
 
 
 def fill_inside(
@@ -99,12 +121,12 @@ def fill_inside(
     wall = distance_outside(brain, grid.spacing)
     solid = (depth < 1.7 * table) | (wall < 1.4 * table)
     diploe = (~brain) & (wall < thick + 2.5)
-    values[diploe], factor[diploe] = SPONGIOSA, 1.12 * subject.mineral
+    values[diploe], factor[diploe] = SPONGIOSA, spongy(1.12, subject.mineral) / 1.18
     # Face: thin plates in soft tissue.
     plates = np.abs(noise(inside.shape, grid.spacing, 13.0, rng)) < 0.11
     face = ~brain & ~diploe
     values[face & plates], factor[face & plates] = CORTICAL, 0.8
-    values[solid], factor[solid] = CORTICAL, 1.0 + 0.2 * (subject.mineral - 1)
+    values[solid], factor[solid] = CORTICAL, 1.0 + 0.15 * (subject.mineral - 1)
     values[brain], factor[brain] = BRAIN, 1.0
     _dense_base(values, factor, f, local, brain, subject)
     _cavities(values, factor, f, local, depth, rng)
@@ -153,7 +175,7 @@ def _dense_base(values, factor, f: Frame, local: Grid, brain, subject: Subject) 
         *tube(np.stack([f.at(0, 0.45, 0.30), f.at(0, 0.56, 0.13)]), np.array([7.0, 5.0]), 2.0),
         2.0,
     )
-    values[field < 0], factor[field < 0] = SPONGIOSA, 1.15 * subject.mineral
+    values[field < 0], factor[field < 0] = SPONGIOSA, spongy(1.15, subject.mineral) / 1.18
 
 
 def _cavities(values, factor, f: Frame, local: Grid, depth, rng) -> None:
@@ -173,22 +195,24 @@ def _cavities(values, factor, f: Frame, local: Grid, depth, rng) -> None:
         )
         spots = (
             ((side * 27, 0.20, 0.25), np.array([14, 17, 15]) * maxillary),
-            ((side * 7, 0.22, 0.42), (5, 17, 9)),
             ((side * 13, 0.055, 0.555), np.array([13, 5, 9]) * frontal),
             ((side * 9, 0.40, 0.36), (9, 11, 8)),
         )
         for centre, radii in spots:
-            air = np.minimum(air, ellipsoid(local, f.at(*centre), np.array(radii) * s))
+            uneven = 1.6 * noise(local.shape, local.spacing, 12.0, rng)
+            air = np.minimum(air, ellipsoid(local, f.at(*centre), np.array(radii) * s) + uneven)
         air = np.minimum(
             air, ellipsoid(local, f.at(side * 5, 0.22, 0.26), np.array([3.5, 28, 17]) * s)
         )
-        cells = ellipsoid(local, f.at(side * 56, 0.62, 0.15), np.array([10, 13, 16]) * s)
-        cells = np.maximum(cells, (0.15 - noise(local.shape, local.spacing, 5.0, rng)) * 4)
-        air = np.minimum(air, cells)
+        # Cells of the ethmoid and of the mastoid.
+        for centre, radii in (((56, 0.62, 0.15), (10, 13, 16)), ((8, 0.22, 0.42), (8, 19, 11))):
+            cells = ellipsoid(local, f.at(side * centre[0], *centre[1:]), np.array(radii) * s)
+            cells = np.maximum(cells, (0.15 - noise(local.shape, local.spacing, 5.0, rng)) * 4)
+            air = np.minimum(air, cells)
     lining = (air < 1.3) & (air >= 0) & (values == MUSCLE)
-    values[lining], factor[lining] = CORTICAL, 0.75
+    values[lining], factor[lining] = CORTICAL, 0.5
     rim = (orbit < 1.5) & (orbit >= 0) & (values == MUSCLE)
-    values[rim], factor[rim] = CORTICAL, 0.9
+    values[rim], factor[rim] = CORTICAL, 0.65
     values[orbit < 0], factor[orbit < 0] = FAT, 1.0
     values[eye < 0] = MUSCLE
     hollow = (air < 0) & (depth > 1.5)

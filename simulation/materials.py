@@ -37,81 +37,23 @@ def _m(name: str, density: float, kind: str, **composition: float) -> Material:
     return Material(name, composition, density, kind)
 
 
+def _soft(name: str, density: float, shares: str, **more: float) -> Material:
+    """Soft tissue: mass fractions of :data:`_ORGANIC` in one line, then the rest."""
+    values = dict(zip(_ORGANIC, map(float, shares.split()), strict=True))
+    return Material(name, {e: v for e, v in values.items() if v} | more, density, "tissue")
+
+
+_ORGANIC = ("H", "C", "N", "O", "Na", "P", "S", "Cl", "K")
+
 MATERIALS: tuple[Material, ...] = (
     _m("air", 0.001205, "beam", C=0.000124, N=0.755268, O=0.231781, Ar=0.012827),
     # Inflated: ICRU-44 lung tissue at the density of a breathing lung.
-    _m(
-        "lung",
-        0.26,
-        "tissue",
-        H=0.103,
-        C=0.105,
-        N=0.031,
-        O=0.749,
-        Na=0.002,
-        P=0.002,
-        S=0.003,
-        Cl=0.003,
-        K=0.002,
-    ),
+    _soft("lung", 0.26, "0.103 0.105 0.031 0.749 0.002 0.002 0.003 0.003 0.002"),
     _m("fat", 0.95, "tissue", H=0.114, C=0.598, N=0.007, O=0.278, Na=0.001, S=0.001, Cl=0.001),
-    _m(
-        "muscle",
-        1.05,
-        "tissue",
-        H=0.102,
-        C=0.143,
-        N=0.034,
-        O=0.710,
-        Na=0.001,
-        P=0.002,
-        S=0.003,
-        Cl=0.001,
-        K=0.004,
-    ),
-    _m(
-        "brain",
-        1.04,
-        "tissue",
-        H=0.107,
-        C=0.145,
-        N=0.022,
-        O=0.712,
-        Na=0.002,
-        P=0.004,
-        S=0.002,
-        Cl=0.003,
-        K=0.003,
-    ),
-    _m(
-        "skin",
-        1.09,
-        "tissue",
-        H=0.100,
-        C=0.204,
-        N=0.042,
-        O=0.645,
-        Na=0.002,
-        P=0.001,
-        S=0.002,
-        Cl=0.003,
-        K=0.001,
-    ),
-    _m(
-        "blood",
-        1.06,
-        "tissue",
-        H=0.102,
-        C=0.110,
-        N=0.033,
-        O=0.745,
-        Na=0.001,
-        P=0.001,
-        S=0.002,
-        Cl=0.003,
-        K=0.002,
-        Fe=0.001,
-    ),
+    _soft("muscle", 1.05, "0.102 0.143 0.034 0.710 0.001 0.002 0.003 0.001 0.004"),
+    _soft("brain", 1.04, "0.107 0.145 0.022 0.712 0.002 0.004 0.002 0.003 0.003"),
+    _soft("skin", 1.09, "0.100 0.204 0.042 0.645 0.002 0.001 0.002 0.003 0.001"),
+    _soft("blood", 1.06, "0.102 0.110 0.033 0.745 0.001 0.001 0.002 0.003 0.002", Fe=0.001),
     # Yellow marrow. It fills the canal, so it counts as bone: nobody draws a canal in a mask.
     _m("marrow", 0.98, "bone", H=0.115, C=0.644, N=0.007, O=0.231, Na=0.001, S=0.001, Cl=0.001),
     _m(
@@ -163,6 +105,7 @@ MATERIALS: tuple[Material, ...] = (
     _m("titanium", 4.43, "bone", Ti=0.90, Al=0.06, V=0.04),
     _m("steel", 7.99, "bone", Fe=0.655, Cr=0.17, Ni=0.12, Mo=0.025, Mn=0.02, Si=0.01),
     _m("cobalt_chrome", 8.29, "bone", Co=0.645, Cr=0.285, Mo=0.06, Si=0.005, Mn=0.005),
+    _m("gold", 15.4, "bone", Au=0.75, Ag=0.125, Cu=0.125),
     _m("lead", 11.35, "bone", Pb=1.0),
     _m("plaster", 1.10, "tissue", H=0.0234, O=0.5576, S=0.1862, Ca=0.2328),
     _m("foam", 0.03, "beam", C=0.60, H=0.08, N=0.06, O=0.26),

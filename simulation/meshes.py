@@ -85,6 +85,20 @@ def subdivide(vertices: np.ndarray, faces: np.ndarray):
     )
 
 
+def sample(vertices: np.ndarray, faces: np.ndarray, step: float) -> np.ndarray:
+    """Points on the faces, nowhere further than about ``step`` mm apart, ``(N, 3)``."""
+    corners = vertices[faces]
+    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    parts = np.clip(np.ceil(longest / step), 1, 64).astype(int)
+    points = [vertices]
+    for n in np.unique(parts[parts > 1]):
+        u, v = np.meshgrid(np.arange(n + 1) / n, np.arange(n + 1) / n)
+        keep = u + v <= 1 + 1e-9
+        weights = np.stack([1 - u[keep] - v[keep], u[keep], v[keep]], axis=1)
+        points.append((weights @ corners[parts == n]).reshape(-1, 3))
+    return np.concatenate(points)
+
+
 @njit(cache=True)
 def _toggle(points, faces, toggles):
     """Toggle ``toggles[j, k, i]`` where the line (j, k) along axis 0 meets a face before i."""

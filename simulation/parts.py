@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulation import extras, skeleton, tissue
+from simulation import extras, skeleton, tissue, variation
 from simulation import views as viewing
 from simulation.catalogue import PARTS, Part
 from simulation.grid import Grid
@@ -13,6 +13,8 @@ from simulation.skeleton import Body
 from simulation.subjects import Subject
 
 __all__ = ["PARTS", "Part", "scene"]
+
+_VOXELS = 65e6  # at most
 
 
 def scene(
@@ -53,7 +55,7 @@ def _build(what: Part, subject: Subject, rng, count: int, source: str) -> Scene:
         # In a scanner the knee lies stretched.
         angles = {n: a * 0.3 if n.startswith("knee") else a for n, a in angles.items()}
     body = skeleton.pose(subject, angles)
-    body = skeleton.vary(body, subject, what.needed(body))
+    body = variation.vary(body, subject, what.needed(body))
     rotation = what.orient(body)
     body = body.moved(rotation, np.zeros(3))
     centre = what.centre(body, rng)
@@ -62,16 +64,16 @@ def _build(what: Part, subject: Subject, rng, count: int, source: str) -> Scene:
         if scan
         else _framings(what, angles, subject, rng, count)
     )
-    grid = _grid(what, body, centre, framings)
-    recipe = what.recipe(body, grid)
-    volume = tissue.assemble(body, grid, subject, recipe, rng, what.coarse_factor)
-    volume, flags = extras.add(volume, body, what.name, subject, rng, source)
     far = rng.uniform(1000, 1150) if not scan else rng.uniform(700, 1000)
     gap = (
         rng.uniform(120, 260) if scan else rng.uniform(35, 60) if what.bucky else rng.uniform(4, 18)
     )
+    grid = _grid(what, body, subject, centre, framings, far - gap)
+    recipe = what.recipe(body, grid)
+    volume = tissue.assemble(body, grid, subject, recipe, rng, what.coarse_factor)
+    volume, flags = extras.add(volume, body, what.name, subject, rng, source)
     geometries = tuple(viewing.place(f, volume, centre, far, gap) for f in framings)
-    kvp = float(np.round(rng.uniform(60, 100) if scan else rng.uniform(*what.kvp)))
+    kvp = float(np.round(rng.uniform(70, 120) if scan else rng.uniform(*what.kvp)))
     return Scene(volume, geometries, what.name, subject.name, kvp, flags)
 
 
@@ -107,22 +109,26 @@ def _scan_framings(what: Part, subject: Subject, rng, count: int) -> list[viewin
     return out
 
 
-def _grid(what: Part, body: Body, centre: np.ndarray, framings) -> Grid:
+def _grid(
+    what: Part, body: Body, subject: Subject, centre: np.ndarray, framings, reach: float
+) -> Grid:
     """Cover what the pictures show, and more: no limb may end in a straight cut in a picture."""
     points = np.concatenate([body.bones[n].vertices for n in what.select(body)])
-    low, high = points.min(axis=0) - what.pad_mm, points.max(axis=0) + what.pad_mm
-    # Rays spread: behind the centre a picture shows more than its central plane.
-    spread = 1.16 if what.bucky else 1.08
-    near = [spread * f.reach() + 8.0 for f in framings]
+    pad = what.pad_mm + what.stout_mm * max(subject.fat - 0.8, 0.0)
+    low, high = points.min(axis=0) - pad, points.max(axis=0) + pad
     corners = np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3)
     far = np.zeros(3)
-    for f, n in zip(framings, near, strict=True):
+    for f in framings:
         # A limb lies along z: only its thickness counts, not its length.
         depth = min(np.abs((corners - centre) @ f.along).max(), 260.0)
-        far = np.maximum(far, n + np.abs(f.along) * depth * spread)
+        # Rays spread: behind the centre a picture shows more than its central plane.
+        spread = 1 + depth / (reach - depth)
+        far = np.maximum(far, spread * f.reach() + 8.0 + np.abs(f.along) * depth * spread + 10.0)
     low, high = np.maximum(low, centre - far), np.minimum(high, centre + far)
-    inside = (points[:, 2] > low[2] - what.pad_mm) & (points[:, 2] < high[2] + what.pad_mm)
+    inside = (points[:, 2] > low[2] - pad) & (points[:, 2] < high[2] + pad)
     kept = points[inside]
-    low[:2] = np.maximum(low[:2], kept[:, :2].min(axis=0) - what.pad_mm)
-    high[:2] = np.minimum(high[:2], kept[:, :2].max(axis=0) + what.pad_mm)
-    return Grid.around(low, high, what.spacing_mm)
+    low[:2] = np.maximum(low[:2], kept[:, :2].min(axis=0) - pad)
+    high[:2] = np.minimum(high[:2], kept[:, :2].max(axis=0) + pad)
+    # The stoutest bodies get coarser voxels, so that a worker stays below 4 GB.
+    crowd = np.prod((high - low) / what.spacing_mm) / _VOXELS
+    return Grid.around(low, high, what.spacing_mm * max(1.0, float(crowd) ** (1 / 3)))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simulation.flesh import palm_normal
+from simulation.extremities import palm_normal
 from simulation.skeleton import Body
 
 
@@ -181,6 +181,25 @@ def trunk_pose(arms=(5, 25), bend: float = 1.0, forward=(-10, 30)):
         return angles | leg_pose((0, 5))(rng)
 
     return pose
+
+
+def chest_pose(rng) -> dict[str, float]:
+    """For a picture from behind, shoulders rolled forward; for one from the side, arms raised."""
+    side = rng.random() < 0.3
+    angles = trunk_pose((25, 65), 0.3, (0, 45))(rng)
+    forward = _rad(rng, 5, 22)
+    drop = _rad(rng, -14, -2)
+    for end in ("_r", "_l"):
+        if side:
+            angles["shoulder_elv" + end] = _rad(rng, 125, 165)
+            angles["elv_angle" + end] = _rad(rng, 75, 95)
+            angles["elbow_flexion" + end] = _rad(rng, 30, 110)
+            continue
+        angles["elbow_flexion" + end] = _rad(rng, 10, 60)
+        angles["+sternoclavicular_r2" + end] = forward
+        angles["+acromioclavicular_r2" + end] = 0.8 * forward
+        angles["+sternoclavicular_r3" + end] = drop
+    return angles
 
 
 def thigh_pose(rng) -> dict[str, float]:

@@ -121,7 +121,7 @@ def _rib(i: int, steep: float, shape: np.ndarray) -> np.ndarray:
     length = np.r_[0.0, np.cumsum(np.hypot(np.diff(x), np.diff(y)))]
     s = np.clip((length - length[1]) / (length[-1] - length[1]), 0, 1)
     forward = np.clip((y.max() - y) / (y.max() - y[-1] + 1e-6), 0, 1)
-    z = top - steep * drop * (0.6 * s + 0.4 * forward) + np.r_[0, 1, np.zeros(len(s) - 2)]
+    z = top - steep * drop * (0.45 * s + 0.55 * forward) + np.r_[0, 1, np.zeros(len(s) - 2)]
     return _resampled(np.stack([x, y, z], axis=1), 44) * shape
 
 
@@ -136,7 +136,7 @@ def _deepened(points: np.ndarray, depth: float) -> np.ndarray:
 def _section(i: int, count: int, thick: float) -> tuple[np.ndarray, np.ndarray]:
     """Half height and half thickness along rib ``i``: stout behind, flat in front."""
     s = np.linspace(0, 1, count)
-    height = np.interp(s, [0, 0.04, 0.12, 0.5, 0.9, 1.0], [4.2, 4.4, 6.2, 6.4, 7.0, 6.2])
+    height = np.interp(s, [0, 0.04, 0.12, 0.5, 0.9, 1.0], [4.4, 4.6, 6.8, 7.2, 7.6, 6.6])
     depth = np.interp(s, [0, 0.05, 0.2, 0.5, 1.0], [4.0, 4.2, 4.1, 3.3, 2.9])
     if i == 0:
         height, depth = 2.9 + 0 * s, np.interp(s, [0, 0.1, 0.5, 1.0], [4.0, 5.5, 9.0, 8.0])
@@ -153,12 +153,10 @@ def build(subject: Subject):
     """
     rng = subject.generator(4)
     wide, depth = rng.normal([1.03, 1.04], [0.045, 0.06]).clip(0.9, 1.18)
-    steep = float(np.clip(rng.normal(1.05, 0.16), 0.7, 1.5))
+    steep = float(np.clip(rng.normal(0.92, 0.16), 0.6, 1.4))
     thick = float(np.clip(rng.normal(1.0 - 0.08 * (subject.female - 0.5), 0.07), 0.8, 1.2))
     shape = np.array([wide, 1.0, 1.0])
-    sternum = _resampled(
-        np.stack([0 * _STERNUM[:, 0], _STERNUM[:, 1], _STERNUM[:, 0]], axis=1), 40
-    )
+    sternum = _resampled(np.stack([0 * _STERNUM[:, 0], _STERNUM[:, 1], _STERNUM[:, 0]], axis=1), 40)
     middle = _deepened(sternum, depth)
     middle[:, 2] -= (steep - 1) * 45.0
     half = np.stack(

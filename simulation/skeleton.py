@@ -8,29 +8,16 @@ Rajagopal, lumbar spine).
 from __future__ import annotations
 
 import copy
-import tempfile
-import warnings
-from contextlib import chdir
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from simulation import meshes, ribcage
+from simulation import ribcage
+from simulation.rig import Bone, Rig, load
 from simulation.subjects import Subject
 
 _SPECIFIC_TENSION_N_PER_MM2 = 0.6
-
-
-@dataclass(frozen=True)
-class Bone:
-    """One bone (or costal cartilage) as a triangle mesh, in mm."""
-
-    name: str
-    body: str
-    vertices: np.ndarray
-    faces: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -101,96 +88,7 @@ def segment_of(body: str) -> str:
     return "trunk" if body.startswith(trunk) else "hand"
 
 
-def _side(body: str) -> str:
-    return body[-2:] if body.endswith(("_r", "_l")) else ""
-
-
-def _pieces(mesh: str, body: str, vertices: np.ndarray, faces: np.ndarray):
-    """Yield ``(name, vertices, faces)`` of the bones in one of the model's meshes."""
-    vertices, faces = meshes.merge_vertices(vertices, faces)
-    parts = meshes.split(vertices, faces)
-    side = _side(body)
-    if "ribcage" in mesh:
-        return  # see simulation.ribcage
-    elif "cervical" in mesh:
-        # Small open pieces are discs.
-        for i, part in enumerate(p for p in parts if len(p[1]) > 200):
-            yield f"cervical{i}", *part
-    elif mesh.endswith("_foot"):
-        names = ("calcaneus", *(f"metatarsal{i}" for i in range(1, 6)))
-        # Metatarsals: from the great toe outwards, that is by distance from the other foot.
-        first, rest = parts[0], sorted(parts[1:6], key=lambda p: abs(p[0].mean(axis=0)[2] + 1e3))
-        small = parts[6:]
-        for name, part in zip(names, [first, *rest], strict=True):
-            yield name + side, *part
-        for i, part in enumerate(small):
-            yield f"tarsal{i}{side}", *part
-    elif mesh.endswith("bofoot"):
-        for i, part in enumerate(parts):
-            yield f"toe{i:02d}{side}", *part
-    elif "skull" in mesh:
-        yield "skull", *parts[0]
-    elif "jaw" in mesh:
-        yield "jaw", *parts[0]
-    elif mesh.endswith(("_pelvis", "_fibula")):
-        stem = mesh.split("_")[1]
-        yield f"{stem}_{mesh[0]}" if stem == "pelvis" else f"fibula{side}", *parts[0]
-    elif "thoracic" in mesh:
-        yield mesh.split("_")[3], *parts[0]
-    else:
-        yield body, vertices, faces
-
-
-def _rounds(faces: int) -> int:
-    """How often to subdivide so that no facets show."""
-    return 0 if faces > 1500 else 1 if faces > 600 else 2
-
-
-@dataclass(frozen=True)
-class _Rig:
-    model: object
-    bones: tuple[Bone, ...]  # vertices in the frame of their body
-    actuators: dict[int, int]  # tendon -> actuator
-
-
-@lru_cache(maxsize=1)
-def load() -> _Rig:
-    """Load the model once per process (about two seconds)."""
-    import mujoco
-
-    # MuJoCo writes a log into the working directory, and myo_sim warns about prefixes.
-    with tempfile.TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        mujoco.set_mju_user_warning(lambda text: None)
-        import myo_sim
-
-        model, _ = myo_sim.load("myofullbody")
-    bones = []
-    for geom in range(model.ngeom):
-        if model.geom_type[geom] != mujoco.mjtGeom.mjGEOM_MESH:
-            continue
-        mesh = model.geom_dataid[geom]
-        body = model.body(model.geom_bodyid[geom]).name
-        start = model.mesh_vertadr[mesh]
-        local = model.mesh_vert[start : start + model.mesh_vertnum[mesh]].astype(float)
-        rotation = np.zeros(9)
-        mujoco.mju_quat2Mat(rotation, model.geom_quat[geom])
-        vertices = (local @ rotation.reshape(3, 3).T + model.geom_pos[geom]) * 1000.0
-        start = model.mesh_faceadr[mesh]
-        faces = model.mesh_face[start : start + model.mesh_facenum[mesh]].astype(np.int64)
-        for name, v, f in _pieces(model.mesh(mesh).name, body, vertices, faces):
-            for _ in range(_rounds(len(f))):
-                v, f = meshes.subdivide(v, f)
-            bones.append(Bone(name, body, v, f))
-    actuators = {
-        int(model.actuator_trnid[a, 0]): a
-        for a in range(model.nu)
-        if model.actuator_trntype[a] == mujoco.mjtTrn.mjTRN_TENDON
-    }
-    return _Rig(model, tuple(bones), actuators)
-
-
-def _scaled_model(rig: _Rig, subject: Subject):
+def _scaled_model(rig: Rig, subject: Subject):
     """Copy the model with every body's lengths multiplied by its segment's factor."""
     model = copy.copy(rig.model)
     factor = np.array(
@@ -235,7 +133,7 @@ def _joint_values(model, factor, angles: dict[str, float]) -> np.ndarray:
     return qpos
 
 
-def _muscles(model, data, rig: _Rig) -> dict[str, Muscle]:
+def _muscles(model, data, rig: Rig) -> dict[str, Muscle]:
     points = data.wrap_xpos.reshape(-1, 3)
     muscles = {}
     for tendon, actuator in rig.actuators.items():
@@ -255,9 +153,11 @@ def _muscles(model, data, rig: _Rig) -> dict[str, Muscle]:
 def _resize_head(bones: dict[str, Bone], subject: Subject) -> None:
     """Scale skull and jaw about the atlas."""
     factor = subject.segments["head"] / subject.segments["trunk"]
+    # Long and short, broad and narrow heads; the model's is small.
+    own = subject.generator(6).normal([1.035, 1.04, 1.02], [0.035, 0.035, 0.025]).clip(0.93, 1.13)
     centre = bones["cervical0"].vertices.mean(axis=0)
     for name in ("skull", "jaw"):
-        vertices = centre + (bones[name].vertices - centre) * factor
+        vertices = centre + (bones[name].vertices - centre) * factor * own
         bones[name] = replace(bones[name], vertices=vertices)
 
 
@@ -311,53 +211,3 @@ def pose(subject: Subject, angles: dict[str, float] | None = None) -> Body:
         for b in range(model.nbody)
     }
     return Body(bones, muscles, frames)
-
-
-def displacement(points: np.ndarray, rng: np.random.Generator, amplitude: float, wavelength: float):
-    """Smooth random displacement: a sum of plane waves.
-
-    Args:
-        points: ``(N, 3)`` in mm.
-        rng: draws the waves; equal states give one field over all of space.
-        amplitude: root mean square of each component in mm.
-        wavelength: typical wavelength in mm.
-
-    Returns:
-        ``(N, 3)`` in mm.
-    """
-    waves = 20
-    direction = rng.standard_normal((waves, 3))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    vectors = direction * (2 * np.pi / (wavelength * rng.uniform(0.6, 1.8, (waves, 1))))
-    phase = rng.uniform(0, 2 * np.pi, waves)
-    coefficient = rng.standard_normal((waves, 3)) * np.sqrt(2 / waves) * amplitude
-    return np.sin(points @ vectors.T + phase) @ coefficient
-
-
-def vary(body: Body, subject: Subject, names=None) -> Body:
-    """Apply the subject's free-form deformation, thickening and surface roughness.
-
-    Args:
-        body: posed skeleton.
-        subject: draws the fields; the same for every picture.
-        names: bones to keep; all if None.
-    """
-
-    def warp(points):
-        rng = subject.generator(1)
-        large = displacement(points, rng, subject.warp_mm, 260.0)
-        middle = displacement(points, rng, 0.16 * subject.warp_mm, 70.0)
-        return points + large + middle
-
-    def rough(bone):
-        v = warp(bone.vertices)
-        normal = meshes.vertex_normals(v, bone.faces)
-        bump = displacement(v, subject.generator(2), 0.25, 14.0)[:, :1]
-        growth = np.clip(subject.bone_growth_mm, -0.06 * np.ptp(v, axis=0).min(), 10.0)
-        return replace(bone, vertices=v + normal * (bump + growth))
-
-    return Body(
-        {n: rough(b) for n, b in body.bones.items() if names is None or n in names},
-        {n: replace(m, path=warp(m.path)) for n, m in body.muscles.items()},
-        {n: (warp(p[None])[0], r) for n, (p, r) in body.frames.items()},
-    )

@@ -22,8 +22,10 @@ class Subject:
         female: 0 (male proportions) to 1 (female proportions).
         fat: factor on the thickness of fat.
         muscle: factor on muscle volume.
-        cortex: factor on cortical thickness.
-        mineral: factor on the density of spongiosa and, weakly, of cortex.
+        age: years.
+        cortex: factor on cortical thickness; small in osteoporosis.
+        mineral: factor on the mineral of spongiosa (above marrow) and, weakly, of cortex.
+        wear: 0 (young joints) to 1: narrow joint spaces, knobbly bone.
         bone_growth_mm: thickening of all bones along their normals.
         warp_mm: amplitude of the smooth free-form deformation.
     """
@@ -36,8 +38,10 @@ class Subject:
     female: float = 0.5
     fat: float = 1.0
     muscle: float = 1.0
+    age: float = 40.0
     cortex: float = 1.0
     mineral: float = 1.0
+    wear: float = 0.2
     bone_growth_mm: float = 0.0
     warp_mm: float = 3.0
 
@@ -63,20 +67,28 @@ def draw_subject(name: str, seed: int, *, phantom: bool = False) -> Subject:
     height = float(
         1.02 - 0.07 * female + spread * np.clip(0.045 * rng.standard_normal(), -0.1, 0.1)
     )
+    age = 45.0 if phantom else float(rng.uniform(20, 92))
+    old = np.clip((age - 40) / 50, 0, 1)
+    loss = float(old * rng.uniform(0.0, 1.0) * (0.55 + 0.45 * female))
+    segments = {
+        s: float(1 + spread * np.clip(0.035 * rng.standard_normal(), -0.08, 0.08)) for s in SEGMENTS
+    }
+    segments["pelvis"] *= 1 + 0.04 * (female - 0.5)
     return Subject(
         name=name,
         seed=seed,
         phantom=phantom,
         height=height,
-        segments={
-            s: float(1 + spread * np.clip(0.035 * rng.standard_normal(), -0.08, 0.08))
-            for s in SEGMENTS
-        },
+        segments=segments,
         female=female,
-        fat=float(np.clip(np.exp(0.36 * rng.standard_normal()), 0.45, 2.2)) if not phantom else 0.7,
-        muscle=float(np.clip(np.exp(0.22 * rng.standard_normal() - 0.12 * female), 0.55, 1.6)),
-        cortex=float(np.clip(1 + 0.2 * rng.standard_normal(), 0.55, 1.5)),
-        mineral=float(np.clip(1 + 0.08 * rng.standard_normal(), 0.8, 1.2)),
+        fat=float(np.clip(np.exp(0.46 * rng.standard_normal()), 0.3, 2.8)) if not phantom else 0.7,
+        muscle=float(
+            np.clip(np.exp(0.25 * rng.standard_normal() - 0.12 * female - 0.2 * old), 0.5, 1.7)
+        ),
+        age=age,
+        cortex=float(np.clip((1.05 + 0.18 * rng.standard_normal()) * (1 - 0.5 * loss), 0.4, 1.6)),
+        mineral=float(np.clip((1.05 + 0.2 * rng.standard_normal()) * (1 - 0.7 * loss), 0.3, 1.6)),
+        wear=float(np.clip(old * rng.uniform(0.0, 1.2), 0.0, 1.0)),
         bone_growth_mm=float(np.clip(0.35 * rng.standard_normal() - 0.3 * female, -0.8, 0.8)),
         warp_mm=float(rng.uniform(1.5, 4.5)),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
 from simulation import bones as bones_module
-from simulation import flesh, head, organs, trunk
+from simulation import cortex, extremities, flesh, head, organs, trunk
 from simulation.grid import Grid, noise, refine, smooth
 from simulation.materials import INDEX
 from simulation.scene import Volume
@@ -39,7 +39,6 @@ class Recipe:
     foot: bool = False
     trunk: bool = False
     head: bool = False
-    options: dict = field(default_factory=dict)
 
 
 @njit(cache=True)
@@ -89,7 +88,7 @@ def assemble(
     chosen = [body.bones[n] for n in recipe.bones]
     filled = bones_module.fill_bones(chosen, grid)
     gaps = np.zeros(grid.shape, bool)
-    bones_module.open_joints(filled, grid, gaps)
+    bones_module.open_joints(filled, grid, gaps, 1.05 - 0.5 * subject.wear)
     occupied = _occupied(filled, grid, coarse, coarse_factor)
 
     surface, outline, fat = _surface(body, chosen, occupied, coarse, subject, recipe, rng)
@@ -97,16 +96,17 @@ def assemble(
     muscle = refine(surface, coarse, grid)
     material = np.zeros(grid.shape, np.uint8)
     _paint(material, skin, muscle, 1.6, FAT, MUSCLE, SKIN)
+    del muscle  # as large as the volume; so is all that follows
     density = _flesh_density(grid, rng)
 
     if recipe.trunk:
         organs.fill_inside(material, density, body, grid, coarse, subject, recipe, rng, skin)
     material[gaps & (material != 0)] = CARTILAGE
-    texture = bones_module.Texture(grid.spacing, rng)
+    texture = cortex.Texture(grid.spacing, rng)
     for f in filled:
         if f.bone.name == "skull":
             continue
-        values, factors = bones_module.structure(f, grid, subject, texture)
+        values, factors = cortex.structure(f, grid, subject, texture)
         values, factors = trunk.cartilage_of_ribs(f.bone, values, factors)
         material[f.window][f.inside] = values[f.inside]
         density[f.window][f.inside] = factors[f.inside]
@@ -120,9 +120,9 @@ def _surface(body, chosen, occupied, coarse, subject, recipe, rng):
     limb_bones = [b for b in chosen if not trunk.belongs(b) and b.name not in ("skull", "jaw")]
     shapes = []
     if recipe.hand:
-        shapes += flesh.hand_shapes(body, "_r", subject, rng)
+        shapes += extremities.hand_shapes(body, "_r", subject, rng)
     if recipe.foot:
-        shapes += flesh.foot_shapes(body, "_r", subject, rng)
+        shapes += extremities.foot_shapes(body, "_r", subject, rng)
     surface = outline = np.full(coarse.shape, flesh.REACH_MM, np.float32)
     fat = np.full(coarse.shape, 3.0, np.float32)
     if limb_bones:

@@ -7,13 +7,15 @@ import re
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from simulation.bones import CARTILAGE, CORTICAL
-from simulation.flesh import union
-from simulation.grid import Grid, ellipsoid, noise
+from simulation.cortex import CARTILAGE, CORTICAL
+from simulation.flesh import cover_field, extend, union
+from simulation.grid import Grid, ellipsoid, noise, smooth, stamp, tube
 from simulation.skeleton import Body, Bone
 from simulation.subjects import Subject
 
-_TRUNK = re.compile(r"^(lumbar|thoracic|cervical|rib|costal|sternum|sacrum|scapula|clavicle|pelvis)")
+_TRUNK = re.compile(
+    r"^(lumbar|thoracic|cervical|rib|costal|sternum|sacrum|scapula|clavicle|pelvis)"
+)
 _EXPONENT = 2.5
 
 
@@ -107,14 +109,19 @@ def _outline(body: Body, subject: Subject, rng) -> np.ndarray:
     half, front, _ = chest(z)
     rows.append((z, half + 58 * scale, front - 26 * bulk, spine["thoracic2"] + 52))
     rows.append(
-        (m["shoulder"][2] + 4, 95 * scale * bulk, spine["thoracic1"] - 56, spine["thoracic1"] + 42)
+        (
+            m["thoracic1"][2] + 2,
+            112 * scale * bulk,
+            spine["thoracic1"] - 60,
+            spine["thoracic1"] + 44,
+        )
     )
     rows.append(
         (
-            m["cervical1"][2] + 6,
-            60 * scale * bulk,
+            m["cervical1"][2] + 8,
+            74 * scale * bulk,
             spine["cervical1"] - 62 * scale,
-            spine["cervical1"] + 36,
+            spine["cervical1"] + 38,
         )
     )
     thick = rng.uniform(0.95, 1.05)
@@ -134,7 +141,7 @@ def envelope(body: Body, grid: Grid, subject: Subject, recipe, rng):
         body: skeleton, upright, mid-sagittal plane at x = 0.
         grid: coarse grid.
         subject: sex, fatness, muscle bulk.
-        recipe: unused but for its options.
+        recipe: what is built.
         rng: draws small asymmetries.
     """
     rows = _outline(body, subject, rng)
@@ -148,6 +155,7 @@ def envelope(body: Body, grid: Grid, subject: Subject, recipe, rng):
     cy = ((back + front) / 2)[None, None, :]
     q = np.abs(x / a) ** _EXPONENT + np.abs((y - cy) / b) ** _EXPONENT
     wall = ((q ** (1 / _EXPONENT) - 1) * np.minimum(a, b)).astype(np.float32)
+    wall = union(wall, _shoulders(body, grid, subject), 14.0)
     # Rounded ends: buttocks below, the head covers the upper one.
     wall = -union(-wall, -(rows[0, 0] - z).astype(np.float32), 70.0)
     wall = np.maximum(wall, (z - rows[-1, 0]).astype(np.float32))
@@ -167,21 +175,53 @@ def envelope(body: Body, grid: Grid, subject: Subject, recipe, rng):
     around = 1 - 0.25 * np.clip((y - cy) / b, -1, 1)
     fat = mm * around * (0.25 + 0.75 * subject.fat)
     fat = fat * np.clip(1 + 0.12 * noise(grid.shape, grid.spacing, 90.0, rng), 0.5, 1.6)
-    fat = fat + _breasts(body, grid, subject, m)
-    return wall, np.minimum(fat, 70.0).astype(np.float32)
+    fat = np.minimum(fat, 70.0).astype(np.float32)
+    if subject.female > 0.45:
+        skin = wall - fat
+        breasts = _breasts(grid, subject, m)
+        # Only where they are: elsewhere it would swell what else is near.
+        fat = fat + np.where(breasts < 8.0, skin - union(skin, breasts, 14.0), 0.0)
+    return wall, fat.astype(np.float32)
 
 
-def _breasts(body: Body, grid: Grid, subject: Subject, m) -> np.ndarray | float:
-    """Extra fat (mm) on the breast of female subjects."""
-    size = np.clip((subject.female - 0.45) / 0.55, 0, 1) * (10 + 12 * subject.fat)
-    if size <= 0:
-        return 0.0
-    front, z = m["rib_low"][1], m["thoracic8"][2]
-    extra = np.zeros(grid.shape, np.float32)
+def _shoulders(body: Body, grid: Grid, subject: Subject) -> np.ndarray:
+    """What covers clavicles and scapulae, and the slope of the trapezius: distance."""
+    girdle = [b for n, b in body.bones.items() if n.startswith(("scapula", "clavicle"))]
+    field = cover_field(girdle, None, grid)
+    neck = body.bones["cervical4"].vertices.mean(axis=0)
+    bulk = subject.height * subject.muscle**0.4
+    for bone in girdle:
+        if not bone.name.startswith("scapula"):
+            continue
+        side = np.sign(bone.vertices[:, 0].mean())
+        tip = bone.vertices[np.argsort(-side * bone.vertices[:, 0])[:8]].mean(axis=0)
+        root = neck + np.array([side * 30 * bulk, 12, -8])
+        middle = 0.5 * (root + tip) + np.array([0, 4, -10])
+        path = np.stack([root, middle, tip])
+        stamp(field, grid, *tube(path, np.array([22, 23, 12]) * bulk, 3.0), 16.0)
+    return extend(smooth(field, grid, 3.0), grid)
+
+
+def _breasts(grid: Grid, subject: Subject, m) -> np.ndarray:
+    """Breasts of female subjects: distance, negative inside."""
+    rng = subject.generator(5)
+    size = np.clip((subject.female - 0.3) / 0.7, 0, 1) * np.clip(
+        rng.normal(0.75 + 0.3 * subject.fat, 0.22), 0.45, 1.6
+    )
+    front, scale = m["rib_low"][1], subject.height
+    droop = rng.uniform(0.2, 1.0) * size
+    field = np.full(grid.shape, 1e3, np.float32)
     for side in (-1, 1):
-        d = ellipsoid(grid, (side * 72, front, z), (58, 75, 62)) / 58.0
-        extra += np.clip(-d, 0, 1) ** 0.7 * size
-    return extra
+        x = side * rng.uniform(74, 86) * scale
+        z = m["thoracic8"][2] + rng.uniform(-8, 8)
+        above = (x, front + 14, z)
+        field = np.minimum(
+            field, ellipsoid(grid, above, np.array([52, 24 + 20 * size, 52]) * scale)
+        )
+        below = (x * 1.08, front + 4 - 10 * size, z - 34 * droop)
+        radii = np.array([42 + 16 * size, 16 + 30 * size, 36 + 14 * size]) * scale
+        field = union(field, ellipsoid(grid, below, radii), 16.0)
+    return field
 
 
 def cartilage_of_ribs(bone: Bone, values, factors):

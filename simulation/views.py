@@ -26,6 +26,21 @@ class View:
     weight: float = 1.0
 
 
+def frontal(
+    oblique: float = 45.0, ap: float = 1.0, pa: float = 0.0, lateral: float = 1.0, side: float = 0.5
+) -> tuple[View, ...]:
+    """Return views from the front, the back, the sides and at an angle, with given weights."""
+    found = (
+        View("ap", 0, 0, ap),
+        View("pa", 180, 0, pa),
+        View("lateral", 90, 0, lateral / 2),
+        View("lateral", -90, 0, lateral / 2),
+        View("oblique", oblique, 0, side / 2),
+        View("oblique", -oblique, 0, side / 2),
+    )
+    return tuple(v for v in found if v.weight > 0)
+
+
 @dataclass(frozen=True)
 class Framing:
     """A view as taken: beam direction and field of view in the plane through the part's centre."""

@@ -1,9 +1,22 @@
 """Subjects, skeleton and scenes: what must hold for every body part."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from simulation import bones, catalogue, extras, flesh, parts, skeleton, subjects
+from simulation import (
+    bones,
+    catalogue,
+    cortex,
+    extras,
+    flesh,
+    parts,
+    physics,
+    projector,
+    skeleton,
+    subjects,
+)
 from simulation.materials import INDEX
 from simulation.scene import Scene
 
@@ -122,6 +135,32 @@ def test_scene(part, person):
         assert _seen(volume, geometry) > 0.1
 
 
+def cut_voxels(volume, geometry):
+    """Voxels of the body on the volume's faces that a picture shows edge on: straight cuts."""
+    count = 0
+    way = geometry.detector_mm - geometry.source_mm
+    normal = way / np.linalg.norm(way)
+    for axis in range(3):
+        for end in (0, -1):
+            face = np.argwhere(np.take(volume.material, end, axis=axis) != 0)
+            index = np.insert(face, axis, end % volume.material.shape[axis], axis=1)
+            ray = volume.origin_mm + volume.spacing_mm * index - geometry.source_mm
+            edge_on = np.abs(ray[:, axis]) < 0.35 * np.linalg.norm(ray, axis=1)
+            hit = ray * ((way @ normal) / (ray @ normal))[:, None] - way
+            inside = np.abs(hit @ geometry.right) < geometry.width_mm / 2 - 3
+            inside &= np.abs(hit @ geometry.down) < geometry.height_mm / 2 - 3
+            count += int((edge_on & inside).sum())
+    return count
+
+
+@pytest.mark.parametrize("fat", [0.5, 2.5])
+@pytest.mark.parametrize("part", ["neck", "lumbar spine", "knee"])
+def test_no_body_part_ends_in_a_straight_cut(part, fat):
+    stout = dataclasses.replace(subjects.draw_subject("s", 11), fat=fat)
+    scene = parts.scene(part, stout, rng(9), views=2)
+    assert sum(cut_voxels(scene.volume, g) for g in scene.geometries) < 50
+
+
 def _seen(volume, geometry):
     """Share of 49 rays through the middle half of the picture that meet the body."""
     grid = np.linspace(-0.25, 0.25, 7)
@@ -162,9 +201,41 @@ def test_metal_and_cast_are_flagged(person, monkeypatch):
     monkeypatch.setattr(extras, "CAST_SHARE", 1.0)
     scene = parts.scene("wrist", person, rng(6))
     present = set(np.unique(scene.volume.material))
-    metals = {INDEX[n] for n in ("titanium", "steel", "cobalt_chrome")}
+    metals = {INDEX[n] for n in ("titanium", "steel", "cobalt_chrome", "gold")}
     assert INDEX["plaster"] in present and "cast" in scene.flags
     assert bool(present & metals) == ("metal" in scene.flags)
+
+
+def test_projection_says_whether_metal_shows(person, monkeypatch):
+    monkeypatch.setattr(extras, "METAL_SHARE", 1.0)
+    scene = parts.scene("wrist", person, rng(6))
+    beam_ = physics.beam(60.0)
+    seen = projector.project(projector.prepare(scene.volume), scene.geometries[0], beam_, 80)
+    bare = scene.volume.material.copy()
+    bare[np.isin(bare, [INDEX[n] for n in ("titanium", "steel", "cobalt_chrome", "gold")])] = 0
+    bare[bare == INDEX["plaster"]] = 0
+    volume = dataclasses.replace(scene.volume, material=bare)
+    plain = projector.project(projector.prepare(volume), scene.geometries[0], beam_, 80)
+    assert seen.metal and not plain.metal and not plain.cast
+
+
+def test_ribs_are_closed_and_cartilage_is_no_bone(person):
+    body = skeleton.pose(person)
+    assert sum(n.startswith("costal") for n in body.bones) == 20
+    for name in ("rib00", "rib17", "sternum"):
+        bone = body.bones[name]
+        edges = np.sort(
+            np.concatenate([bone.faces[:, [0, 1]], bone.faces[:, [1, 2]], bone.faces[:, [2, 0]]]),
+            axis=1,
+        )
+        assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
+
+
+def test_old_bone_holds_less_mineral():
+    old = [subjects.draw_subject("a", s) for s in range(400)]
+    groups = [[s.mineral for s in old if (s.age > 70) == late] for late in (False, True)]
+    assert np.mean(groups[1]) < np.mean(groups[0]) - 0.1
+    assert cortex.spongy(1.0, 0.0) < cortex.spongy(1.0, 0.5) < 1.18
 
 
 def test_skull_is_hollow(person):
