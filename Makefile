@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab figures dataset population robustness release lint lock clean
+.PHONY: help reproduce test test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population robustness confidence release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p $(SUITS) 2>/dev/null && echo $$p && break; done)
 PIP := -m pip --disable-pip-version-check install
 RUN := .venv/bin/python
+PEERS := $(patsubst %,benchmarks/.venv-%/.installed,imgaug albumentations)
 # Figures are redrawn from saved numbers: a small environment without TensorFlow will do.
 FIGURES_ENV := $(if $(wildcard .venv/.installed),.venv,.venv-figures)
 
@@ -35,6 +36,25 @@ lab: .venv/.installed  ## open JupyterLab on copies of the notebooks, in runs/la
 figures: $(FIGURES_ENV)/.installed  ## redraw every figure from results/ (needs no TensorFlow)
 	PYTHONPATH=. $(FIGURES_ENV)/bin/python -m xnet_tf figures
 
+bench-labels: .venv/.installed  ## painted masks to label maps: speed (results/bench-labels.csv)
+	$(RUN) benchmarks/labels.py
+
+bench-augmentation: .venv/.installed $(PEERS)  ## augmentation against its peers, and what it costs training
+	$(RUN) benchmarks/augmentation.py
+	$(RUN) benchmarks/augmentation_training.py
+
+bench-calibration: .venv/.installed  ## exact counts against numpy in memory: speed
+	$(RUN) benchmarks/calibration.py
+
+bench-thresholds: .venv/.installed  ## curves in one pass against a pass for each threshold: speed
+	$(RUN) benchmarks/thresholds.py
+
+bench-training: .venv/.installed  ## a training step against plain Keras layers (some minutes)
+	$(RUN) benchmarks/training.py
+
+bench-inference: .venv/.installed  ## one image against model.predict and plain layers; the qualities
+	$(RUN) benchmarks/inference.py
+
 dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
 	simulation/.venv/bin/python -m simulation dataset --out data
 
@@ -43,6 +63,9 @@ population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in r
 
 robustness: .venv/.installed  ## score the quick run on the population, plain and made strange
 	$(RUN) -m xnet_tf robustness --profile quick
+
+confidence: .venv/.installed  ## score the quick run's calibration, certify its thresholds
+	$(RUN) -m xnet_tf confidence --profile quick
 
 release: .venv/.installed  ## make the quick run the release: weights/, results/, figures/, notebooks
 	$(RUN) tools/release.py --profile quick
@@ -54,7 +77,7 @@ lock: .venv/.installed  ## renew the exact versions of all requirements files
 	$(RUN) tools/lock.py
 
 clean:  ## remove environments and caches, not the runs
-	rm -rf .venv .venv-figures simulation/.venv .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-figures simulation/.venv benchmarks/.venv-* .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: requirements.txt requirements-elasticdeform.txt pyproject.toml
@@ -71,6 +94,14 @@ clean:  ## remove environments and caches, not the runs
 	@$(call need_python)
 	$(PYTHON) -m venv .venv-figures
 	.venv-figures/bin/python $(PIP) --quiet -r requirements-figures.txt
+	@touch $@
+
+# Libraries that augmentation is compared with; imgaug needs a NumPy of its time.
+benchmarks/.venv-%/.installed: benchmarks/requirements-%.txt
+	@$(call need_python)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) --quiet --no-deps -r $< || echo \
+	"$< could not be installed (imgaug needs Python 3.11); the comparison leaves it out."
 	@touch $@
 
 simulation/.venv/.installed: simulation/requirements.txt

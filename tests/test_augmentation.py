@@ -2,31 +2,50 @@ import dataclasses
 
 import numpy as np
 import pytest
-import scipy.ndimage
 
 from xnet_tf import augmentation
 from xnet_tf.augmentation import PRESETS, Augmentation
 from xnet_tf.backend import tf
 
 SHAPE = (40, 48)
+COLLIMATED = Augmentation(collimation_probability=1.0, collimation=0.4, collimation_degrees=45)
 ALONE = {
-    "flips": Augmentation(flip_horizontal=1.0, flip_vertical=1.0),
+    "flips": Augmentation(flip_horizontal=0.5, flip_vertical=0.5),
     "rotation": Augmentation(rotation_degrees=180),
     "shear": Augmentation(shear_degrees=20),
     "translation": Augmentation(translation=0.3),
     "crop": Augmentation(crop=(0.1, 0.4)),
     "zoom": Augmentation(zoom=(0.5, 2.0)),
     "elastic": Augmentation(elastic_pixels=20, elastic_probability=1.0),
+    "blur": Augmentation(blur_pixels=(0.0, 3.0)),
+    "noise": Augmentation(noise=0.1),
+    "gain": Augmentation(gain=1.5, offset=0.2, field=0.3),
+    "gamma": Augmentation(gamma=(0.3, 3.0)),
+    "collimator": COLLIMATED,
+    "frame": Augmentation(frame_probability=1.0, frame=0.2),
+    "hospital": Augmentation(
+        hospital_probability=1.0,
+        curve_probability=0.5,
+        sharpen_probability=0.5,
+        sharpness=1.5,
+        window_probability=0.5,
+        window=0.4,
+    ),
     "paper": PRESETS["paper"],
     "robust": PRESETS["robust"],
 }
+# What only changes grey values, or paints over labels, set to nothing.
+AS_DRAWN = {
+    name: getattr(Augmentation(), name)
+    for name in (
+        *("blur_pixels", "collimation_probability", "noise", "gain", "field", "offset", "gamma"),
+        *("hospital_probability", "frame_probability"),
+    )
+}
 
 
-def draws(preset, count=6, seed=1):
-    examples = [
-        augmentation.draw(tf.constant([seed, i], tf.int64), preset, SHAPE) for i in range(count)
-    ]
-    return {name: tf.stack([e[name] for e in examples]) for name in examples[0]}
+def seeds(count=6, run=1):
+    return tf.constant([[run, k] for k in range(count)], tf.int64)
 
 
 def batch(count=6):
@@ -36,58 +55,71 @@ def batch(count=6):
     return tf.constant(images), tf.constant(labels)
 
 
-@pytest.mark.parametrize("name", ALONE)
-def test_label_map_moves_exactly_as_an_image_would(name):
-    _, labels = batch()
-    points = augmentation.backward_map(draws(ALONE[name]), SHAPE)
-    moved = augmentation.resample_nearest(labels, points)
-    # The reference: each label value looked up by plain indexing at the rounded positions.
-    x, y = (np.floor(points.numpy()[..., k] + 0.5).astype(int) for k in (0, 1))
-    expected = np.stack([labels.numpy()[b][y[b], x[b]] for b in range(len(labels))])
-    np.testing.assert_array_equal(moved, expected)
-    assert moved.dtype == tf.uint8
+def transform(images, labels, seeds, preset):
+    return augmentation.apply(images, labels, preset, seeds)
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_image_is_sampled_like_scipy_does(name):
-    images, _ = batch()
-    points = augmentation.backward_map(draws(ALONE[name]), SHAPE)
-    ours = augmentation.resample_linear(images, points).numpy()[..., 0]
-    for b in range(len(ours)):
-        at = [points.numpy()[b, ..., 1], points.numpy()[b, ..., 0]]
-        expected = scipy.ndimage.map_coordinates(
-            images.numpy()[b, ..., 0], at, order=1, mode="mirror"
-        )
-        np.testing.assert_allclose(ours[b], expected, atol=1e-4)
+def test_a_label_map_passed_as_image_ends_as_the_label_output(name, monkeypatch):
+    # The picture is the label map, read by nearest neighbour; grey changes are left out, but what
+    # a collimator or a frame covers is covered in both.
+    def nearest(images, points):
+        return augmentation.geometry.resample_nearest(images[..., 0], points)[..., None]
+
+    monkeypatch.setattr(augmentation.geometry, "resample_linear", nearest)
+    _, labels = batch(20)
+    spatial = dataclasses.replace(ALONE[name], **AS_DRAWN)
+    picture = tf.cast(labels, tf.float32)[..., None] / 2
+    moved, new_labels = transform(picture, labels, seeds(20), spatial)
+    np.testing.assert_array_equal(moved[..., 0] * 2, new_labels)
+    whole = transform(picture, labels, seeds(20), ALONE[name])[1].numpy()
+    covered = whole != new_labels.numpy()
+    assert not whole[covered].any(), "what differs is covered, and open beam"
+    assert covered.any() == (name in ("collimator", "frame", "robust"))
 
 
-def test_image_and_label_stay_together_through_the_whole_chain():
-    # A picture whose grey value says its class must still say so after the same transform.
-    labels = tf.constant((np.indices(SHAPE)[1] // 16).astype("uint8")[None].repeat(6, 0))
-    images = tf.cast(labels, tf.float32)[..., None] / 2
-    spatial = dataclasses.replace(
-        PRESETS["robust"],
-        blur_pixels=(0.0, 0.0),
-        gamma=(1.0, 1.0),
-        log_window_probability=0.0,
-        gain=1.0,
-        offset=0.0,
-        field=0.0,
-        noise=0.0,
-        collimation=0.0,
-    )
-    new_images, new_labels = augmentation.augment(images, labels, draws(spatial))
-    as_labels = np.round(new_images.numpy()[..., 0] * 2)
-    certain = np.abs(new_images.numpy()[..., 0] * 2 - as_labels) < 0.01
-    assert certain.mean() > 0.5
-    np.testing.assert_array_equal(as_labels[certain], new_labels.numpy()[certain])
+@pytest.mark.parametrize("name", ALONE)
+def test_no_new_ids_and_the_same_types(name):
+    images, labels = batch()
+    # Ids far apart: a mean of two of them would be another one.
+    new_images, new_labels = transform(images, labels * 100, seeds(), ALONE[name])
+    assert new_images.shape == images.shape
+    assert new_labels.shape == labels.shape
+    assert (new_images.dtype, new_labels.dtype) == (tf.float32, tf.uint8)
+    assert set(np.unique(new_labels)) <= {0, 100, 200}
+    assert np.isfinite(new_images).all()
+    assert new_images.numpy().min() >= 0
+    assert new_images.numpy().max() <= 1
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_something_happens(name):
+    images, labels = batch()
+    assert np.abs(transform(images, labels, seeds(), ALONE[name])[0] - images).max() > 0.01
 
 
 def test_no_strength_changes_nothing():
     images, labels = batch()
-    new_images, new_labels = augmentation.augment(images, labels, draws(Augmentation()))
-    np.testing.assert_allclose(new_images, images, atol=2e-6)
-    np.testing.assert_array_equal(new_labels, labels)
+    almost = Augmentation(rotation_degrees=1e-9, gamma=(1.0, 1.0 + 1e-9), blur_pixels=(0, 1e-9))
+    almost = dataclasses.replace(almost, noise=1e-9, field=1e-9, gain=1 + 1e-9, offset=1e-9)
+    never = dataclasses.replace(
+        almost, elastic_probability=1e-12, elastic_pixels=9.0, collimation_probability=1e-12
+    )
+    never = dataclasses.replace(
+        never, collimation=0.5, frame_probability=1e-12, frame=0.5, hospital_probability=1e-12
+    )
+    never = dataclasses.replace(
+        never,
+        curve_probability=0.5,
+        sharpen_probability=0.5,
+        sharpness=1.0,
+        window_probability=0.5,
+        window=0.4,
+    )
+    for preset in (Augmentation(), almost, never):
+        new_images, new_labels = transform(images, labels, seeds(), preset)
+        np.testing.assert_allclose(new_images, images, atol=1e-6)
+        np.testing.assert_array_equal(new_labels, labels)
 
 
 def test_flips_flip():
@@ -96,94 +128,75 @@ def test_flips_flip():
         (Augmentation(flip_horizontal=1.0), 2),
         (Augmentation(flip_vertical=1.0), 1),
     ):
-        new_images, new_labels = augmentation.augment(images, labels, draws(preset))
-        np.testing.assert_allclose(new_images, np.flip(images, axis), atol=1e-4)
+        new_images, new_labels = transform(images, labels, seeds(), preset)
+        np.testing.assert_array_equal(new_images, np.flip(images, axis))
         np.testing.assert_array_equal(new_labels, np.flip(labels, axis))
-
-
-def place(x, y):
-    """Return a picture with one bright pixel, and a function that finds it again."""
-    image = np.zeros((1, 41, 41, 1), "float32")
-    image[0, y, x] = 1
-    return tf.constant(image)
-
-
-def moved(image, preset, **fixed):
-    """Transform by draws of which some are set by hand; return the brightest pixel's (x, y)."""
-    example = augmentation.draw(tf.constant([1, 1], tf.int64), preset, (41, 41))
-    example |= {name: tf.constant(value, tf.float32) for name, value in fixed.items()}
-    points = augmentation.backward_map({k: v[None] for k, v in example.items()}, (41, 41))
-    result = augmentation.resample_linear(image, points).numpy()[0, ..., 0]
-    y, x = np.unravel_index(result.argmax(), result.shape)
-    return x, y
-
-
-def test_maps_worked_out_by_hand():
-    # The map is backward: a source shift of +3 brings what lies 3 to the right to the centre.
-    identity, none = [[1, 0], [0, 1]], Augmentation()
-    assert moved(place(23, 20), none, shift=[3, 0]) == (20, 20)
-    assert moved(place(20, 15), none, shift=[0, -5]) == (20, 20)
-    # Looking at half the distance from the centre doubles what is seen.
-    assert moved(place(25, 18), none, matrix=[[0.5, 0], [0, 0.5]]) == (30, 16)
-    # A quarter turn: output (10, 0) from the centre looks at source (0, 10).
-    assert moved(place(20, 30), none, matrix=[[0, -1], [1, 0]]) == (30, 20)
-    # What lies beyond the border is the mirror image: position 6 + 38 = 40 + 4 shows pixel 36.
-    assert moved(place(36, 20), none, matrix=identity, shift=[38, 0]) == (6, 20)
 
 
 def test_crop_keeps_the_stated_part():
     # A quarter cut off each side: the middle half fills the picture.
-    preset = Augmentation(crop=(0.25, 0.25))
-    assert moved(place(25, 20), preset) == (30, 20)
+    drawn = augmentation.draw(seeds(1), Augmentation(crop=(0.25, 0.25)), SHAPE)
+    np.testing.assert_allclose(drawn["matrix"][0], [[0.5, 0], [0, 0.5]])
+    np.testing.assert_allclose(drawn["shift"][0], [0, 0])
 
 
-def test_spline_field_passes_through_its_control_points():
-    grid = np.random.default_rng(4).normal(0, 5, (2, 2, 5, 5)).astype("float32")
-    field = augmentation.displacement(tf.constant(grid), (41, 49)).numpy()
-    at_points = field[:, ::10, ::12].transpose(0, 3, 1, 2)
-    np.testing.assert_allclose(at_points, grid, atol=1e-4)
+def test_draws_fill_their_ranges():
+    drawn = tf.function(augmentation.draw)(seeds(400), PRESETS["robust"], (200, 200))
+    zoom = np.sqrt(1 / np.abs(np.linalg.det(drawn["matrix"])))
+    assert 0.7 <= zoom.min() < 0.73
+    assert 1.5 < zoom.max() <= 1.6
+    elastic = np.abs(drawn["grid"]).max((1, 2, 3)) > 0
+    assert elastic.mean() == pytest.approx(0.7, abs=0.07)
+    assert drawn["grid"].numpy()[elastic].std() == pytest.approx(4.0, rel=0.05)
+    noise = drawn["noise"].numpy()
+    assert noise.mean() == pytest.approx(0, abs=1e-3)
+    assert noise.std() == pytest.approx(1, abs=1e-3)
+    collimated = (drawn["blades"].numpy() > 0).any(1)
+    assert collimated.mean() == pytest.approx(0.3 * 15 / 16, abs=0.07)
+    assert drawn["blades"].numpy().max() == pytest.approx(60, abs=3)
+    degrees = np.abs(np.rad2deg(drawn["blade_angle"]))
+    assert np.median(degrees) < 2
+    assert degrees.max() > 30
 
 
-def test_equal_seeds_give_equal_draws_and_others_do_not():
-    first, again, other = (draws(PRESETS["robust"], seed=s) for s in (1, 1, 2))
-    for name in first:
-        np.testing.assert_array_equal(first[name], again[name])
-    assert not np.array_equal(first["matrix"], other["matrix"])
-    assert not np.array_equal(first["matrix"][0], first["matrix"][1])
+def test_a_seed_decides_whatever_the_batch_it_lies_in():
+    whole = augmentation.draw(seeds(), PRESETS["robust"], SHAPE)
+    for k in (0, 4):
+        alone = augmentation.draw(seeds()[k], PRESETS["robust"], SHAPE)
+        for name, value in whole.items():
+            np.testing.assert_array_equal(alone[name], value[k], err_msg=name)
 
 
-def test_images_stay_in_range_and_labels_stay_classes():
-    images, labels = batch()
-    for seed in range(5):
-        new_images, new_labels = augmentation.augment(
-            images, labels, draws(PRESETS["robust"], seed=seed)
-        )
-        assert new_images.shape == images.shape
-        assert new_labels.shape == labels.shape
-        assert np.isfinite(new_images).all()
-        assert new_images.numpy().min() >= 0
-        assert new_images.numpy().max() <= 1
-        assert set(np.unique(new_labels)) <= {0, 1, 2}
+def test_another_run_or_example_is_drawn_otherwise():
+    first, other = (augmentation.draw(seeds(run=r), PRESETS["robust"], SHAPE) for r in (1, 2))
+    for name in ("matrix", "grid", "noise", "field", "gamma", "blade_angle"):
+        assert not np.array_equal(first[name], other[name]), name
+        assert not np.array_equal(first[name][0], first[name][1]), name
 
 
-def test_blur_is_the_gaussian():
-    images = np.zeros((1, 33, 33, 1), "float32")
-    images[0, 16, 16] = 1
-    blurred = augmentation._blur(tf.constant(images), tf.constant([[[[2.0]]]])).numpy()
-    expected = scipy.ndimage.gaussian_filter(images[0, ..., 0], 2.0, truncate=8)
-    np.testing.assert_allclose(blurred[0, ..., 0], expected, atol=1e-5)
+@pytest.mark.parametrize("name", ["paper", "robust"])
+def test_xla_draws_the_same_and_gives_the_same_pictures(name):
+    images, labels = batch(32)
+    # Smooth images, as radiographs are, at label maps of many borders.
+    images = tf.nn.avg_pool2d(images, 5, 1, "SAME")
+
+    def both(images, labels, seeds):
+        draws = augmentation.draw(seeds, PRESETS[name], SHAPE)
+        return draws, *augmentation.augment(images, labels, draws)
+
+    usual = tf.function(both)(images, labels, seeds(32))
+    compiled = tf.function(both, jit_compile=True)(images, labels, seeds(32))
+    for key, value in usual[0].items():
+        np.testing.assert_allclose(compiled[0][key], value, rtol=1e-5, atol=1e-7, err_msg=key)
+    np.testing.assert_allclose(compiled[1], usual[1], atol=1e-4)
+    assert np.mean(compiled[2] != usual[2]) <= 1e-4
 
 
-def test_collimator_darkens_and_labels_open_beam():
-    images, labels = batch(1)
-    labels = tf.ones_like(labels)
-    blades = tf.constant([[3.0, 0.0, 0.0, 5.0]])
-    new_images, new_labels = augmentation.collimate(images, labels, blades)
-    expected = np.ones(SHAPE, "uint8")
-    expected[:, :3] = 0
-    expected[-5:] = 0
-    np.testing.assert_array_equal(new_labels[0], expected)
-    assert new_images.numpy()[0, ..., 0][expected == 0].max() <= 0.02
-    np.testing.assert_array_equal(
-        new_images.numpy()[0, ..., 0][expected == 1], images.numpy()[0, ..., 0][expected == 1]
-    )
+def test_random_numbers_are_the_same_bits_under_xla():
+    def random(seed):
+        uniform = augmentation._uniform(seed, (500,))
+        return uniform, augmentation._normal(seed, "grid", (500,))
+
+    usual, compiled = (tf.function(random, jit_compile=jit)(seeds()[3]) for jit in (False, True))
+    for one, other in zip(usual, compiled, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -30,3 +30,30 @@ def test_device_is_described(monkeypatch):
     monkeypatch.setattr(backend, "GPUS", [card, card])
     monkeypatch.setattr(backend.tf.config, "experimental", details)
     assert backend.describe_device() == "2 GPU(s): Test card, Test card"
+
+
+@pytest.mark.parametrize(("capability", "chosen"), [((7, 5), "float32"), ((8, 0), "bfloat16")])
+def test_precision_follows_the_weakest_gpu(monkeypatch, capability, chosen):
+    found = {"old": {"compute_capability": capability}, "new": {"compute_capability": (9, 0)}}
+    monkeypatch.setattr(backend, "GPUS", list(found))
+    details = SimpleNamespace(get_device_details=found.get)
+    monkeypatch.setattr(backend.tf.config, "experimental", details)
+    precision, reason = backend.faster_precision()
+    assert precision == chosen
+    assert f"{capability[0]}.{capability[1]}" in reason
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen"), [({"avx512f"}, "float32"), ({"avx512f", "avx512_bf16"}, "bfloat16")]
+)
+def test_precision_follows_the_processor(monkeypatch, flags, chosen):
+    monkeypatch.setattr(backend, "GPUS", [])
+    monkeypatch.setattr(backend, "_processor_flags", lambda: flags)
+    assert backend.faster_precision()[0] == chosen
+
+
+def test_dtype_policy_is_put_back():
+    with pytest.raises(RuntimeError), backend.dtype_policy("mixed_bfloat16"):
+        assert backend.keras.layers.ReLU().compute_dtype == "bfloat16"
+        raise RuntimeError
+    assert backend.keras.layers.ReLU().compute_dtype == "float32"

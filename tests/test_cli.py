@@ -8,6 +8,7 @@ from PIL import Image
 import xnet_tf
 from xnet_tf import classes, cli, evaluation, radiographs
 from xnet_tf.backend import keras
+from xnet_tf.labels import read_mask
 
 REAL = evaluation.real_radiographs()
 
@@ -53,6 +54,14 @@ def test_threshold_one_leaves_no_soft_tissue(weights, picture, tmp_path):
     assert segment(weights, tmp_path, picture, "--threshold", "1") == 0
     with Image.open(tmp_path / "bars_mask.png") as mask:
         assert 1 not in np.asarray(mask)
+
+
+def test_a_gimp_project_holds_the_same_map(weights, picture, tmp_path, capfd):
+    assert segment(weights, tmp_path / "out", picture, "--gimp") == 0
+    png, project = (read_mask(tmp_path / "out" / f"bars_mask.{end}") for end in ("png", "xcf"))
+    np.testing.assert_array_equal(png, project)
+    assert segment(weights, tmp_path / "out", picture, "--gimp") == 2
+    assert "may hold corrections" in capfd.readouterr().err
 
 
 def faulty(kind, tmp_path, picture):
@@ -113,7 +122,8 @@ def test_bad_thresholds_are_refused(value, weights, picture, tmp_path, capfd):
 
 
 @pytest.mark.parametrize(
-    "command", [[], *[[c] for c in ("segment", "train", "evaluate", "figures", "summary")]]
+    "command",
+    [[], *[[c] for c in ("segment", "import-masks", "train", "evaluate", "figures", "summary")]],
 )
 def test_help_is_there(command, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -157,3 +167,20 @@ def test_the_module_runs_as_a_program(tmp_path):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "no.png" in done.stderr
+
+
+def test_qualities_differ_in_views_and_not_in_form(weights, picture, tmp_path):
+    masks = {}
+    for quality in ("low", "normal", "high"):
+        assert segment(weights, tmp_path / quality, picture, "--quality", quality) == 0
+        (written,) = (tmp_path / quality).glob("*_mask.png")
+        masks[quality] = np.array(Image.open(written))
+    assert masks["low"].shape == masks["normal"].shape == masks["high"].shape
+    assert (masks["low"] == masks["normal"]).mean() > 0.9
+
+
+@pytest.mark.parametrize("words", [["--batch-size", "0"], ["--precision", "float8"]])
+def test_impossible_training_settings_are_refused(words, capfd):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["train", *words])
+    assert words[0] in capfd.readouterr().err

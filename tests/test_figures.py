@@ -19,8 +19,11 @@ def drawn(tmp_path_factory):
 
 
 def test_every_figure_is_drawn_as_png_and_svg(drawn):
+    expected = set(figures.FIGURES)
+    if not (RELEASED / "robustness.csv").is_file():  # it needs a population, which is not committed
+        expected.remove("robustness")
     assert sorted(p.name for p in drawn) == sorted(
-        f"{name}.{kind}" for name in figures.FIGURES for kind in ("png", "svg")
+        f"{name}.{kind}" for name in expected for kind in ("png", "svg")
     )
     for path in drawn:
         if path.suffix == ".png":
@@ -43,14 +46,14 @@ def test_equal_numbers_give_equal_files(drawn, tmp_path):
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
-def test_figures_need_no_tensorflow(tmp_path):
+def test_figures_need_no_tensorflow(drawn, tmp_path):
     script = (
         "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; "
         "from xnet_tf.cli import main; raise SystemExit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", script, "figures", "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
-    assert len(list(tmp_path.iterdir())) == 2 * len(figures.FIGURES)
+    assert len(list(tmp_path.iterdir())) == len(drawn)
 
 
 def test_a_folder_without_results_is_refused(tmp_path):

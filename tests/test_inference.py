@@ -58,3 +58,30 @@ def test_a_higher_threshold_gives_less_soft_tissue(model):
     ]
     assert areas == sorted(areas, reverse=True)
     assert areas[-1] == 0
+
+
+@pytest.mark.parametrize("size", [(40, 40), (37, 58)])
+def test_high_quality_sees_every_view_and_does_not_depend_on_the_images_own(model, size):
+    assert len(set(inference.VIEWS["high"])) == 8
+    picture = image(*size)[None]
+    straight = inference.predict(model, picture, quality="high")
+    assert straight.shape == (1, *size, 3)
+    np.testing.assert_allclose(straight.sum(-1), 1, atol=1e-5)
+    if size == (40, 40):  # without padding, turning the image turns the answer, and no more
+        turned = inference.predict(model, np.rot90(picture, axes=(1, 2)), quality="high")
+        np.testing.assert_allclose(turned, np.rot90(straight, axes=(1, 2)), atol=1e-5)
+        assert np.abs(straight - inference.predict(model, picture)).max() > 1e-4
+
+
+def test_low_quality_is_nearly_the_same(model):
+    picture = image(64, 64)[None]
+    low, normal = (inference.predict(model, picture, quality=q) for q in ("low", "normal"))
+    assert low.dtype == np.float32
+    assert np.abs(low - normal).max() < 0.02
+    result = xnet_tf.segment(model, picture[0], quality="low")
+    assert result.labels.shape == (64, 64)
+
+
+def test_unknown_quality_is_refused(model):
+    with pytest.raises(ValueError, match="choose from"):
+        xnet_tf.segment(model, image(16, 16), quality="best")

@@ -10,7 +10,15 @@ from PIL import Image
 
 from xnet_tf import classes
 from xnet_tf.files import InputError
-from xnet_tf.labels import colour, read_mask, resize_nearest, write_mask
+from xnet_tf.labels import (
+    by_tolerance,
+    colour,
+    read_mask,
+    resize_nearest,
+    write_ids,
+    write_mask,
+)
+from xnet_tf.palettes import KNOWN
 
 MAP = np.array([[0, 1, 2], [2, 2, 1]], dtype=np.uint8)
 PURPLE, GREEN, YELLOW = classes.COLOURS.tolist()
@@ -92,6 +100,9 @@ def test_transparency_is_refused_in_every_form(tmp_path):
     pixels = np.dstack([colour(MAP), np.full(MAP.shape, 255, np.uint8)])
     pixels[1, 2, 3] = 254
     text = message(save(tmp_path / "rgba.png", pixels))
+    assert "1 partly transparent pixels, the first at (x, y) = (2, 1)" in text
+    pixels[1, 2, 3] = 0
+    text = message(save(tmp_path / "rgba.png", pixels))
     assert "1 transparent pixels, the first at (x, y) = (2, 1)" in text
     image = Image.fromarray(MAP)
     image.putpalette(classes.COLOURS.tobytes())
@@ -101,7 +112,7 @@ def test_transparency_is_refused_in_every_form(tmp_path):
 
 def test_what_cannot_be_a_mask(tmp_path):
     assert "JPEG" in message(save(tmp_path / "m.jpg", colour(MAP)))
-    assert "greyscale" in message(save(tmp_path / "grey.png", MAP))
+    assert "greyscale" in message(save(tmp_path / "grey.png", 100 * MAP))
     tifffile.imwrite(tmp_path / "deep.tif", colour(MAP).astype(np.uint16), photometric="rgb")
     assert "16-bit" in message(tmp_path / "deep.tif")
     assert "no such file" in message(tmp_path / "missing.png")
@@ -109,13 +120,24 @@ def test_what_cannot_be_a_mask(tmp_path):
     assert "is not PNG" in message(tmp_path / "text.png")
 
 
-def test_other_palettes_and_more_classes(tmp_path):
-    palette = np.array([[0, 0, 255], [255, 255, 0], [255, 255, 255], [255, 0, 0]], dtype=np.uint8)
-    labels = np.array([[3, 2], [1, 0]], dtype=np.uint8)
-    path = save(tmp_path / "m.png", palette[labels])
-    assert read_mask(path, palette=palette).tolist() == labels.tolist()
-    with pytest.raises(InputError, match="two classes of one colour"):
-        read_mask(path, palette=palette[[0, 0, 1]])
+def test_other_palettes(tmp_path):
+    path = save(tmp_path / "m.png", classes.AUTHORS_COLOURS[MAP])
+    assert read_mask(path, KNOWN["authors"]).tolist() == MAP.tolist()
+    assert "import with --palette authors" in message(path)
+
+
+def test_ids_are_written_and_read(tmp_path):
+    path = write_ids(tmp_path / "a.png", MAP)
+    with Image.open(path) as image:
+        assert image.mode == "L" and np.asarray(image).tolist() == MAP.tolist()
+    assert read_mask(path).tolist() == MAP.tolist()
+    assert path.read_bytes() == write_ids(tmp_path / "b.png", MAP).read_bytes()
+
+
+def test_the_authors_rule_by_hand():
+    # Yellow within 100; too blue for yellow and too yellow for blue; blue; white; black.
+    pixels = [[[255, 255, 99], [160, 160, 130], [90, 0, 255], [255, 255, 255], [0, 0, 0]]]
+    assert by_tolerance(np.array(pixels, np.uint8)).tolist() == [[1, 0, 2, 0, 0]]
 
 
 @pytest.mark.parametrize("labels", [[[0, 3]], [[-1, 0]], [0, 1], [[0.0, 1.0]]])

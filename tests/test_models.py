@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xnet_tf
-from xnet_tf import models
+from xnet_tf import dataset, inference, models, runs
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError, sha256
 
@@ -188,3 +188,36 @@ def test_damaged_or_foreign_weights_are_refused(tmp_path):
     xnet_tf.save_weights(small_model(), path, {"architecture": {"filters": [4, 6, 8, 99]}})
     with pytest.raises(InputError, match="not weights of an XNet"):
         xnet_tf.load_weights(path)
+
+
+@pytest.mark.parametrize("size", [64, 72, 1024])
+def test_sizes_from_64_to_1024_work(size):
+    model = xnet_tf.build_xnet((None, None, 1), filters=(1, 2, 2, 2))
+    outputs = model(images(1, size), training=False).numpy()
+    assert outputs.shape == (1, size, size, 3)
+    assert np.isfinite(outputs).all()
+
+
+def test_half_precision_weights_decide_alike():
+    weights = runs.RELEASED_WEIGHTS
+    if not weights.is_file():
+        pytest.skip("the release has no weights yet")
+    exact = xnet_tf.load_weights(weights)
+    # A trained network whose kernels have digits that float16 does not hold.
+    rng = np.random.default_rng(3)
+    for variable in exact.variables:
+        if "_bn/" not in variable.path:
+            variable.assign(variable * (1 + 4e-4 * rng.uniform(-1, 1, variable.shape)))
+    rounded = keras.models.clone_model(exact)
+    rounded.set_weights(
+        [
+            w if "_bn/" in v.path else w.astype("float16").astype("float32")
+            for v, w in zip(exact.variables, exact.get_weights(), strict=True)
+        ]
+    )
+    assert any(
+        np.any(a != b) for a, b in zip(exact.get_weights(), rounded.get_weights(), strict=True)
+    )
+    arrays = dataset.read_arrays(dataset.load(), "validation", 104)
+    labels = [inference.predict(m, arrays.images).argmax(-1) for m in (exact, rounded)]
+    assert (labels[0] == labels[1]).mean() >= 0.999

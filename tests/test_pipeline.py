@@ -44,21 +44,63 @@ def test_an_epoch_has_the_announced_steps_and_images(arrays, tiny_profile):
     assert np.abs(x).max() <= 1
 
 
-def test_same_seed_same_batches_and_every_epoch_differs(arrays, tiny_profile):
-    first, again = (list(pipeline.training_batches(arrays, tiny_profile)) for _ in range(2))
-    for (x, y), (u, v) in zip(first, again, strict=True):
-        np.testing.assert_array_equal(x, u)
-        np.testing.assert_array_equal(y, v)
-    assert not np.array_equal(first[0][0], first[3][0])
+def test_every_epoch_and_every_seed_differ(arrays, tiny_profile):
+    other = dataclasses.replace(tiny_profile, seed=2)
+    batches = list(pipeline.training_batches(arrays, tiny_profile))
+    first = next(iter(pipeline.training_batches(arrays, other)))
+    for x, _ in (first, batches[3], batches[6]):
+        assert not np.array_equal(batches[0][0], x)
 
 
-def test_a_later_start_continues_the_same_sequence(arrays, tiny_profile):
-    whole = list(pipeline.training_batches(arrays, tiny_profile))
-    rest = list(pipeline.training_batches(arrays, tiny_profile, first_epoch=1))
-    assert len(rest) == len(whole) - 3
-    for (x, y), (u, v) in zip(whole[3:], rest, strict=True):
+def assert_same(batches, others):
+    for (x, y), (u, v) in zip(batches, others, strict=True):
         np.testing.assert_array_equal(x, u)
         np.testing.assert_array_equal(y, v)
+
+
+@pytest.mark.parametrize(("compile_from", "preset"), [(10**9, "robust"), (1, "paper")])
+def test_parallelism_changes_no_bit_and_a_resumed_run_continues(
+    compile_from, preset, arrays, tiny_profile, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "COMPILE_FROM", compile_from)
+    profile = dataclasses.replace(tiny_profile, augmentation=preset)
+    whole = list(pipeline.training_batches(arrays, profile))
+    for parallel in (tf.data.AUTOTUNE, 1, 2):
+        again = pipeline.training_batches(arrays, profile, parallel_calls=parallel)
+        assert_same(again, whole)
+    assert_same(pipeline.training_batches(arrays, profile, first_epoch=1), whole[3:])
+
+
+def test_xla_gives_the_same_batches(arrays, tiny_profile):
+    usual = pipeline.augmented_batch(arrays, tiny_profile)
+    compiled = tf.function(pipeline.compiled(usual, tiny_profile.batch_size))
+    sizes = []
+    for index, seeds in pipeline.numbered_examples(arrays, tiny_profile, end=1):
+        (x, y), (u, v) = usual(index, seeds), compiled(index, seeds)
+        # Before normalisation, whose square root is infinitely steep at black.
+        np.testing.assert_allclose(u, x, atol=1e-4)
+        assert np.mean(v != y) <= 1e-4
+        sizes.append(len(u))
+    assert sizes == [4, 4, 2], "the last, smaller batch too"
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_workers_share_every_batch(workers, arrays, tiny_profile):
+    one = list(pipeline.training_batches(arrays, tiny_profile))
+    shares = [
+        pipeline.training_batches(arrays, tiny_profile, worker=k, workers=workers)
+        for k in range(workers)
+    ]
+    for (x, y), *parts in zip(one, *shares, strict=True):
+        for k, (u, v) in enumerate(parts):
+            # In a batch of another size vector units round some numbers otherwise.
+            np.testing.assert_allclose(x[k::workers], u, atol=1e-5)
+            np.testing.assert_array_equal(y[k::workers], v)
+
+
+def test_an_unequal_share_is_refused(arrays, tiny_profile):
+    with pytest.raises(ValueError, match="equally among 3 workers"):
+        pipeline.training_batches(arrays, tiny_profile, worker=0, workers=3)
 
 
 def test_without_augmentation_the_images_are_the_data_sets(arrays, tiny_profile):

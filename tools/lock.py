@@ -9,6 +9,12 @@ LOCKS = {
     "requirements.txt": ["pyproject.toml", "--extra", "notebooks", "--extra", "dev"],
     "requirements-figures.txt": ["requirements-figures.in", "--constraint", "requirements.txt"],
     "simulation/requirements.txt": ["simulation/requirements.in"],
+    "benchmarks/requirements-imgaug.txt": [
+        "benchmarks/requirements-imgaug.in",
+        "--override",
+        "benchmarks/overrides-imgaug.txt",
+    ],
+    "benchmarks/requirements-albumentations.txt": ["benchmarks/requirements-albumentations.in"],
 }
 
 for output, arguments in LOCKS.items():

@@ -41,8 +41,9 @@ def main() -> None:
 
 
 def benchmarks() -> list[Path]:
-    """Return the files in results/ that belong to no run: timings of methods side by side."""
-    return sorted((runs.REPOSITORY / "results").glob("bench-*.csv"))
+    """Return the files in results/ that belong to no run: timings and ablations."""
+    found = (runs.REPOSITORY / "results").iterdir()
+    return sorted(p for p in found if p.name.startswith(("bench-", "ablation-")))
 
 
 def check(run: Path) -> None:
@@ -93,6 +94,8 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
         for output in cell.outputs:
             if "text" in output:
                 output["text"] = clean(output["text"])
+            # A widget without its kernel is a line of error; its model has another name each run.
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
             for kind, data in output.get("data", {}).items():
                 if kind.startswith("text/"):
                     output["data"][kind] = clean(data)

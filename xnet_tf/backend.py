@@ -11,6 +11,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -43,7 +44,10 @@ with quiet_start():
     for gpu in GPUS:
         # Take memory as it is needed, so that a second notebook can use the same card.
         tf.config.experimental.set_memory_growth(gpu, True)
-    tf.zeros(()).numpy()
+    if "TF_CONFIG" not in os.environ:
+        # Start TensorFlow's runtime now, while its messages are held back. With other machines to
+        # be found, `xnet_tf.distributed` must set them up before it starts.
+        tf.zeros(()).numpy()
 
 
 def describe_device() -> str:
@@ -56,4 +60,55 @@ def describe_device() -> str:
     return f"no GPU found; {os.cpu_count()} CPU cores ({platform.machine()})"
 
 
-__all__ = ["GPUS", "describe_device", "keras", "quiet_start", "tf"]
+def faster_precision() -> tuple[str, str]:
+    """Choose the precision that this device is faster with, and say why.
+
+    Returns:
+        ``"bfloat16"`` or ``"float32"``, and the reason in a few words.
+    """
+    if GPUS:
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in GPUS]
+        capability = min(d.get("compute_capability", (0, 0)) for d in details)
+        has_units = capability >= (8, 0)
+        name = f"a GPU of compute capability {capability[0]}.{capability[1]}"
+    else:
+        units = sorted(_BFLOAT16_UNITS & _processor_flags())
+        has_units = bool(units)
+        name = f"a processor with {units[0]}" if units else "this processor"
+    if has_units:
+        return "bfloat16", f"{name} multiplies bfloat16 faster"
+    return "float32", f"{name} has no fast bfloat16"
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Let layers made meanwhile compute in a dtype policy, for instance ``"mixed_bfloat16"``."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+_BFLOAT16_UNITS = {"amx_bf16", "avx512_bf16"}
+
+
+def _processor_flags() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return set()
+    line = next((line for line in text.splitlines() if line.startswith("flags")), ":")
+    return set(line.split(":", 1)[1].split())
+
+
+__all__ = [
+    "GPUS",
+    "describe_device",
+    "dtype_policy",
+    "faster_precision",
+    "keras",
+    "quiet_start",
+    "tf",
+]

@@ -16,5 +16,12 @@ NAMES = ("open beam", "soft tissue", "bone")
 COLOURS = np.array([[68, 1, 84], [33, 144, 140], [253, 231, 36]], dtype=np.uint8)
 """uint8 ``(3, 3)``: the RGB colour of each class id, as displayed in the paper."""
 
+AUTHORS_COLOURS = np.array([[255, 255, 255], [255, 255, 0], [0, 0, 255]], dtype=np.uint8)
+"""uint8 ``(3, 3)``: the colour of each class id as the authors' code lists it, in its own order.
+
+Read as RGB that is white, yellow, blue. Their code reads label files with OpenCV, whose channels
+come as blue, green, red: a file must hold these rows reversed, white, cyan, red, to be understood.
+"""
+
 COUNT = len(NAMES)
 """Number of classes."""

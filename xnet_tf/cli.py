@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from xnet_tf import profiles, runs
@@ -58,11 +60,36 @@ def build_parser() -> argparse.ArgumentParser:
         help="soft tissue only where its probability exceeds T (default: the likeliest class)",
     )
     command.add_argument(
+        "--target-fdr",
+        type=_probability,
+        metavar="F",
+        help="take the threshold that was certified to keep false discoveries of soft tissue at F",
+    )
+    command.add_argument(
+        "--post-process",
+        action="store_true",
+        help="open and dilate bone and drop small islands, as was tuned for these weights",
+    )
+    command.add_argument(
         "--polarity",
         choices=("auto", "bright", "dark"),
         default="auto",
         help="how the open beam looks in the pictures (default: found automatically)",
     )
+
+    command.add_argument(
+        "--quality",
+        choices=("low", "normal", "high"),
+        default="normal",
+        help="low: fastest; high: the mean of eight views, eight times the work (default: normal)",
+    )
+    command.add_argument(
+        "--gimp",
+        action="store_true",
+        help="also write <stem>_mask.xcf, to correct the mask in GIMP over the radiograph",
+    )
+
+    _add_import(_add(commands, "import-masks", import_masks, "make a data set of GIMP masks"))
 
     for name, run, text in (
         ("train", train, "train XNet, or go on with an interrupted training"),
@@ -73,18 +100,37 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--data", type=Path, metavar="DIR", help="data set (default: the repository's data)"
         )
+        if run is train:
+            _add_training(command)
 
-    command = _add(
-        commands, "robustness", robustness, "score the network on the population, made strange"
-    )
-    _add_profile(command)
+    for name, run, text in (
+        ("robustness", robustness, "score the network on the population, made strange"),
+        ("confidence", confidence, "score calibration, choose and certify thresholds"),
+    ):
+        command = _add(commands, name, run, text)
+        _add_profile(command)
+        command.add_argument(
+            "--population",
+            type=Path,
+            default=runs.REPOSITORY / "runs" / "population",
+            metavar="DIR",
+            help="what `make population` made (default: runs/population)",
+        )
     command.add_argument(
-        "--population",
+        "--ensemble",
+        nargs="+",
         type=Path,
-        default=runs.REPOSITORY / "runs" / "population",
-        metavar="DIR",
-        help="what `make population` made (default: runs/population)",
+        default=[],
+        metavar="FILE",
+        help="weights of further networks, to be averaged with the run's own",
     )
+
+    command = _add(commands, "augment", augment, "write augmented images ahead of time (TFRecord)")
+    _add_profile(command)
+    command.add_argument("--data", type=Path, metavar="DIR", help="data set")
+    command.add_argument("--out", required=True, type=Path, metavar="DIR", help="for the files")
+    command.add_argument("--preset", metavar="NAME", help="default: the profile's")
+    command.add_argument("--epochs", type=int, default=1, metavar="N", help="how many (default: 1)")
 
     command = _add(commands, "figures", figures, "redraw every figure from saved numbers")
     command.add_argument("--results", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
@@ -96,15 +142,23 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def segment(options: argparse.Namespace) -> None:
-    """Write ``<stem>_mask.png`` for each image."""
-    from xnet_tf import labels, radiographs
+    """Write ``<stem>_mask.png`` for each image, and what was asked of it, beyond the likeliest."""
+    from xnet_tf import labels, operating, radiographs
+    from xnet_tf.files import write_json
 
     targets = _mask_paths(options.images, options.out)
+    if options.gimp:
+        _check_no_projects(targets)
     # Look at every file before the slow start of TensorFlow, and before anything is written.
     for path in options.images:
         radiographs.read(path, options.polarity)
     if not options.weights.is_file():
         raise InputError(f"{options.weights}: no such weights file")
+    if options.target_fdr is not None and options.quality != "normal":
+        raise InputError("--target-fdr was certified for --quality normal alone")
+    decision = operating.decision(
+        options.weights, options.threshold, options.target_fdr, options.post_process
+    )
     _make_folder(options.out)
 
     from tqdm import tqdm
@@ -114,9 +168,39 @@ def segment(options: argparse.Namespace) -> None:
     model = models.load_weights(options.weights)
     for path, target in tqdm(targets.items(), "segmenting", disable=len(targets) < 2):
         image = radiographs.read(path, options.polarity)
-        result = inference.segment(model, image, options.threshold)
-        labels.write_mask(target, result.labels)
+        seen = inference.segment(model, image, quality=options.quality)
+        mask = decision(seen.probabilities)
+        labels.write_mask(target, mask)
+        if decision.record:
+            write_json(target.with_suffix(".json"), decision.record)
+        if options.gimp:
+            labels.write_project(target.with_suffix(".xcf"), image, mask)
         tqdm.write(f"{path} -> {target}")
+
+
+def import_masks(options: argparse.Namespace) -> None:
+    """Make a data set of a folder with images and painted masks."""
+    from xnet_tf import importing, palettes
+    from xnet_tf.masks import Rules
+
+    rules = Rules(
+        palettes.load(options.palette),
+        options.snap,
+        options.relabel_edges,
+        options.lossy,
+        options.transparent,
+    )
+    outcome = importing.import_masks(options.folder, options.out, rules)
+    for problem in outcome.problems[:20]:
+        print(f"note: {problem.what}")
+    if len(outcome.problems) > 20:
+        print(f"and {len(outcome.problems) - 20} more notes")
+    repaired = ", ".join(
+        f"{sum(row[kind] for row in outcome.rows):,} pixels {kind}"
+        for kind in ("snapped", "relabelled")
+    )
+    report = options.out / importing.REPORT
+    print(f"{outcome.pairs} pairs -> {options.out}; {repaired} (each mask's: {report})")
 
 
 def train(options: argparse.Namespace) -> None:
@@ -124,11 +208,16 @@ def train(options: argparse.Namespace) -> None:
     from xnet_tf import dataset
 
     data, profile = dataset.load(options.data), profiles.get(options.profile)
-    from xnet_tf import training
+    changes = {"batch_size": options.batch_size, "precision": options.precision}
+    profile = dataclasses.replace(profile, **{k: v for k, v in changes.items() if v})
+    from xnet_tf import distributed, training
     from xnet_tf.backend import describe_device
 
     print(f"{profile.name} profile; {describe_device()}")
-    trained = training.train(data, profile)
+    run = distributed.train if distributed.several_devices() else training.train
+    trained = run(data, profile)
+    if trained is None:
+        return  # one of several machines; the first one says what came out
     best = trained.history.loc[trained.history["val_loss"].idxmin()]
     print(
         f"best epoch {best['epoch']:.0f} of {len(trained.history)}: validation loss "
@@ -159,6 +248,35 @@ def robustness(options: argparse.Namespace) -> None:
     print(results / "robustness.csv")
 
 
+def confidence(options: argparse.Namespace) -> None:
+    """Score how sure the profile's network is, and certify its operating points."""
+    from xnet_tf import confidence, dataset
+
+    profile = profiles.get(options.profile)
+    results = confidence.evaluate(
+        dataset.load(), profile, options.population, tuple(options.ensemble)
+    )
+    print(f"{results}; operating points: {results.parent / 'weights'}")
+
+
+def augment(options: argparse.Namespace) -> None:
+    """Write the augmented training images of the first epochs."""
+    from xnet_tf import dataset
+
+    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    from xnet_tf import shards
+    from xnet_tf.presets import PRESETS
+
+    preset = options.preset or profile.augmentation
+    if preset not in PRESETS:
+        raise InputError(f"no preset is called {preset!r}; choose one of {', '.join(PRESETS)}")
+    if options.epochs < 1:
+        raise InputError("--epochs must be 1 or more")
+    _make_folder(options.out)
+    files = shards.write(data, replace(profile, augmentation=preset), options.epochs, options.out)
+    print(f"{len(files)} file(s) in {options.out}")
+
+
 def figures(options: argparse.Namespace) -> None:
     """Redraw the figures."""
     from xnet_tf import figures
@@ -181,12 +299,65 @@ def _add(commands, name: str, run, text: str) -> argparse.ArgumentParser:
     return command
 
 
+def _add_import(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="with images/, masks/, perhaps manifest.csv"
+    )
+    command.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="the data set, yet to be made"
+    )
+    command.add_argument(
+        "--palette",
+        default="paper",
+        metavar="NAME|FILE",
+        help="paper, authors, authors-bgr, or a .toml or .gpl file (default: paper)",
+    )
+    command.add_argument(
+        "--snap",
+        type=int,
+        metavar="N",
+        help="take colours within N of a class's, in every channel, for it",
+    )
+    command.add_argument(
+        "--relabel-edges",
+        action="store_true",
+        help="give blended pixels along borders the class of most of their neighbours",
+    )
+    command.add_argument("--lossy", action="store_true", help="read JPEG masks")
+    command.add_argument(
+        "--transparent",
+        metavar="CLASS",
+        help="what fully transparent pixels are, for instance 'open beam'",
+    )
+
+
 def _add_profile(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--profile",
         choices=tuple(profiles.PROFILES),
         help="hyper-parameters (default: XNET_PROFILE, else quick)",
     )
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--batch-size",
+        type=_count,
+        metavar="N",
+        help="images per step, all devices together (default: the profile's)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "auto"),
+        help="auto: bfloat16 where the device is faster with it (default: the profile's)",
+    )
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
 
 
 def _probability(text: str) -> float:
@@ -209,6 +380,15 @@ def _mask_paths(images: list[Path], out: Path) -> dict[Path, Path]:
         if target.resolve() in inputs:
             raise InputError(f"{path}: its mask would overwrite {target}, which is to be segmented")
     return targets
+
+
+def _check_no_projects(targets: dict[Path, Path]) -> None:
+    for path, target in targets.items():
+        project = target.with_suffix(".xcf")
+        if project.exists():
+            raise InputError(
+                f"{path}: {project} exists and may hold corrections by hand; move it away"
+            )
 
 
 def _make_folder(path: Path) -> None:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from xnet_tf import classes
+from xnet_tf import classes, figures_confidence, figures_thresholds
 from xnet_tf.files import InputError, read_json, write_atomically
 
 COLOUR_MAP = ListedColormap(classes.COLOURS / 255)
@@ -95,6 +95,18 @@ def learning_curves(results: Path) -> Figure:
         ha="right",
         textcoords="offset points",
     )
+    coarse = read_json(results / "run.json")["profile"].get("coarse_epochs")
+    if coarse:
+        for axis in axes:
+            axis.axvline(coarse + 0.5, color="#c9c9c9", lw=0.8)
+        axes[0].annotate(
+            "coarse images ",
+            xy=(coarse + 0.5, 0.93),
+            xycoords=("data", "axes fraction"),
+            ha="right",
+            fontsize=8,
+            color="#8a8a8a",
+        )
     axes[0].set_yscale("log")
     axes[1].legend(loc="lower right")
     return _sign(figure, results)
@@ -143,7 +155,7 @@ def roc_curves(results: Path) -> Figure:
             axis.plot(*rates, color=colour, label=label)
         axis.set(xlabel="false positive rate", ylabel="true positive rate")
     axes[0].set_title("whole range")
-    axes[1].set(title="upper left corner", xlim=(0, 0.2), ylim=(0.8, 1.0))
+    axes[1].set(title="upper left corner", xlim=(0, 0.2), ylim=(0.8, 1.0), xticks=(0, 0.1, 0.2))
     axes[0].legend(loc="lower right")
     return _sign(figure, results)
 
@@ -378,5 +390,7 @@ FIGURES: dict[str, Callable[[Path], Figure]] = {
     "gallery": gallery,
     "real-radiographs": real_radiographs,
     "robustness": robustness,
+    **figures_confidence.FIGURES,
+    **figures_thresholds.FIGURES,
 }
 """File name of each figure and the function that draws it."""

@@ -21,6 +21,10 @@ class InputError(ValueError):
     """
 
 
+class MissingFileError(InputError, FileNotFoundError):
+    """A file that is to be read is not there."""
+
+
 def faults(problems: list[str]) -> InputError:
     """Make one error of several problems; when they are many, list them in a file that it names."""
     if len(problems) <= 3:
@@ -67,12 +71,13 @@ def read_json(path: str | Path) -> dict:
     """Read a JSON object.
 
     Raises:
-        InputError: if the file is missing or is not JSON.
+        MissingFileError: if the file is missing.
+        InputError: if it is not JSON.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise MissingFileError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: not a JSON file ({error})") from None
     if not isinstance(content, dict):

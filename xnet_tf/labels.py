@@ -1,7 +1,7 @@
 """Masks painted in GIMP and label maps: colours are classes, and nothing is guessed.
 
 A label map is uint8 ``(H, W)`` whose values are class ids. A mask is a picture in which every class
-has its colour.
+has its colour, or a layered project of such pictures.
 """
 
 from __future__ import annotations
@@ -10,11 +10,72 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_tf import classes
-from xnet_tf.files import InputError, write_atomically
-from xnet_tf.pictures import decode, fault
+from xnet_tf import classes, layers, masks, xcf_writer
+from xnet_tf.files import write_atomically
+from xnet_tf.palettes import PAPER, Palette
 
-_UNKNOWN = 255
+
+def read_mask(path: str | Path, palette: Palette = PAPER) -> np.ndarray:
+    """Read a mask whose every pixel has exactly one of the palette's colours, or a map of ids.
+
+    Indexed pictures are judged by their colours, not their indices: GIMP orders palettes as it
+    likes. A single-channel 8-bit PNG (Pillow's mode L) is a label map if no value exceeds the
+    largest class id; no greyscale picture that shows something is so dark.
+
+    Args:
+        path: PNG, BMP, TIFF, XCF or OpenRaster; RGB, indexed, or with an alpha channel that is
+            opaque everywhere; or a PNG of class ids.
+        palette: the classes' colours.
+
+    Returns:
+        uint8 ``(H, W)``, class ids.
+
+    Raises:
+        MaskError: if any pixel has another colour.
+        InputError: if the file cannot be read, or any pixel is transparent. Either line names
+            what, how often, where first (x, y), and the remedy.
+    """
+    return masks.read(path, masks.Rules(palette)).labels
+
+
+def by_tolerance(
+    pixels: np.ndarray, colours: np.ndarray = classes.AUTHORS_COLOURS, tolerance: int = 100
+) -> np.ndarray:
+    """Label a mask by the rule of the authors' code, which is kept here to compare with.
+
+    Every channel may differ by `tolerance`, a later class overrules an earlier one, and whatever
+    fits none is open beam.
+
+    Args:
+        pixels: uint8 ``(H, W, 3)``, RGB.
+        colours: uint8 ``(C, 3)``, RGB, the colour of each class id.
+        tolerance: in levels of 255.
+
+    Returns:
+        uint8 ``(H, W)``, class ids.
+    """
+    labels = np.zeros(pixels.shape[:2], dtype=np.uint8)
+    flat = pixels.reshape(-1, 3)
+    for class_id in range(1, len(colours)):
+        tiled = np.tile(colours[class_id], (len(flat), 1))
+        fits = np.isclose(flat, tiled, atol=tolerance).all(axis=1)
+        labels[fits.reshape(labels.shape)] = class_id
+    return labels
+
+
+def colour(labels: np.ndarray) -> np.ndarray:
+    """Paint a label map in the paper's colours.
+
+    Args:
+        labels: integer ``(H, W)`` of class ids.
+
+    Returns:
+        uint8 ``(H, W, 3)``, RGB.
+
+    Raises:
+        ValueError: if `labels` is not a two-dimensional map of class ids.
+    """
+    return classes.COLOURS[_checked(labels)]
 
 
 def write_mask(path: str | Path, labels: np.ndarray) -> Path:
@@ -37,55 +98,47 @@ def write_mask(path: str | Path, labels: np.ndarray) -> Path:
     return write_atomically(path, lambda temporary: image.save(temporary, format="PNG"))
 
 
-def read_mask(path: str | Path, palette: np.ndarray = classes.COLOURS) -> np.ndarray:
-    """Read a mask whose every pixel has exactly one of the palette's colours.
+def write_ids(path: str | Path, labels: np.ndarray) -> Path:
+    """Write a label map as a single-channel PNG whose values are the class ids.
 
-    Indexed pictures are judged by their colours, not their indices: GIMP orders palettes as it
-    likes.
+    Equal maps give equal files. Pictures viewers show it black.
 
     Args:
-        path: PNG, BMP or TIFF; RGB, indexed, or with an alpha channel that is opaque everywhere.
-        palette: uint8 ``(C, 3)``, the RGB colour of each class id, all different.
+        path: destination; its name should end in ".png". Written whole or not at all.
+        labels: uint8 ``(H, W)``; any number of classes.
 
     Returns:
-        uint8 ``(H, W)``, values 0 to C - 1.
-
-    Raises:
-        InputError: if the file cannot be read, or any pixel has another colour or is transparent;
-            the line names colour, count, first position (x, y) and remedy.
+        The destination.
     """
-    picture = decode(path)
-    pixels = picture.pixels
-    if picture.format == "JPEG":
-        remedy = "export the mask as PNG (GIMP: File > Export As, name ending in .png)"
-        raise fault(path, "is a JPEG file, whose compression changes colours", remedy)
-    if pixels.shape[-1] < 3:
-        remedy = "paint the classes in their colours (GIMP: Image > Mode > RGB)"
-        raise fault(path, "is a greyscale picture, not a mask of colours", remedy)
-    if pixels.dtype != np.uint8:
-        remedy = "GIMP: Image > Precision > 8-bit integer, then export it again"
-        raise fault(path, f"has {8 * pixels.itemsize}-bit channels", remedy)
-    if pixels.shape[-1] == 4:
-        _check_opaque(path, pixels[..., 3])
-    labels, packed = _look_up(pixels, palette)
-    if (labels == _UNKNOWN).any():
-        raise _unknown_colours(path, labels, packed)
-    return labels
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
+    return write_atomically(path, lambda temporary: image.save(temporary, format="PNG"))
 
 
-def colour(labels: np.ndarray) -> np.ndarray:
-    """Paint a label map in the paper's colours.
+def write_project(path: str | Path, image: np.ndarray, labels: np.ndarray) -> Path:
+    """Write a GIMP project to correct a label map in: the radiograph below, its colours above.
+
+    The colour layer is called "labels" and half transparent as a layer; `read_mask` reads back the
+    same map from it.
 
     Args:
+        path: destination; its name should end in ".xcf". Written whole or not at all.
+        image: float ``(H, W, 1)`` in [0, 1]; shown as its square root.
         labels: integer ``(H, W)`` of class ids.
 
     Returns:
-        uint8 ``(H, W, 3)``, RGB.
+        The destination.
 
     Raises:
-        ValueError: if `labels` is not a two-dimensional map of class ids.
+        ValueError: if the two differ in size, or `labels` is no map of class ids.
     """
-    return classes.COLOURS[_checked(labels)]
+    painted = colour(labels)
+    if image.shape[:2] != painted.shape[:2]:
+        raise ValueError(f"an image of {image.shape} and labels of {labels.shape}")
+    grey = np.round(255 * np.sqrt(np.clip(image[..., 0], 0, 1))).astype(np.uint8)
+    below = np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    return xcf_writer.write(path, [(layers.LABELS, painted, 0.5), ("radiograph", below, 1.0)])
 
 
 def resize_nearest(labels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -115,49 +168,3 @@ def _checked(labels: np.ndarray) -> np.ndarray:
             f"class ids are 0 to {classes.COUNT - 1}, not {labels.min()} to {labels.max()}"
         )
     return labels.astype(np.uint8)
-
-
-def _check_opaque(path: str | Path, alpha: np.ndarray) -> None:
-    transparent = alpha != 255
-    if transparent.any():
-        wrong = f"has {transparent.sum():,} transparent pixels, {_first(transparent)}"
-        raise fault(
-            path, wrong, "GIMP: Image > Flatten Image, paint what turns white, export again"
-        )
-
-
-def _look_up(pixels: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # One 24-bit number per pixel and a table of all 2^24 colours: one pass, however many classes.
-    packed = pixels[..., 0].astype(np.uint32)
-    for channel in (1, 2):
-        packed <<= 8
-        packed |= pixels[..., channel]
-    table = np.full(1 << 24, _UNKNOWN, dtype=np.uint8)
-    numbers = np.asarray(palette, dtype=np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
-    if len(numbers) > _UNKNOWN or len(set(numbers.tolist())) < len(numbers):
-        raise InputError("the palette has two classes of one colour; give each class its own")
-    table[numbers] = np.arange(len(numbers), dtype=np.uint8)
-    return table[packed], packed
-
-
-def _unknown_colours(path: str | Path, labels: np.ndarray, packed: np.ndarray) -> InputError:
-    unknown = labels == _UNKNOWN
-    numbers, counts = np.unique(packed[unknown], return_counts=True)
-    commonest = int(numbers[counts.argmax()])
-    rgb = (commonest >> 16, commonest >> 8 & 255, commonest & 255)
-    wrong = (
-        f"{counts.max():,} pixels of colour {rgb}, which is no class, {_first(packed == commonest)}"
-    )
-    if len(numbers) > 1:
-        others = counts.sum() - counts.max()
-        wrong += f", and {others:,} pixels of {len(numbers) - 1:,} other colours"
-    remedy = (
-        "GIMP: Select > By Color, then Edit > Fill with FG Color in the class's colour;"
-        " paint with the Pencil, whose edges are hard, not the Paintbrush"
-    )
-    return fault(path, wrong, remedy)
-
-
-def _first(where: np.ndarray) -> str:
-    y, x = np.unravel_index(where.argmax(), where.shape)
-    return f"the first at (x, y) = ({x}, {y})"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from xnet_tf import classes
-from xnet_tf.backend import keras
+from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError, read_json, sha256, write_atomically, write_json
 
 layers = keras.layers
@@ -109,6 +109,12 @@ class UpConv2D(layers.Conv2D):
 
     def call(self, inputs):
         """Map ``(B, H, W, C)`` to ``(B, 2H, 2W, filters)``."""
+        kernel = self.transposed_kernel()
+        outputs = keras.ops.conv_transpose(inputs, kernel, strides=2, padding="same")
+        return keras.ops.add(outputs, self.bias)
+
+    def transposed_kernel(self):
+        """Return the transposed convolution's kernel, ``(k + 1, k + 1, filters, C)``."""
         one = [1, 0], [0, 1]
         kernel = sum(
             keras.ops.pad(self.kernel, [rows, columns, [0, 0], [0, 0]])
@@ -116,9 +122,7 @@ class UpConv2D(layers.Conv2D):
             for columns in one
         )
         # A transposed convolution scatters its kernel, a convolution gathers: mirror and swap.
-        kernel = keras.ops.transpose(keras.ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
-        outputs = keras.ops.conv_transpose(inputs, kernel, strides=2, padding="same")
-        return keras.ops.add(outputs, self.bias)
+        return keras.ops.transpose(keras.ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
 
     def compute_output_shape(self, input_shape):
         """Double height and width."""
@@ -151,7 +155,9 @@ def conv_block(x, filters: int, kernel_size: int, l2: float, name: str, layer=la
         kernel_regularizer=keras.regularizers.L2(l2),
         name=name,
     )(x)
-    x = layers.BatchNormalization(name=f"{name}_bn")(x)
+    # Several replicas that each measured their own mean would be another, noisier network.
+    shared = tf.distribute.has_strategy()
+    x = layers.BatchNormalization(synchronized=shared, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 

@@ -6,6 +6,7 @@ their meaning; `radiographs` and `labels` do that.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import warnings
 import zlib
@@ -30,6 +31,8 @@ MAX_FILE_BYTES = 1_000_000_000
 # The decoders of these TIFF compressions write into a buffer of the expected size, so that a small
 # file cannot expand without bound: none, LZW, deflate (two codes), PackBits, Zstandard.
 _TIFF_COMPRESSIONS = (1, 5, 8, 32946, 32773, 50000)
+
+_MAX_PAGES = 64
 
 _SMALLER = "scale it down (GIMP: Image > Scale Image) and export it again"
 
@@ -284,7 +287,11 @@ def _negative(pixels: np.ndarray, bits: int) -> np.ndarray:
 
 def _single_page(path: str | Path, tiff):
     # Previews (reduced images) and transparency masks may accompany the picture proper.
-    pages = [page for page in tiff.pages if not page.is_reduced and not page.is_mask]
+    # The list of pages may be a ring, so it is not followed without end.
+    listed = list(itertools.islice(tiff.pages, _MAX_PAGES + 1))
+    if len(listed) > _MAX_PAGES:
+        raise fault(path, f"lists more than {_MAX_PAGES} pictures", "save the one you want alone")
+    pages = [page for page in listed if not page.is_reduced and not page.is_mask]
     count = len(pages)
     if count == 1 and tiff.is_imagej:
         # ImageJ describes a stack on its first page and leaves the other pages out.

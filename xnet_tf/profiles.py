@@ -29,6 +29,9 @@ class Profile:
         learning_rate: at the start.
         schedule: ``"inverse"`` as published (divided by 1 + 1e-6 x step), or ``"cosine"`` to zero.
         seed: of initial weights, order and augmentation.
+        loss: a name of `xnet_tf.losses`.
+        precision: ``"float32"``, ``"bfloat16"`` (products in bfloat16, weights and sums in
+            float32), or ``"auto"``: whichever this device is faster with.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Profile:
     learning_rate: float = 1e-4
     schedule: str = "inverse"
     seed: int = 1
+    loss: str = "cross_entropy"
+    precision: str = "float32"
 
     @property
     def phases(self) -> list[tuple[int, int, int]]:

@@ -1,22 +1,43 @@
-"""From probabilities to regions, and the soft-tissue threshold of the paper."""
+"""From probabilities to regions: the soft-tissue threshold of the paper, and what it costs.
+
+A curve is the number of pixels above each threshold by their true class, integer ``(..., T, C)``;
+thresholds rise along the axis before the last. Every quantity below is computed from it and from
+the number of pixels of each class, ``(..., C)``. Curves add up over images.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from xnet_tf import classes
+from xnet_tf import calibration, classes
+
+GRID = np.arange(-4 * 8, 10 * 8 + 1) * 256 + calibration.LEVELS // 2
+"""int64 ``(113,)``: the levels of the logit at which each image's own curve is kept.
+
+In steps of 1/8 of the logit, from a probability of 0.018 to one of 0.99995: a choice made before
+any image was seen, as the guarantees need it.
+"""
+
+_PIECE = 2**18
 
 
-def decide(probabilities: np.ndarray, threshold: float | None = None) -> np.ndarray:
+def decide(
+    probabilities: np.ndarray,
+    threshold: float | None = None,
+    guarded: int = classes.SOFT_TISSUE,
+) -> np.ndarray:
     """Assign each pixel to a region.
 
     Without a threshold the likeliest region wins. With one, a pixel is soft tissue only if its
     probability of soft tissue exceeds the threshold, and otherwise the likelier of the others: a
-    higher threshold gives fewer false positives in soft tissue, and fewer true ones.
+    higher threshold gives fewer false positives in soft tissue, and fewer true ones. At a threshold
+    from 1/2 upwards the rule takes pixels from soft tissue that the likeliest class would give it,
+    and gives it none.
 
     Args:
         probabilities: float ``(..., 3)``.
         threshold: in [0, 1], or None.
+        guarded: class that the threshold guards.
 
     Returns:
         uint8 ``(...)``, class ids. Of equal probabilities the smaller class id wins.
@@ -31,10 +52,141 @@ def decide(probabilities: np.ndarray, threshold: float | None = None) -> np.ndar
         return probabilities.argmax(axis=-1).astype(np.uint8)
     if not 0 <= threshold <= 1:
         raise ValueError(f"the soft-tissue threshold must lie in [0, 1], not {threshold}")
-    tissue = probabilities[..., classes.SOFT_TISSUE]
-    rest = np.where(
-        probabilities[..., classes.BONE] > probabilities[..., classes.OPEN_BEAM],
-        classes.BONE,
-        classes.OPEN_BEAM,
+    above = probabilities[..., guarded] > threshold
+    return np.where(above, guarded, likeliest_other(probabilities, guarded)).astype(np.uint8)
+
+
+def likeliest_other(probabilities: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
+    """Return the likelier of the classes that are not guarded, int ``(...)``."""
+    first, second = (k for k in range(classes.COUNT) if k != guarded)
+    return np.where(probabilities[..., second] > probabilities[..., first], second, first)
+
+
+def curve(
+    probabilities: np.ndarray, truth: np.ndarray, guarded: int = classes.SOFT_TISSUE
+) -> np.ndarray:
+    """Count the pixels above every threshold, in one pass over them.
+
+    Args:
+        probabilities: float ``(..., 3)``.
+        truth: integer ``(...)``, class ids.
+        guarded: class that the threshold guards.
+
+    Returns:
+        int64 ``(LEVELS + 1, 3)``; row ``l`` belongs to the threshold `calibration.edge` of ``l``,
+        the last to 1.
+    """
+    given, true = probabilities.reshape(-1, classes.COUNT), truth.ravel()
+    counts = np.zeros((classes.COUNT, calibration.LEVELS), dtype=np.int64)
+    # In pieces that stay in the processor's cache.
+    for start in range(0, len(true), _PIECE):
+        piece = slice(start, start + _PIECE)
+        levels = calibration.levels(calibration.logits_of(given[piece], guarded))
+        counts += calibration.count(levels, true[piece], classes.COUNT)
+    return above(counts)
+
+
+def above(counts: np.ndarray) -> np.ndarray:
+    """Turn counts by true class and level into a curve.
+
+    Args:
+        counts: int64 ``(..., C, LEVELS)``.
+
+    Returns:
+        int64 ``(..., LEVELS + 1, C)``; row ``l`` counts the pixels of level ``l`` and higher.
+    """
+    reached = counts[..., ::-1].cumsum(axis=-1)[..., ::-1]
+    none = np.zeros((*counts.shape[:-1], 1), np.int64)
+    return np.moveaxis(np.concatenate([reached, none], axis=-1), -1, -2)
+
+
+def recall(curve: np.ndarray, pixels: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
+    """Share of the guarded class that is found: the paper's TP.
+
+    Returns:
+        float ``(..., T)``, falling with the threshold; NaN where the class is absent.
+    """
+    total = pixels[..., None, guarded].astype(float)
+    return np.divide(
+        curve[..., guarded], total, out=np.full(curve.shape[:-1], np.nan), where=total > 0
     )
-    return np.where(tissue > threshold, classes.SOFT_TISSUE, rest).astype(np.uint8)
+
+
+def fdr(curve: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
+    """Share of what is given to the guarded class that is wrong: the paper's FP.
+
+    Of one image it is called the false discovery proportion. Where nothing is given to the class,
+    nothing is wrong: 0.
+
+    Returns:
+        float ``(..., T)``. It need not fall as the threshold rises.
+    """
+    given = curve.sum(axis=-1)
+    return (given - curve[..., guarded]) / np.maximum(given, 1)
+
+
+def fpr(curve: np.ndarray, pixels: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
+    """Share of the other classes that is given to the guarded one, ``(..., T)``."""
+    false = curve.sum(axis=-1) - curve[..., guarded]
+    return false / np.maximum(pixels.sum(axis=-1) - pixels[..., guarded], 1)[..., None]
+
+
+def f1(curve: np.ndarray, pixels: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
+    """Harmonic mean of precision and recall, ``(..., T)``."""
+    given = curve.sum(axis=-1) + pixels[..., None, guarded]
+    return 2 * curve[..., guarded] / np.maximum(given, 1)
+
+
+def sources(curve: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
+    """Share of what is given to the guarded class by where it came from, ``(..., T, C)``.
+
+    The guarded class's own column is precision; the others sum to `fdr`.
+    """
+    return curve / np.maximum(curve.sum(axis=-1, keepdims=True), 1)
+
+
+def for_fdr(rates: np.ndarray, target: float) -> int:
+    """Choose the lowest threshold that keeps a rate at its target: the naive choice.
+
+    Args:
+        rates: ``(T,)``, for instance of `fdr`, pooled or as mean over images.
+        target: in [0, 1].
+
+    Returns:
+        Position of the threshold; ``T`` if none does: nothing may be given to the class then.
+    """
+    good = np.flatnonzero(rates <= target)
+    return int(good[0]) if len(good) else len(rates)
+
+
+def for_cost(
+    curve: np.ndarray, pixels: np.ndarray, ratio: float, guarded: int = classes.SOFT_TISSUE
+) -> int:
+    """Choose the threshold of least cost, when a false positive costs `ratio` false negatives.
+
+    Were the network perfectly calibrated, this would be ``ratio / (1 + ratio)``.
+    """
+    false = curve.sum(axis=-1) - curve[..., guarded]
+    missed = pixels[guarded] - curve[..., guarded]
+    return int(np.argmin(ratio * false + missed))
+
+
+def shrunk(part: float, overall: float, images: int, prior: float = 20, least: int = 10) -> float:
+    """Draw a body part's threshold towards the one for all parts.
+
+    On the scale of the logit, with the weight ``images / (images + prior)``.
+
+    Args:
+        part: threshold chosen on the part's images alone.
+        overall: threshold chosen on all.
+        images: how many the part has; below `least` the overall threshold is returned.
+        prior: as how many images the overall threshold counts.
+        least: below this many images a part has no threshold of its own.
+    """
+    if images < least:
+        return overall
+    weight = images / (images + prior)
+    ends = calibration.edge(1), calibration.edge(calibration.LEVELS - 1)
+    inner = np.clip([part, overall], *ends)
+    mixed = np.log(inner / (1 - inner)) @ [weight, 1 - weight]
+    return float(1 / (1 + np.exp(-mixed)))

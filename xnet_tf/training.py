@@ -7,20 +7,24 @@ is needed to go on: weights, optimiser, epoch, history), ``history.csv`` and, in
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
-import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from xnet_tf import augmentation, classes, models, pipeline, runs
-from xnet_tf.backend import describe_device, keras
+from xnet_tf import augmentation, classes, losses, models, pipeline, runs
+from xnet_tf.backend import describe_device, dtype_policy, faster_precision, keras, tf
+from xnet_tf.callbacks import Progress, RunState, same_run
 from xnet_tf.dataset import Dataset, read_arrays
-from xnet_tf.files import UNFINISHED, InputError, read_json, sha256, write_atomically
+from xnet_tf.files import InputError, read_json, sha256
 from xnet_tf.profiles import Profile
+
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+"""Keras' dtype policy for each of the profile's precisions."""
 
 INVERSE_DECAY = 1e-6
 """Decay per step of the published learning rate."""
@@ -52,28 +56,71 @@ def train(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Tra
     Returns:
         The trained network. It is loaded from its released form (float16 kernels), so that what is
         evaluated is what is given away.
+
+    Raises:
+        InputError: if the device's memory does not suffice.
     """
     folder = folder or runs.folder(profile)
-    weights = folder / "weights" / "xnet.npz"
-    identity = {
+    profile = settle_precision(profile)
+    keras.utils.set_random_seed(profile.seed)
+    model = build_model(profile, pipeline.steps_per_epoch(dataset.subset("train"), profile))
+    state = RunState(folder, identity(dataset, profile), profile.patience)
+    state.restore(model)
+    if not state.finished:
+        with memory_advice(profile):
+            fit(model, dataset, profile, state)
+        released_weights(folder).unlink(missing_ok=True)
+    return release(state, profile)
+
+
+def settle_precision(profile: Profile) -> Profile:
+    """Replace the precision ``"auto"`` by what this device is faster with, and say which.
+
+    Raises:
+        ValueError: if the profile's precision is unknown.
+    """
+    if profile.precision == "auto":
+        precision, reason = faster_precision()
+        print(f"training in {precision}: {reason}")
+        return dataclasses.replace(profile, precision=precision)
+    if profile.precision not in POLICIES:
+        raise ValueError(
+            f"unknown precision {profile.precision!r}; choose from {sorted([*POLICIES, 'auto'])}"
+        )
+    return profile
+
+
+def build_model(profile: Profile, steps_per_epoch: int) -> keras.Model:
+    """Build XNet in the profile's precision, open in size, and compile it."""
+    with dtype_policy(POLICIES[profile.precision]):
+        model = models.build_xnet((None, None, 1), **profile.architecture)
+    compile_model(model, profile, steps_per_epoch)
+    return model
+
+
+def identity(dataset: Dataset, profile: Profile) -> dict:
+    """Return what a run's result depends on: profile, augmentation, data."""
+    content = {
         "profile": profile.as_dict(),
         "augmentation": asdict(augmentation.PRESETS[profile.augmentation]),
         "data": dataset.fingerprint(),
     }
     # What JSON makes of tuples, so that a state read back compares equal.
-    identity = json.loads(json.dumps(identity))
-    keras.utils.set_random_seed(profile.seed)
-    model = models.build_xnet((None, None, 1), **profile.architecture)
-    compile_model(model, profile, pipeline.steps_per_epoch(dataset.subset("train"), profile))
-    state = RunState(folder, identity, profile.patience)
-    state.restore(model)
-    if not state.finished:
-        fit(model, dataset, profile, state)
-        weights.unlink(missing_ok=True)
-    if not _belongs_to(weights, identity):
-        best = keras.models.load_model(folder / "best.keras", compile=False)
+    return json.loads(json.dumps(content))
+
+
+def released_weights(folder: Path) -> Path:
+    """Return where a run's weights lie in the form in which they are given away."""
+    return folder / "weights" / "xnet.npz"
+
+
+def release(state: RunState, profile: Profile) -> Trained:
+    """Load a finished run's best weights, written to ``weights/xnet.npz`` if they are not there."""
+    weights = released_weights(state.folder)
+    if not _belongs_to(weights, state.identity):
+        best = keras.models.load_model(state.folder / "best.keras", compile=False)
         record = {
-            **identity,
+            **state.identity,
             "architecture": {**profile.architecture, "num_classes": classes.COUNT},
             "versions": runs.versions(),
             "device": describe_device(),
@@ -86,11 +133,29 @@ def train(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Tra
     return Trained(models.load_weights(weights), pd.DataFrame(state.history), weights)
 
 
+@contextlib.contextmanager
+def memory_advice(profile: Profile) -> Iterator[None]:
+    """Turn a device's lack of memory into an error that says what to change.
+
+    Raises:
+        InputError: instead of TensorFlow's ``ResourceExhaustedError``.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(
+            f"out of memory with batches of {profile.batch_size} images of "
+            f"{profile.image_size}x{profile.image_size} and filters {profile.filters}: halve the "
+            "profile's batch_size, which halves the need; or its filters, which does too and "
+            "quarters the arithmetic"
+        ) from error
+
+
 def compile_model(model: keras.Model, profile: Profile, steps_per_epoch: int) -> None:
-    """Attach the optimiser, cross-entropy and accuracy."""
+    """Attach the profile's optimiser and loss, and accuracy."""
     model.compile(
         optimizer=make_optimizer(profile, steps_per_epoch),
-        loss=keras.losses.SparseCategoricalCrossentropy(),
+        loss=losses.get(profile.loss),
         metrics=["accuracy"],
     )
 
@@ -142,123 +207,20 @@ def fit(model: keras.Model, dataset: Dataset, profile: Profile, state: RunState)
             verbose=0,
         )
     progress.close()
+    finish(model, state)
+
+
+def finish(model: keras.Model, state: RunState) -> None:
+    """Mark a run as complete.
+
+    Raises:
+        FloatingPointError: if no epoch gave a finite validation loss.
+    """
     if not state.best_epoch:
         raise FloatingPointError(
             "the validation loss was never finite; lower the profile's learning rate"
         )
     state.finish(model)
-
-
-class RunState(keras.callbacks.Callback):
-    """Saves everything a run needs to go on, keeps the best epoch and stops early.
-
-    Args:
-        folder: of the run.
-        identity: profile and data fingerprint; a state of another identity is not taken up.
-        patience: epochs without a lower validation loss before training stops.
-    """
-
-    def __init__(self, folder: Path, identity: dict, patience: int):
-        super().__init__()
-        self.folder, self.identity, self.patience = folder, identity, patience
-        self.history: list[dict] = []
-        self.best, self.best_epoch = float("inf"), 0
-        self.finished, self.seconds = False, 0.0
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the best epoch is longer ago than patience allows."""
-        return len(self.history) - self.best_epoch >= self.patience
-
-    @property
-    def path(self) -> Path:
-        """The state file."""
-        return self.folder / "state.npz"
-
-    def restore(self, model: keras.Model) -> None:
-        """Load weights, optimiser and history, if the folder holds a state of this run.
-
-        A state of another profile or other data is put aside with what was made from it.
-        """
-        for left_by_a_kill in self.folder.rglob(f"{UNFINISHED}*"):
-            left_by_a_kill.unlink()
-        if not self.path.exists():
-            return
-        with np.load(self.path, allow_pickle=False) as saved:
-            record = json.loads(str(saved["record"]))
-            if record.pop("identity") != self.identity:
-                self._put_aside()
-                return
-            model.optimizer.build(model.trainable_variables)
-            for name, variable in _variables(model).items():
-                variable.assign(saved[name])
-        vars(self).update(record)
-
-    def _put_aside(self) -> None:
-        number = 1 + len(list(self.folder.glob("previous-*")))
-        aside = self.folder / f"previous-{number}"
-        aside.mkdir()
-        for name in ("state.npz", "best.keras", "weights", "results"):
-            if (self.folder / name).exists():
-                (self.folder / name).rename(aside / name)
-        print(f"another profile or other data: the earlier run was moved to {aside}")
-
-    def on_train_begin(self, logs=None):
-        """Start the clock."""
-        self._started = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Record the epoch; save the best weights, then the state."""
-        now = time.monotonic()
-        self.seconds, self._started = self.seconds + now - self._started, now
-        self.history.append({"epoch": epoch + 1, **{k: float(v) for k, v in logs.items()}})
-        if logs["val_loss"] < self.best:
-            self.best, self.best_epoch = float(logs["val_loss"]), epoch + 1
-            write_atomically(self.folder / "best.keras", self.model.save)
-        self.model.stop_training = self.stopped
-        self.save(self.model)
-
-    def finish(self, model: keras.Model) -> None:
-        """Mark the run as complete."""
-        self.finished = True
-        self.save(model)
-
-    def save(self, model: keras.Model) -> None:
-        """Write the state and the history."""
-        names = ("history", "best", "best_epoch", "finished", "seconds")
-        record = {"identity": self.identity, **{name: getattr(self, name) for name in names}}
-        arrays = {name: v.numpy() for name, v in _variables(model).items()}
-        arrays["record"] = np.array(json.dumps(record))
-        write_atomically(self.path, lambda temporary: np.savez(temporary, **arrays))
-        table = pd.DataFrame(self.history)
-        path = self.folder / "results" / "history.csv"
-        write_atomically(path, lambda temporary: table.to_csv(temporary, index=False))
-
-
-class Progress(keras.callbacks.Callback):
-    """One progress bar over all steps of a run."""
-
-    def __init__(self, total: int, done: int):
-        super().__init__()
-        self.bar = tqdm(total=total, initial=done, desc="training", unit="step", mininterval=2)
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Count a step."""
-        self.bar.update()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Show the last epoch's losses."""
-        shown = {name: f"{logs[name]:.3f}" for name in ("loss", "val_loss", "val_accuracy")}
-        self.bar.set_postfix(epoch=epoch + 1, **shown)
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        self.bar.close()
-
-
-def _variables(model: keras.Model) -> dict:
-    weights = {f"model/{i}": v for i, v in enumerate(model.variables)}
-    return weights | {f"optimizer/{i}": v for i, v in enumerate(model.optimizer.variables)}
 
 
 def _belongs_to(weights: Path, identity: dict) -> bool:
@@ -267,4 +229,5 @@ def _belongs_to(weights: Path, identity: dict) -> bool:
         whole = record["sha256"] == sha256(weights)
     except (InputError, KeyError, OSError):
         return False
-    return whole and all(record.get(key) == value for key, value in identity.items())
+    made_by = {key: record.get(key) for key in identity}
+    return whole and same_run(made_by, identity)

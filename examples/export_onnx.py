@@ -1,0 +1,103 @@
+"""Write XNet as an ONNX file, and check that it decides like the network it was made from.
+
+    pip install -r examples/requirements-onnx.txt
+    python examples/export_onnx.py [--weights weights/xnet.npz] [--out xnet.onnx]
+
+The network for use alone consists of six kinds of layers, each of which is one operator of ONNX,
+so that no converter is needed. Layouts differ: ONNX has the channels second, kernels with the
+filters first. Input: ``image``, float32 ``(B, 1, H, W)``, prepared as
+`xnet_tf.radiographs.prepare` does, H and W divisible by 8. Output: ``probabilities``, float32
+``(B, 3, H, W)``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from xnet_tf import dataset, models, radiographs, runs, variants
+from xnet_tf.backend import keras
+
+OPSET = 17
+
+
+def export(model: keras.Model, path: Path) -> None:
+    """Write a network of `xnet_tf.models` as an ONNX file.
+
+    Args:
+        model: the network.
+        path: of the ONNX file.
+    """
+    network = variants.folded(model)
+    nodes, constants = [], []
+    for layer in network.layers[1:]:
+        nodes.append(node(layer, names_of(layer.input, network)))
+        for weight in layer.weights:
+            # Both kinds of kernels: height, width, a, b -> b, a, height, width.
+            value = np.transpose(weight, (3, 2, 0, 1)) if weight.shape.rank == 4 else weight
+            name = f"{layer.name}/{weight.name}"
+            constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+    graph = helper.make_graph(
+        nodes,
+        "xnet",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["B", 1, "H", "W"])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["B", 3, "H", "W"])],
+        constants,
+    )
+    opset = helper.make_opsetid("", OPSET)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), path)
+
+
+def node(layer: keras.Layer, inputs: list[str]) -> onnx.NodeProto:
+    """Return the operator of a layer, whose output has the layer's name."""
+    kinds = {
+        keras.layers.ReLU: ("Relu", {}),
+        keras.layers.MaxPooling2D: ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2]}),
+        keras.layers.Concatenate: ("Concat", {"axis": 1}),
+        keras.layers.Softmax: ("Softmax", {"axis": 1}),
+        keras.layers.Conv2D: ("Conv", {"auto_pad": "SAME_UPPER"}),
+        # A 4x4 kernel at stride 2 writes one pixel beyond each border, which is cut off.
+        keras.layers.Conv2DTranspose: ("ConvTranspose", {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    }
+    operator, attributes = kinds[type(layer)]
+    weights = [f"{layer.name}/{weight.name}" for weight in layer.weights]
+    return helper.make_node(operator, [*inputs, *weights], [layer.name], **attributes)
+
+
+def names_of(tensors, network: keras.Model) -> list[str]:
+    """Return the names of the layers that made a layer's inputs."""
+    makers = {id(layer.output): layer.name for layer in network.layers}
+    return [makers[id(t)] for t in (tensors if isinstance(tensors, list) else [tensors])]
+
+
+def share_of_equal_pixels(model: keras.Model, path: Path, images: np.ndarray) -> float:
+    """Compare the ONNX file's classes with the network's on images ``(N, H, W, 1)``."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    batch = radiographs.prepare(images).numpy()
+    (theirs,) = session.run(None, {"image": np.transpose(batch, (0, 3, 1, 2))})
+    ours = np.asarray(model(batch, training=False))
+    return float((theirs.argmax(1) == ours.argmax(-1)).mean())
+
+
+def main() -> None:
+    """Export, compare on the validation images, say what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, default=runs.RELEASED_WEIGHTS, metavar="FILE")
+    parser.add_argument("--out", type=Path, default=Path("xnet.onnx"), metavar="FILE")
+    options = parser.parse_args()
+    model = models.load_weights(options.weights)
+    export(model, options.out)
+    images = dataset.read_arrays(dataset.load(), "validation", 200).images
+    share = share_of_equal_pixels(model, options.out, images)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB; {share:.4%} of pixels equal")
+    if share < 0.9999:
+        raise SystemExit("the exported network decides differently")
+
+
+if __name__ == "__main__":
+    main()

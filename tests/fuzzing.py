@@ -1,0 +1,166 @@
+"""Feed damaged files of one format to the readers: ``python tests/fuzzing.py FORMAT CASES``.
+
+A process of its own, so that a crash, a hang or a large appetite for memory is seen from outside.
+Hypothesis damages good files; what is not read must be refused by our own error.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from label_files import GIMP, MAP, Shape, ora_bytes, png_bytes, rgba, xcf_bytes
+from picture_files import STORED, write_dicom
+from pydicom.uid import RLELossless
+
+from xnet_tf import classes, masks, palettes, radiographs
+from xnet_tf.files import InputError
+from xnet_tf.masks import Rules
+
+FORMATS = ("png", "tiff", "bmp", "jpeg", "xcf", "ora", "stack", "dicom", "palette")
+SLOWEST = 20.0
+"""Seconds that one file may take."""
+
+LOOSE = Rules(snap=40, relabel_edges=True, lossy=True, transparent="open beam")
+# Numbers on which readers stumble.
+EXTREMES = [0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
+
+
+def good_files(kind: str, folder: Path) -> list[bytes]:
+    """Return small good files of a format."""
+    names = {
+        "png": ["pencil.png", "indexed.png", "alpha-soft.png", "deep.png", "grey.png"],
+        "tiff": ["indexed.tif"],
+        "bmp": ["indexed.bmp"],
+        "jpeg": ["authors-40.jpg", "authors-75-halved.jpg"],
+        "xcf": ["class-layers.xcf", "group.xcf", "indexed.xcf"],
+    }
+    files = [(GIMP / name).read_bytes() for name in names.get(kind, [])]
+    if kind == "tiff":
+        import tifffile
+
+        for compression in (None, "lzw", "zlib"):
+            path = folder / "good.tif"
+            tifffile.imwrite(path, rgba(MAP), photometric="rgb", compression=compression)
+            files.append(path.read_bytes())
+    elif kind == "xcf":
+        shapes = [Shape("labels", rgba(MAP)), Shape("x", classes.COLOURS[MAP])]
+        files += [xcf_bytes(shapes, MAP.shape, v, c) for v, c in ((3, 0), (8, 2), (23, 1))]
+    elif kind == "ora":
+        pictures = {"data/a.png": png_bytes(rgba(MAP))}
+        layer = '<layer name="labels" src="data/a.png" x="0" y="0"/>'
+        files = [ora_bytes(layer, MAP.shape, pictures), ora_bytes(layer * 3, MAP.shape, pictures)]
+    elif kind == "stack":
+        layer = '<layer name="labels" src="a.png" x="0" y="0" opacity="0.5" visibility="visible"/>'
+        stack = f'<image w="3" h="2"><stack x="1" y="1">{layer * 2}</stack>{layer}</image>'
+        files = [stack.encode()]
+    elif kind == "dicom":
+        for preamble in (True, False):
+            files.append(write_dicom(folder / "a.dcm", STORED, preamble=preamble).read_bytes())
+        files.append(write_dicom(folder / "a.dcm", STORED, RLELossless).read_bytes())
+    elif kind == "palette":
+        files = [palettes.write_gpl(folder / "a.gpl").read_bytes()]
+        files.append(b'[[class]]\nname="a"\ncolour=[1,2,3]\n[[class]]\nname="b"\ncolours=[[4,5,6]]')
+    return files
+
+
+def damaged(files: list[bytes]) -> st.SearchStrategy[bytes]:
+    """Return a strategy of damaged files: numbers overwritten, parts cut out, doubled, appended."""
+    place = st.floats(0, 1, exclude_max=True)
+    change = st.one_of(
+        st.tuples(st.just("byte"), place, st.integers(0, 255)),
+        st.tuples(st.just("16"), place, st.sampled_from(EXTREMES)),
+        st.tuples(st.just("32"), place, st.sampled_from(EXTREMES)),
+        st.tuples(st.just("cut"), place, st.integers(1, 64)),
+        st.tuples(st.just("double"), place, st.integers(1, 64)),
+        st.tuples(st.just("end"), place, st.just(0)),
+        st.tuples(st.just("insert"), place, st.binary(max_size=16)),
+    )
+    return st.builds(apply, st.sampled_from(files), st.lists(change, min_size=1, max_size=6))
+
+
+def apply(content: bytes, changes: list[tuple]) -> bytes:
+    """Apply changes, each at a place given as a fraction of the length."""
+    for kind, fraction, value in changes:
+        at = int(fraction * len(content))
+        if kind in ("byte", "16", "32"):
+            width = {"byte": 1, "16": 2, "32": 4}[kind]
+            number = (value % 256**width).to_bytes(width, "big" if at % 2 else "little")
+            content = content[:at] + number + content[at + width :]
+        elif kind == "cut":
+            content = content[:at] + content[at + value :]
+        elif kind == "double":
+            content = content[:at] + content[at : at + value] + content[at:]
+        elif kind == "end":
+            content = content[:at]
+        else:
+            content = content[:at] + value + content[at:]
+    return content
+
+
+def try_file(kind: str, path: Path) -> None:
+    """Read a file in every way that takes such files; InputError is a good answer."""
+    if kind == "palette":
+        for suffix in (".gpl", ".toml"):
+            attempt(palettes.load, path.rename(path.with_suffix(suffix)))
+            path = path.with_suffix(suffix)
+    elif kind == "dicom":
+        attempt(radiographs.read, path)
+    else:
+        if kind == "stack":
+            # A damaged ZIP is seldom opened at all; here the damage lies inside a good one.
+            stack = path.read_bytes()
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("stack.xml", stack)
+                archive.writestr("a.png", png_bytes(rgba(MAP)))
+        for rules in (Rules(), LOOSE):
+            labels = attempt(masks.read, path, rules)
+            assert labels is None or (
+                labels.labels.dtype == np.uint8 and labels.labels.max() < rules.palette.count
+            )
+
+
+def attempt(read, *arguments):
+    try:
+        return read(*arguments)
+    except InputError as error:
+        assert "\n" not in str(error) and str(error)
+        return None
+
+
+def main(kind: str, cases: int) -> None:
+    """Try damaged files and print how it went."""
+    # Beyond this a process could take the machine down before anybody looks.
+    resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+    slowest, tried = 0.0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "case.bin"
+
+        @settings(
+            max_examples=cases, deadline=None, derandomize=True, database=None,
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(content=damaged(good_files(kind, Path(folder))))
+        def fuzz(content):
+            nonlocal slowest, tried
+            path.write_bytes(content)
+            start = time.perf_counter()
+            try_file(kind, path)
+            slowest = max(slowest, time.perf_counter() - start)
+            tried += 1
+
+        fuzz()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"tried": tried, "slowest s": round(slowest, 3), "peak MB": round(peak)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from xnet_tf import callbacks, models
+from xnet_tf.backend import keras, tf
+
+
+@pytest.fixture(scope="module")
+def model():
+    network = models.build_xnet((8, 8, 1), filters=(2, 2, 2, 2))
+    network.compile("sgd", "mse")
+    network.stop_training = False
+    return network
+
+
+def run_epochs(state, model, losses):
+    """Let a state see epochs of these validation losses; return where it wants to stop."""
+    state.set_model(model)
+    state.on_train_begin()
+    stopped = []
+    for epoch, loss in enumerate(losses):
+        state.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss})
+        stopped.append(model.stop_training)
+    return stopped
+
+
+def test_training_stops_early_and_keeps_the_best(model, tmp_path):
+    state = callbacks.RunState(tmp_path, {}, patience=2)
+    assert not state.stopped
+    assert run_epochs(state, model, [3.0, 1.0, 2.0, 2.0]) == [False, False, False, True]
+    assert (state.best, state.best_epoch) == (1.0, 2)
+
+
+def test_logs_are_cut_back_to_the_restored_epoch(model, tmp_path):
+    early = callbacks.RunState(tmp_path, {}, patience=9)
+    run_epochs(early, model, [3.0, 2.0])
+    kept = early.path.read_bytes()
+    run_epochs(callbacks.RunState(tmp_path, {}, patience=9), model, [5.0, 5.0, 5.0])
+    early.path.write_bytes(kept)
+    resumed = callbacks.RunState(tmp_path, {}, patience=9)
+    resumed.restore(model)
+    resumed.set_model(model)
+    resumed.save(model)
+    table = (tmp_path / "results" / "history.csv").read_text().splitlines()
+    assert table == ["epoch,loss,val_loss", "1,1.0,3.0", "2,1.0,2.0"]
+    assert [step for step, _ in events(tmp_path / "tensorboard")] == [1, 2]
+
+
+def events(folder):
+    (path,) = folder.glob("*tfevents*")
+    found = [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+    assert found[0].file_version == "brain.Event:2"
+    return [(e.step, {v.tag: v.simple_value for v in e.summary.value}) for e in found[1:]]
+
+
+def test_a_longer_event_file_begins_like_the_shorter(tmp_path):
+    history = [{"epoch": k, "loss": 1.0 / k} for k in (1, 2, 3)]
+    path = tmp_path / "events.out.tfevents.0.xnet"
+    callbacks.write_tensorboard(history[:2], path)
+    shorter = path.read_bytes()
+    callbacks.write_tensorboard(history, path)
+    assert path.read_bytes().startswith(shorter)
+    assert events(tmp_path)[1] == (2, {"loss": 0.5})
+
+
+def test_a_setting_that_did_not_exist_had_its_default():
+    old, new = {"profile": {"seed": 1}}, {"profile": {"seed": 1, "precision": "float32"}}
+    assert callbacks.same_run(old, new)
+    assert not callbacks.same_run(old, {"profile": {"seed": 1, "precision": "bfloat16"}})
+    assert not callbacks.same_run(old, {"profile": {"seed": 2}})
+    assert not callbacks.same_run({"data": "a", **old}, {"data": "b", **old})
+
+
+def test_a_synchronised_network_is_saved_for_one_device(tmp_path):
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        shared = models.build_xnet((8, 8, 1), filters=(2, 2, 2, 2))
+    assert shared.get_layer("conv1_bn").synchronized
+    callbacks._save_model(shared, tmp_path / "best.keras")
+    alone = keras.models.load_model(tmp_path / "best.keras", safe_mode=True)
+    assert not alone.get_layer("conv1_bn").synchronized
+    for first, second in zip(shared.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)

@@ -1,0 +1,158 @@
+import dataclasses
+import shutil
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from xnet_tf import (
+    choices,
+    classes,
+    confidence,
+    dataset,
+    figures,
+    metrics,
+    operating,
+    thresholds,
+    training,
+)
+from xnet_tf.evaluation import provenance
+from xnet_tf.figures_confidence import FIGURES as CONFIDENCE_FIGURES
+from xnet_tf.figures_thresholds import FIGURES as THRESHOLD_FIGURES
+from xnet_tf.files import read_json, write_json
+
+
+@pytest.fixture(scope="module")
+def judged(data_folder, tiny_profile, tmp_path_factory):
+    """A tiny network, gone through with the tiny data set as both populations."""
+    root = tmp_path_factory.mktemp("confidence")
+    for name in ("calibration", "evaluation"):
+        shutil.copytree(data_folder, root / name)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XNET_RUNS", str(root / "runs"))
+    patch.setattr(choices, "REPEATS", 20)
+    patch.setattr(metrics, "RESAMPLES", 40)
+    profile = dataclasses.replace(
+        tiny_profile, augmentation="none", images_per_part=20, epochs=8, learning_rate=1e-2
+    )
+    data = dataset.load(data_folder)
+    trained = training.train(data, profile)
+    results = confidence.evaluate(data, profile, root, members=(trained.weights,))
+    write_json(results / "run.json", provenance(data, profile, trained.weights))
+    yield data, profile, results, patch
+    patch.undo()
+
+
+def table(judged, name):
+    return pd.read_csv(judged[2] / f"{name}.csv")
+
+
+def test_every_method_is_scored_on_images_that_fitted_nothing(judged):
+    scores = table(judged, "calibration-scores")
+    kinds = [
+        f"{k} ({s})"
+        for s in ("validation", "calibration")
+        for k in ("temperature", "vector scaling", "isotonic")
+    ]
+    expected = {"as trained", *kinds, "eight views", "ensemble"}
+    for name in ("test", "evaluation"):
+        assert set(scores[scores["set"] == name]["method"]) == expected
+    assert set(scores[scores["set"] == "calibration"]["method"]) == {"as trained"}
+
+
+def test_scores_have_intervals_that_hold_them(judged):
+    scores = table(judged, "calibration-scores").dropna()
+    assert {"NLL", "Brier", "ECE", "MCE", "accuracy", "confidence"} == set(scores["score"])
+    assert (scores["low"] <= scores["value"] + 1e-9).mean() > 0.95
+    assert (scores["value"] <= scores["high"] + 1e-9).mean() > 0.95
+
+
+def test_temperature_changes_no_decision_and_an_ensemble_of_equals_nothing(judged):
+    scores = table(judged, "calibration-scores").query("over == 'pixels' and set == 'evaluation'")
+    value = scores.set_index(["method", "score", "class"])["value"]
+    accuracy = value["as trained", "accuracy", "top label"]
+    assert value["temperature (calibration)", "accuracy", "top label"] == accuracy
+    for score in ("NLL", "Brier"):
+        assert value["ensemble", score, "all"] == pytest.approx(
+            value["as trained", score, "all"], rel=1e-3
+        )
+        assert (
+            value["temperature (calibration)", "NLL", "all"]
+            <= value["as trained", "NLL", "all"] * 1.001
+        )
+
+
+def test_network_confidence_of_all_parts_is_the_pixels_mean(judged):
+    parts = table(judged, "calibration-parts").query("set == 'test'")
+    whole = parts[parts["body_part"] == "all"].set_index("class")
+    single = parts[parts["body_part"] != "all"]
+    for name, rows in single.groupby("class"):
+        mean = np.average(rows["confidence"], weights=rows["pixels"])
+        assert whole.loc[name, "confidence"] == pytest.approx(mean, rel=1e-4)
+
+
+def test_curves_fall_and_agree_with_the_images(judged):
+    curves = table(judged, "thresholds-curves").query("guarded == 'soft tissue'")
+    for name, rows in curves.groupby("set"):
+        assert (np.diff(rows["recall"]) <= 0).all()
+        above, pixels, _, _ = choices.read_images(judged[2], name)
+        pooled = thresholds.fdr(above.sum(axis=0))
+        np.testing.assert_allclose(rows["fdr"], pooled, rtol=1e-4)
+        assert pixels.sum() == len(above) * 72 * 72
+
+
+def test_choices_stand_side_by_side_or_are_refused_with_what_they_need(judged):
+    chosen = table(judged, "thresholds-choices")
+    assert set(chosen["rule"]) == {"naive, pooled", *choices.PROMISES}
+    refused = chosen[chosen["set"] == "refused"]
+    assert (refused["needed"] > refused["subjects"]).all(), "what n allows is not refused here"
+    half = refused.query("target == 0.005 and rule == 'learn then test'")
+    assert (half["needed"] == 598).all() and len(half)
+
+
+def test_operating_points_belong_to_their_weights(judged):
+    weights = judged[2].parent / "weights" / "xnet.npz"
+    points, _ = operating.read(weights)
+    assert len(points) == 2 * len(operating.OFFERED)
+    assert {p.chosen_on for p in points} == {"calibration"}
+    sure = [p for p in points if p.threshold is not None]
+    assert all(p.target_fdr >= 0.2 for p in sure), "12 subjects allow no less than 22 %"
+
+
+def test_results_are_found_again_and_not_those_of_other_weights(judged, tmp_path, monkeypatch):
+    data, profile, results, _ = judged
+    assert confidence.find(data, profile) == (results, "this run")
+    record = read_json(results / "confidence.json")
+    assert record["sets"]["evaluation"]["images"] == 24
+    copy = tmp_path / profile.name
+    shutil.copytree(results.parent, copy)
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    monkeypatch.setattr(confidence.runs, "REPOSITORY", tmp_path / "none")
+    write_json(copy / "results" / "confidence.json", {**record, "weights_sha256": "other"})
+    found, origin = confidence.find(data, profile)
+    assert origin == "validation and test images, just now"
+    assert set(pd.read_csv(found / "calibration-scores.csv")["set"]) == {"validation", "test"}
+    assert choices.read_images(found, "evaluation")[0].shape == (0, len(thresholds.GRID), 3)
+
+
+@pytest.mark.parametrize("name", [*CONFIDENCE_FIGURES, *THRESHOLD_FIGURES])
+def test_every_figure_is_drawn_from_the_tables_alone(name, judged):
+    figure = figures.FIGURES[name](judged[2])
+    assert any(axis.has_data() for axis in figure.axes)
+    plt.close(figure)
+
+
+def test_the_answer_holds_the_numbers_of_the_tables(judged):
+    text = confidence.answer(judged[2])
+    scores = table(judged, "calibration-scores").query("set == 'evaluation' and over == 'pixels'")
+    own = scores[scores["method"] == "as trained"].set_index(["score", "class"])["value"]
+    assert f"is {own['ECE', 'top label']:.3f} [" in text
+    assert own["ECE"][list(classes.NAMES)].idxmax() in text
+    assert own["confidence where wrong", "top label"] < own["confidence where right", "top label"]
+
+
+def test_results_stay_small(judged):
+    names = [*judged[2].glob("calibration-*"), *judged[2].glob("thresholds-*")]
+    assert sum(path.stat().st_size for path in names) < 1e6
+    assert set(table(judged, "calibration-strangers").columns) >= set(classes.NAMES)

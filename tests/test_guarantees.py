@@ -1,0 +1,117 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from xnet_tf import guarantees as g
+
+
+def test_a_flawless_sample_gives_the_exact_binomial_p_value():
+    losses = np.zeros((30, 1))
+    expected = binomtest(0, 30, 0.1, alternative="less").pvalue
+    assert g.hoeffding_bentkus(losses, 0.1)[0] == pytest.approx(expected)
+    # But for the first few, the gambler stakes everything on each: capital 1.1 ** 30.
+    assert g.betting(losses, 0.1)[0] == pytest.approx(1.1**-30, rel=0.02)
+
+
+def test_hoeffding_bentkus_by_hand():
+    losses = np.array([[1.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0]])
+    divergence = 0.1 * math.log(0.1 / 0.4) + 0.9 * math.log(0.9 / 0.6)
+    bentkus = math.e * (0.6**10 + 10 * 0.4 * 0.6**9)
+    expected = min(math.exp(-10 * divergence), bentkus)
+    assert g.hoeffding_bentkus(losses, 0.4)[0] == pytest.approx(expected)
+    assert g.hoeffding_bentkus(losses, 0.05)[0] == 1, "a mean above the target is no evidence"
+
+
+@pytest.mark.parametrize("test", [g.hoeffding_bentkus, g.betting])
+@pytest.mark.parametrize("spread", ["coin", "narrow"])
+def test_p_values_are_small_by_chance_alone_as_seldom_as_they_should(test, spread):
+    # The worst case of "exceeds": a mean that equals the target.
+    rng = np.random.default_rng(1)
+    draws = rng.random((200, 3000))
+    losses = (draws < 0.1).astype(float) if spread == "coin" else 0.2 * draws
+    assert (test(losses, 0.1) <= 0.05).mean() <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 3000)
+
+
+def test_betting_needs_fewer_subjects_where_losses_vary_little():
+    losses = np.random.default_rng(2).uniform(0, 0.06, (300, 1))
+    assert g.betting(losses, 0.05)[0] < 0.05 < g.hoeffding_bentkus(losses, 0.05)[0]
+
+
+def test_the_sequence_stops_at_the_first_failure():
+    # Losses at four rising thresholds: the lowest looks good by chance, the one above it is bad.
+    losses = np.tile([0.0, 0.9, 0.0, 0.0], (200, 1))
+    assert g.learn_then_test(losses, 0.1) == 2
+    assert g.naive(losses, 0.1) == 0
+    assert g.conformal(losses, 0.1) == 2, "the running maximum remembers it"
+    assert g.learn_then_test(np.zeros((200, 3)), 0.1) == 0
+    assert g.learn_then_test(np.ones((200, 3)), 0.1) is None
+    assert g.conformal(np.ones((200, 3)), 0.1) is None
+    assert g.naive(np.ones((200, 3)), 0.1) is None
+
+
+def test_conformal_by_hand():
+    losses = np.array([[0.4, 0.1, 0.0], [0.2, 0.3, 0.0], [0.0, 0.0, 0.0]])
+    # Running maxima sum to 0.7, 0.4 and 0; with the one to come: 1.7 / 4, 1.4 / 4, 1 / 4.
+    assert g.conformal(losses, 0.42) == 1
+    assert g.conformal(losses, 0.43) == 0
+    assert g.conformal(losses, 0.34) == 2
+    assert g.conformal(losses, 0.24) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "delta", "number"),
+    [
+        (0.005, None, 199),
+        (0.05, None, 19),
+        (0.005, 0.05, 598),
+        (0.05, 0.05, 59),
+        (0.02, 0.1, 114),
+    ],
+)
+def test_subjects_that_a_promise_needs(target, delta, number):
+    assert g.needed(target, delta) == number
+    assert g.smallest_target(number, delta) <= target + 1e-12 < g.smallest_target(number - 1, delta)
+
+
+def test_needed_is_what_the_methods_need():
+    for number, possible in ((198, False), (199, True)):
+        assert (g.conformal(np.zeros((number, 1)), 0.005) is not None) == possible
+    for number, possible in ((597, False), (598, True)):
+        found = g.learn_then_test(np.zeros((number, 1)), 0.005, 0.05, g.hoeffding_bentkus)
+        assert (found is not None) == possible
+    assert g.smallest_target(23) == pytest.approx(1 / 24), "23 images: no bound below 4.2 %"
+
+
+def world(n=400, seed=4):
+    """Losses that fall with the threshold, not monotonically, and recalls that fall."""
+    rng = np.random.default_rng(seed)
+    scale = np.linspace(0.2, 0.005, 25)
+    losses = np.clip(rng.gamma(0.5, 2 * scale, (n, 25)), 0, 1)
+    return losses, np.tile(np.linspace(1, 0.2, 25), (n, 1)), np.zeros((n, 25), bool)
+
+
+@pytest.mark.parametrize("test", [g.hoeffding_bentkus, g.betting])
+def test_learn_then_test_holds_its_promise_over_random_draws(test):
+    found = g.trial(
+        *world(), lambda losses: g.learn_then_test(losses, 0.1, 0.1, test), 200, 300, replace=True
+    )
+    assert (found["risk"] <= 0.1).mean() >= 0.9
+    assert 0.2 < found["recall"].mean() < 1
+    assert found["refused"].mean() == 0
+
+
+def test_conformal_holds_in_the_mean_and_the_naive_choice_breaks():
+    losses, recalls, abstained = world()
+    kept = g.trial(losses, recalls, abstained, lambda x: g.conformal(x, 0.1), 200, 200)
+    assert kept["risk"].mean() <= 0.1
+    broken = g.trial(losses, recalls, abstained, lambda x: g.naive(x, 0.1), 50, 300, True)
+    assert (broken["risk"] > 0.1).mean() > 0.3
+    assert broken["recall"].mean() > kept["recall"].mean()
+
+
+def test_a_refused_wish_calls_nothing_soft_tissue():
+    found = g.trial(*world(50), lambda losses: None, 20, 5)
+    assert (found["refused"] == 1).all() and (found["abstained"] == 1).all()
+    assert (found["risk"] == 0).all() and (found["recall"] == 0).all()

@@ -1,0 +1,173 @@
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from xnet_tf import augmentation, intensity
+from xnet_tf.augmentation import Augmentation
+from xnet_tf.backend import tf
+
+SHAPE = (40, 48)
+AWAY = -1e6
+
+
+def planes(count=3, seed=1):
+    return np.random.default_rng(seed).uniform(0, 1, (count, *SHAPE)).astype("float32")
+
+
+def blades(*sides, angle=0.0, penumbra=2.0, leak=0.0, glow=0.0, reach=5.0, see_through=1.0):
+    values = {"blade_angle": angle, "penumbra": penumbra, "leak": leak, "glow": glow}
+    values |= {"glow_reach": reach, "see_through": see_through}
+    drawn = {name: tf.constant([value], tf.float32) for name, value in values.items()}
+    return drawn | {"blades": tf.constant([sides], tf.float32)}
+
+
+def changed(values, count=1, **draws):
+    """Return images after some changes alone, and the labels 1 everywhere after them."""
+    draws = {name: tf.constant(value, tf.float32) for name, value in draws.items()}
+    images = tf.constant(values[:count, ..., None])
+    labels = tf.ones(images.shape[:3], tf.uint8)
+    images, labels = intensity.change_intensity(images, labels, draws)
+    return images.numpy()[..., 0], labels.numpy()
+
+
+def test_nothing_drawn_changes_nothing():
+    image, label = changed(planes())
+    np.testing.assert_array_equal(image, planes()[:1])
+    assert label.min() == 1
+
+
+def test_a_blade_has_a_soft_dark_edge():
+    # A blade reaching 10 pixels in from the left, edge 4 pixels wide, on plain open beam.
+    image, hidden = intensity.collimate(tf.ones((1, *SHAPE)), blades(10, *[AWAY] * 3, penumbra=4))
+    row = image.numpy()[0, 20]
+    # Pixel centres lie half a pixel in: the edge is between pixels 9 and 10, where half arrives.
+    assert (row[9] + row[10]) / 2 == pytest.approx(0.5)
+    assert row[10] - row[9] == pytest.approx(0.25, abs=0.01), "one over the width is the slope"
+    assert np.all(np.diff(row) >= 0)
+    assert row[0] < 1e-3
+    assert row[-1] > 0.999
+    np.testing.assert_array_equal(hidden.numpy()[0, 20], row < intensity.DIRECT_BEAM)
+
+
+def test_a_glow_falls_with_the_distance_and_changes_no_label():
+    drawn = blades(20, *[AWAY] * 3, leak=0.01, glow=0.08, reach=5.0)
+    image, hidden = intensity.collimate(tf.ones((1, *SHAPE)), drawn)
+    row = image.numpy()[0, 20]
+    # Pixel 9 lies 10.5 pixels behind the edge, where next to nothing of the direct beam arrives.
+    assert row[9] == pytest.approx(0.01 + 0.08 * np.exp(-10.5 / 5.0), abs=1e-5)
+    assert row[14] > intensity.DIRECT_BEAM / 2 > row[0]
+    without = intensity.collimate(tf.ones((1, *SHAPE)), blades(20, *[AWAY] * 3))[1]
+    np.testing.assert_array_equal(hidden, without)
+
+
+@pytest.mark.parametrize("see_through", [0.0, 1.0])
+def test_the_patient_is_seen_through_a_leak_or_not(see_through):
+    image = tf.constant(planes()[:1])
+    drawn = blades(48, *[AWAY] * 3, leak=0.1, see_through=see_through, penumbra=0.5)
+    seen = intensity.collimate(image, drawn)[0].numpy()[0, :, :40]
+    patient = image.numpy()[0, :, :40] if see_through else np.mean(image)
+    np.testing.assert_allclose(seen, 0.1 * np.broadcast_to(patient, seen.shape), atol=1e-5)
+
+
+def test_turned_blades_cover_corners():
+    eighth = np.pi / 4
+    _, hidden = intensity.collimate(
+        tf.ones((1, 41, 41)), blades(*[8.0] * 4, angle=eighth, penumbra=0.5)
+    )
+    hidden = hidden.numpy()[0]
+    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        assert hidden[corner]
+    assert not hidden[20].any(), "the middle row and column stay free"
+    assert not hidden[:, 20].any()
+
+
+def test_blades_that_are_away_change_nothing():
+    image, hidden = intensity.collimate(tf.constant(planes()[:1]), blades(*[AWAY] * 4, leak=0.1))
+    np.testing.assert_allclose(image, planes()[:1], atol=1e-6)
+    assert not hidden.numpy().any()
+
+
+def test_collimated_pixels_become_open_beam():
+    image, label = changed(
+        planes(), **{k: v.numpy() for k, v in blades(3, AWAY, AWAY, 5, penumbra=0.01).items()}
+    )
+    expected = np.ones(SHAPE)
+    expected[:, :3] = 0
+    expected[-5:] = 0
+    np.testing.assert_array_equal(label[0], expected)
+    np.testing.assert_allclose(image[0], planes()[0] * expected, atol=1e-6)
+
+
+def test_a_frame_is_plain_and_open_beam():
+    image, label = changed(planes(), frame=[[2, AWAY, 3, AWAY]], frame_value=[1.0])
+    expected = planes()[0].copy()
+    expected[:, :2] = expected[:, -3:] = 1
+    np.testing.assert_array_equal(image[0], expected)
+    np.testing.assert_array_equal(label[0, 0], [0] * 2 + [1] * 43 + [0] * 3)
+
+
+def test_blur_is_the_gaussian():
+    images = planes()
+    sigma = np.array([0.0, 0.7, 2.0], "float32")
+    kernels = intensity.gaussian(tf.constant(sigma), 2.0)
+    assert kernels.shape == (3, 17)
+    blurred = intensity.blur(tf.constant(images), kernels).numpy()
+    for image, s, ours in zip(images, sigma, blurred, strict=True):
+        expected = scipy.ndimage.gaussian_filter(image, s, mode="mirror", radius=8) if s else image
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+def test_logarithm_gamma_gain_and_offset_worked_out_by_hand():
+    grey = np.full((1, *SHAPE), 0.25, "float32")
+    assert changed(grey, gamma=[0.5])[0].mean() == pytest.approx(0.5)
+    expected = np.log(1 + 0.25 * 100) / np.log(101)
+    assert changed(grey, log_factor=[100.0])[0].mean() == pytest.approx(expected)
+    assert changed(grey, log_factor=[0.0])[0].mean() == 0.25
+    assert changed(grey, gain=[1.2])[0].mean() == pytest.approx(0.3)
+    assert changed(grey, offset=[-0.2])[0].mean() == pytest.approx(0.2)
+
+
+def test_an_s_curve_keeps_black_white_and_its_centre():
+    grey = np.linspace(0, 1, SHAPE[0] * SHAPE[1], dtype="float32").reshape(1, *SHAPE)
+    curved = changed(grey, curve=[6.0], curve_centre=[0.5])[0].ravel()
+    assert curved[0] == pytest.approx(0, abs=1e-6)
+    assert curved[-1] == pytest.approx(1, abs=1e-6)
+    assert np.interp(0.5, grey.ravel(), curved) == pytest.approx(0.5, abs=1e-4)
+    assert np.all(np.diff(curved) > 0)
+    assert curved[len(curved) // 4] < 0.25
+
+
+def test_sharpening_adds_what_a_blur_takes_away():
+    grey = 0.5 + 0.1 * planes(1)
+    sharp = changed(grey, sharpness=[1.0], sharpness_sigma=[2.0])[0]
+    # In the middle, where borders do not matter.
+    expected = 2 * grey - scipy.ndimage.gaussian_filter(grey[0], 2.0, truncate=6)
+    np.testing.assert_allclose(sharp[:, 14:-14, 14:-14], expected[:, 14:-14, 14:-14], atol=1e-5)
+
+
+def test_a_window_clips_both_ends():
+    grey = np.linspace(0.2, 0.6, SHAPE[0] * SHAPE[1], dtype="float32").reshape(1, *SHAPE)
+    # Half of the way to the mean of 0.4 from either end: 0.3 becomes 0 and 0.5 becomes 1.
+    shown = changed(grey, window=[[0.5, 0.5]])[0]
+    np.testing.assert_allclose(shown, np.clip((grey - 0.3) / 0.2, 0, 1), atol=1e-4)
+    np.testing.assert_array_equal(changed(grey, window=[[-1, -1]])[0], grey)
+
+
+def test_noise_grows_with_the_square_root_of_the_signal():
+    preset = Augmentation(noise=0.04)
+    seeds = tf.constant([[1, k] for k in range(40)], tf.int64)
+    draws = augmentation.draw(seeds, preset, SHAPE)
+    dark, bright = (
+        intensity.change_intensity(tf.fill((40, *SHAPE, 1), v), tf.zeros((40, *SHAPE)), draws)[0]
+        for v in (0.16, 0.64)
+    )
+    ratio = np.std(bright, axis=(1, 2)) / np.std(dark, axis=(1, 2))
+    np.testing.assert_allclose(ratio, 2, atol=0.02)
+
+
+def test_a_seen_penumbra_is_noisy_too():
+    # Noise comes after the blades: behind a leaking blade there are few quanta, but some.
+    sides = {k: v.numpy() for k, v in blades(48, *[AWAY] * 3, leak=0.02).items()}
+    noise = np.random.default_rng(1).normal(size=(1, *SHAPE))
+    image, _ = changed(np.ones((1, *SHAPE), "float32"), **sides, noise=noise, noise_strength=[0.04])
+    assert image[:, :, :30].std() == pytest.approx(0.04 * np.sqrt(0.02), rel=0.2)

@@ -1,0 +1,120 @@
+"""What each part of the augmentation is worth: train without it, score on the population.
+
+    python tools/ablate_augmentation.py [--population DIR] [--profile quick] [--seeds 1 2]
+
+Five presets, each with what the one before has and something more: none, affine, affine and
+elastic, the paper's in full, robust. All networks see equally many images, half of the profile's
+epochs. An interrupted run goes on where it was, and a finished network is not trained again.
+
+Writes ``results/ablation-augmentation.csv``: per preset and condition (plain, and every condition
+of `xnet_tf.robustness`) macro F1 of the seeds' pixels pooled, its interval by subject, each seed's
+own macro F1, and the difference from the preset before, paired by subject.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xnet_tf import dataset, metrics, profiles, runs
+from xnet_tf.evaluation import counts_of, save_table
+from xnet_tf.files import InputError
+from xnet_tf.profiles import Profile
+
+LADDER = ("none", "affine", "affine-elastic", "paper", "robust")
+
+
+def shortened(profile: Profile, preset: str, seed: int) -> Profile:
+    """Return the profile of one run: half of the epochs, its own folder."""
+    epochs = max(1, profile.epochs // 2)
+    return dataclasses.replace(
+        profile,
+        name=f"ablation-augmentation/{profile.name}-{preset}-{seed}",
+        augmentation=preset,
+        seed=seed,
+        epochs=epochs,
+        coarse_epochs=min(profile.coarse_epochs // 2, epochs),
+        patience=epochs,
+    )
+
+
+def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.DataFrame:
+    """Train one network and score it, as far as that has not been done.
+
+    Returns:
+        Pixel counts per condition and image, as in ``population.csv``.
+    """
+    from xnet_tf import robustness, training
+
+    scored = runs.folder(profile) / "results" / "population.csv"
+    trained = training.train(data, profile)
+    if not scored.is_file() or scored.stat().st_mtime < trained.weights.stat().st_mtime:
+        robustness.evaluate(population, profile, runs.folder(profile))
+    return pd.read_csv(scored)
+
+
+def score_table(tables: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
+    """Compare the presets.
+
+    Args:
+        tables: by preset, in the order of the ladder; the counts of each seed's network.
+
+    Returns:
+        Columns ``preset, condition, value, low, high, lowest_seed, highest_seed, previous,
+        difference, difference_low, difference_high``.
+    """
+    rows, before = [], None
+    for preset, runs_of_it in tables.items():
+        for condition in runs_of_it[0]["condition"].unique():
+            own = [t[t["condition"] == condition].set_index("image") for t in runs_of_it]
+            images = own[0].index
+            pooled = sum(counts_of(table.loc[images]) for table in own)
+            subjects = own[0]["subject"].to_numpy(dtype=str)
+            difference = (np.nan, np.nan, np.nan)
+            if before:
+                others = (t[t["condition"] == condition].set_index("image") for t in tables[before])
+                other = sum(counts_of(table.loc[images]) for table in others)
+                difference = metrics.interval(pooled, subjects, metrics.macro_f1, other=other)
+            each = [metrics.macro_f1(counts_of(table).sum(axis=0)) for table in own]
+            value = metrics.interval(pooled, subjects, metrics.macro_f1)
+            rows.append((preset, condition, *value, min(each), max(each), before, *difference))
+        before = preset
+    spans = ["value", "low", "high", "lowest_seed", "highest_seed", "previous"]
+    spans += ["difference", "difference_low", "difference_high"]
+    return pd.DataFrame(rows, columns=["preset", "condition", *spans])
+
+
+def main() -> None:
+    """Train, score and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--population", type=Path, default=runs.REPOSITORY / "runs/population")
+    parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--data", type=Path, metavar="DIR", help="data set")
+    parser.add_argument("--out", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
+    options = parser.parse_args()
+    # Hours of training are no use if there is nothing to score on.
+    if not (options.population / "evaluation" / "manifest.csv").is_file():
+        raise InputError(f"{options.population}: no population; run `make population` first")
+    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    tables = {}
+    for preset in LADDER:
+        tables[preset] = []
+        for seed in options.seeds:
+            print(f"{preset}, seed {seed}", flush=True)
+            run = shortened(profile, preset, seed)
+            tables[preset].append(counts(data, options.population, run))
+    table = score_table(tables)
+    print(save_table(table, options.out / "ablation-augmentation.csv"))
+    print(table[table["condition"] == "plain"].to_string(index=False))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(str(error)) from None

@@ -1,0 +1,261 @@
+"""Is the network as sure as it should be? Exact counts at 16 bits of the logit, and scores.
+
+Everything that can be said of one class against the rest, over any number of pixels, follows from
+how many pixels had which logit and were, or were not, of that class. The logit is rounded to one of
+65,536 levels, and the counts of the levels are kept: a constant amount of memory however many
+images there are, and no bin is chosen before the numbers are in. Level ``l`` holds the logits in
+``(edge(l), edge(l + 1)]``, 1/2048 wide, so that "probability above the edge's" is "level at least
+l", exactly. What lies beyond a logit of 16 (a probability of 0.9999999) goes to the last level.
+
+Counts are int64 ``(2, LEVELS)``: pixels that are not, and that are, of the class (or, for the top
+label, wrong and right).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.optimize
+from scipy.special import expit, logit
+
+LEVELS = 2**16
+STEP = 2.0**-11
+"""Width of a level, in units of the logit."""
+
+CENTRES = ((np.arange(LEVELS) + 0.5) * STEP - LEVELS * STEP / 2).astype(np.float64)
+"""The logit that stands for each level."""
+
+PROBABILITIES = expit(CENTRES)
+"""The probability that stands for each level."""
+
+_SMALLEST = np.float32(1e-18)
+
+BINS = 15
+"""Bins of the reliability diagrams and of the binned scores, as in Guo et al. 2017."""
+
+
+def logits(probabilities: np.ndarray) -> np.ndarray:
+    """Return each class's logit against the rest.
+
+    Args:
+        probabilities: float ``(..., C)``.
+
+    Returns:
+        float32 ``(..., C)``; see `logits_of`.
+    """
+    count = probabilities.shape[-1]
+    return np.stack([logits_of(probabilities, k) for k in range(count)], axis=-1)
+
+
+def logits_of(probabilities: np.ndarray, k: int) -> np.ndarray:
+    """Return one class's logit against the rest, log p - log(1 - p).
+
+    The rest is summed from the other classes and not as 1 - p, which float32 rounds to 0 where the
+    network is sure.
+
+    Args:
+        probabilities: float ``(..., C)``.
+        k: the class.
+
+    Returns:
+        float32 ``(...)``.
+    """
+    own = probabilities[..., k].astype(np.float32)
+    rest = sum(probabilities[..., j] for j in range(probabilities.shape[-1]) if j != k)
+    ratio = np.maximum(own, _SMALLEST) / np.maximum(rest, _SMALLEST)
+    return np.log(ratio, dtype=np.float32)
+
+
+def levels(values: np.ndarray) -> np.ndarray:
+    """Return the level of each logit, uint16 of the same shape."""
+    # In place: over millions of pixels the copies would cost more than the arithmetic.
+    scaled = np.multiply(values, 1 / STEP, dtype=np.float32)
+    scaled += LEVELS / 2 - 1
+    np.ceil(scaled, out=scaled)
+    return np.clip(scaled, 0, LEVELS - 1, out=scaled).astype(np.uint16)
+
+
+def level_above(threshold: float) -> int:
+    """Return the lowest level of which all pixels exceed a probability; ``LEVELS`` if none do."""
+    if not 0 < threshold < 1:
+        return 0 if threshold <= 0 else LEVELS
+    return int(np.clip(np.ceil(logit(threshold) / STEP - 1e-6) + LEVELS / 2, 0, LEVELS))
+
+
+def edge(level: int | np.ndarray) -> float | np.ndarray:
+    """Return the probability that all pixels of a level and of higher ones exceed."""
+    return expit((np.asarray(level) - LEVELS / 2) * STEP)
+
+
+def count(level: np.ndarray, truth: np.ndarray, outcomes: int = 2) -> np.ndarray:
+    """Count pixels by outcome and level.
+
+    Args:
+        level: uint16 ``(N,)``.
+        truth: bool or integer ``(N,)``, 0 to ``outcomes - 1``.
+        outcomes: 2 for one class against the rest, or the number of classes.
+
+    Returns:
+        int64 ``(outcomes, LEVELS)``.
+    """
+    joint = truth.astype(np.int64) * LEVELS + level
+    return np.bincount(joint, minlength=outcomes * LEVELS).reshape(outcomes, LEVELS)
+
+
+def against_rest(counts: np.ndarray, k: int) -> np.ndarray:
+    """Return int64 ``(2, LEVELS)`` of class `k` from counts by true class ``(C, LEVELS)``."""
+    return np.stack([counts.sum(axis=0) - counts[k], counts[k]])
+
+
+def equal_width(bins: int = BINS) -> np.ndarray:
+    """Return the bounds of bins of equal width in probability.
+
+    Returns:
+        int64 ``(bins + 1,)``: bin ``b`` holds the levels from ``bounds[b]`` to before
+        ``bounds[b + 1]``, which are those that scikit-learn's `calibration_curve` puts there.
+    """
+    return np.searchsorted(PROBABILITIES, np.linspace(0, 1, bins + 1), side="right")
+
+
+def equal_mass(counts: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """Return the bounds of bins that hold equally many pixels, as far as ties allow.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``.
+        bins: how many at most; pixels of one level stay together.
+
+    Returns:
+        int64 ``(M + 1,)``, as `equal_width`.
+    """
+    reached = counts.sum(axis=0).cumsum()
+    shares = np.arange(1, bins) * reached[-1] / bins
+    inner = np.searchsorted(reached, shares) + 1
+    return np.unique(np.concatenate([[0], inner, [LEVELS]]))
+
+
+def bin_sums(counts: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Sum up counts in bins.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``.
+        bounds: of `equal_width` or `equal_mass`.
+
+    Returns:
+        float64 ``(M, 3)``: pixels, pixels of the class, and the sum of their probabilities.
+    """
+    number = counts.sum(axis=0)
+    columns = np.stack([number, counts[1], number * PROBABILITIES], axis=1)
+    total = np.concatenate([np.zeros((1, 3)), columns.cumsum(axis=0)])
+    return np.diff(total[bounds], axis=0)
+
+
+def ece(sums: np.ndarray) -> np.ndarray:
+    """Expected calibration error: mean gap of confidence and accuracy, weighted by pixels.
+
+    Args:
+        sums: ``(..., M, 3)`` of `bin_sums`.
+
+    Returns:
+        ``(...)``, in [0, 1].
+
+    References:
+        Naeini et al., Obtaining well calibrated probabilities using Bayesian binning, AAAI 2015;
+        Guo et al., On calibration of modern neural networks, ICML 2017.
+    """
+    gap = np.abs(sums[..., 2] - sums[..., 1]).sum(axis=-1)
+    return gap / sums[..., 0].sum(axis=-1)
+
+
+def mce(sums: np.ndarray) -> np.ndarray:
+    """Maximum calibration error: the largest gap of any bin that holds a pixel. See `ece`."""
+    number = sums[..., 0]
+    gap = np.divide(
+        np.abs(sums[..., 2] - sums[..., 1]), number, out=np.zeros(number.shape), where=number > 0
+    )
+    return gap.max(axis=-1)
+
+
+def ks(counts: np.ndarray) -> float:
+    """Largest calibration error accumulated up to any confidence, without bins.
+
+    Sorted by confidence, the sums of probabilities and of outcomes are compared at every level, as
+    Kolmogorov and Smirnov compare two distributions.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``.
+
+    References:
+        Gupta et al., Calibration of neural networks using splines, ICLR 2021; Arrieta-Ibarra et
+        al., Metrics of calibration for probabilistic predictions, JMLR 23 (2022).
+    """
+    number = counts.sum(axis=0)
+    return float(np.abs((number * PROBABILITIES - counts[1]).cumsum()).max() / number.sum())
+
+
+def brier(counts: np.ndarray, probabilities: np.ndarray = PROBABILITIES) -> float:
+    """Mean squared difference of probability and outcome.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``.
+        probabilities: float ``(LEVELS,)`` that stand for the levels.
+    """
+    squares = counts[0] * probabilities**2 + counts[1] * (1 - probabilities) ** 2
+    return float(squares.sum() / counts.sum())
+
+
+def recalibrated(counts: np.ndarray) -> np.ndarray:
+    """Return the monotone map from level to probability that fits the outcomes best.
+
+    Isotonic regression by pooling adjacent violators; between levels that occur it is interpolated.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``.
+
+    Returns:
+        float64 ``(LEVELS,)``, non-decreasing.
+    """
+    number = counts.sum(axis=0)
+    there = np.flatnonzero(number)
+    share = counts[1, there] / number[there]
+    fitted = scipy.optimize.isotonic_regression(share, weights=number[there].astype(float)).x
+    return np.interp(np.arange(LEVELS), there, fitted)
+
+
+def brier_parts(counts: np.ndarray) -> tuple[float, float, float]:
+    """Decompose the Brier score: miscalibration - discrimination + uncertainty.
+
+    Miscalibration is what the best monotone re-calibration would gain, discrimination what that is
+    better than the bare share of the class, uncertainty the score of the bare share. Their sum is
+    `brier` exactly, and no bin is chosen.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``.
+
+    References:
+        Murphy, A new vector partition of the probability score, J. Appl. Meteorol. 12 (1973);
+        Dimitriadis, Gneiting and Jordan, Stable reliability diagrams for probabilistic
+        classifiers, PNAS 118 (2021).
+    """
+    share = counts[1].sum() / counts.sum()
+    best = brier(counts, recalibrated(counts))
+    uncertainty = float(share * (1 - share))
+    return brier(counts) - best, uncertainty - best, uncertainty
+
+
+def multiclass_brier(counts: np.ndarray) -> float:
+    """Brier score over all classes: the sum of the classes' own, in [0, 2].
+
+    Args:
+        counts: int64 ``(C, C, LEVELS)``: class judged, true class, level of the judged class.
+    """
+    return sum(brier(against_rest(of_class, k)) for k, of_class in enumerate(counts))
+
+
+def nll(counts: np.ndarray) -> float:
+    """Negative log likelihood, in nats: the mean of -log of the true class's probability.
+
+    Args:
+        counts: int64 ``(C, C, LEVELS)``, as for `multiclass_brier`.
+    """
+    surprise = np.logaddexp(0, -CENTRES)
+    total = sum((of_class[k] * surprise).sum() for k, of_class in enumerate(counts))
+    return float(total / counts[0].sum())

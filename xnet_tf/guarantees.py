@@ -1,0 +1,197 @@
+"""Thresholds with a promise: Learn-then-Test and conformal risk control, by subject.
+
+The loss of a subject at a threshold is the false discovery proportion of their images, between 0
+and 1, and 0 where nothing is called soft tissue. It need not fall as the threshold rises. Both
+promises speak of new subjects that come from where the calibration subjects came from, and of the
+*mean* of their losses.
+
+Losses are float ``(N, T)``: subjects by thresholds, which rise along the last axis and were listed
+before any subject was seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.stats import binom
+
+
+def hoeffding_bentkus(losses: np.ndarray, target: float, delta: float = 0.05) -> np.ndarray:
+    """P-value of "the mean loss exceeds the target", for independent losses in [0, 1].
+
+    The smaller of Hoeffding's bound (in its tight form, by the Kullback-Leibler divergence) and
+    Bentkus's.
+
+    Args:
+        losses: float ``(N, T)``.
+        target: in (0, 1).
+        delta: not used; all tests of this module are called alike.
+
+    Returns:
+        float ``(T,)``; a small one speaks for a mean loss at or below the target.
+
+    References:
+        Bates et al., Distribution-free, risk-controlling prediction sets, J. ACM 68 (2021);
+        Angelopoulos et al., Learn then test, Ann. Appl. Stat. 19 (2025).
+    """
+    number, mean = len(losses), losses.mean(axis=0)
+    below = np.minimum(mean, target)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = np.where(below > 0, below * np.log(below / target), 0)
+        second = np.where(below < 1, (1 - below) * np.log((1 - below) / (1 - target)), 0)
+    hoeffding = np.exp(-number * (first + second))
+    # The sum of losses is rounded up to an integer; 1e-9 keeps rounding errors from adding one.
+    bentkus = math.e * binom.cdf(np.ceil(number * mean - 1e-9), number, target)
+    return np.minimum(np.minimum(hoeffding, bentkus), 1)
+
+
+def betting(losses: np.ndarray, target: float, delta: float = 0.05) -> np.ndarray:
+    """P-value of "the mean loss exceeds the target", by betting against it.
+
+    A gambler stakes a share of their capital on each loss being below the target. If the mean is
+    not, capital is not expected to grow, and that it ever reaches 1 / p has a probability of at
+    most p. Stakes adapt to the spread of the losses seen so far: where they vary little, this needs
+    fewer subjects than `hoeffding_bentkus`.
+
+    Args:
+        losses: float ``(N, T)``, in an order that does not depend on them.
+        target: in (0, 1).
+        delta: level that the stakes are tuned for.
+
+    Returns:
+        float ``(T,)``.
+
+    References:
+        Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B 86
+        (2024); the stakes are those of Bates et al., J. ACM 68 (2021), proposition 5.
+    """
+    seen = np.arange(1, len(losses) + 1)[:, None]
+    mean = (0.5 + losses.cumsum(axis=0)) / (seen + 1)
+    spread = (0.25 + ((losses - mean) ** 2).cumsum(axis=0)) / (seen + 1)
+    before = np.concatenate([np.full((1, losses.shape[1]), 0.25), spread[:-1]])
+    stakes = np.minimum(1, np.sqrt(2 * np.log(1 / delta) / (len(losses) * before)))
+    capital = np.log1p(stakes * (target - losses)).cumsum(axis=0)
+    return np.exp(-np.maximum(capital.max(axis=0), 0))
+
+
+def learn_then_test(
+    losses: np.ndarray,
+    target: float,
+    delta: float = 0.05,
+    test: Callable[[np.ndarray, float, float], np.ndarray] = betting,
+) -> int | None:
+    """Choose the lowest threshold whose mean loss is at most the target, with confidence.
+
+    Thresholds are tested from the highest down, until the first that fails (fixed-sequence
+    testing): so the chance of ever accepting a bad one is at most `delta`, whatever the losses do
+    between.
+
+    Args:
+        losses: float ``(N, T)``, independent subjects.
+        target: largest mean loss wished for, in (0, 1).
+        delta: chance that the promise is broken.
+        test: gives the p-value of each threshold.
+
+    Returns:
+        Position of the threshold, or None if not even the highest can be promised.
+
+    References:
+        Angelopoulos et al., Learn then test, Ann. Appl. Stat. 19 (2025).
+    """
+    accepted = test(losses, target, delta)[::-1] <= delta
+    run = len(accepted) if accepted.all() else int(np.argmin(accepted))
+    return len(accepted) - run if run else None
+
+
+def conformal(losses: np.ndarray, target: float) -> int | None:
+    """Choose the lowest threshold whose loss of the next subject is expected within the target.
+
+    Each subject's loss is replaced by the largest at this and all higher thresholds, which falls as
+    the threshold rises, as the method needs.
+
+    Args:
+        losses: float ``(N, T)``, exchangeable subjects.
+        target: largest expected loss wished for.
+
+    Returns:
+        Position of the threshold, or None if not even the highest can be promised.
+
+    References:
+        Angelopoulos et al., Conformal risk control, ICLR 2024.
+    """
+    running = np.maximum.accumulate(losses[:, ::-1], axis=1)[:, ::-1]
+    # The subject to come may have the worst loss there is: 1.
+    bound = (running.sum(axis=0) + 1) / (len(losses) + 1)
+    good = np.flatnonzero(bound <= target)
+    return int(good[0]) if len(good) else None
+
+
+def naive(losses: np.ndarray, target: float) -> int | None:
+    """Choose the lowest threshold whose mean loss meets the target on these subjects.
+
+    No promise comes with it.
+    """
+    good = np.flatnonzero(losses.mean(axis=0) <= target)
+    return int(good[0]) if len(good) else None
+
+
+def needed(target: float, delta: float | None = None) -> int:
+    """Return how many subjects a promise needs at least, even if all are flawless.
+
+    Args:
+        target: largest mean loss wished for, in (0, 1).
+        delta: chance that `learn_then_test` may break its promise; None for `conformal`.
+    """
+    # Rounded first: 1 / 0.05 is 20, and not a little more.
+    exact = 1 / target - 1 if delta is None else math.log(delta) / math.log1p(-target)
+    return math.ceil(round(exact, 9))
+
+
+def smallest_target(subjects: int, delta: float | None = None) -> float:
+    """Return the smallest target that so many flawless subjects allow. See `needed`."""
+    return 1 / (subjects + 1) if delta is None else 1 - delta ** (1 / subjects)
+
+
+def trial(
+    losses: np.ndarray,
+    recalls: np.ndarray,
+    abstained: np.ndarray,
+    choose: Callable[[np.ndarray], int | None],
+    size: int,
+    repeats: int = 1000,
+    replace: bool = False,
+    seed: int = 1,
+) -> dict[str, np.ndarray]:
+    """Choose a threshold on random subjects and see what it does on others, many times.
+
+    Args:
+        losses: float ``(N, T)``.
+        recalls: float ``(N, T)``; NaN for subjects without soft tissue.
+        abstained: bool ``(N, T)``: nothing was called soft tissue.
+        choose: from the losses of some subjects to a position, or None.
+        size: subjects to choose on.
+        repeats: random splits.
+        replace: False: the subjects are divided, and the rest are the others. True: all N are taken
+            for the world, whose mean loss is then known, and subjects are drawn from it with
+            replacement.
+        seed: of the splits.
+
+    Returns:
+        Float ``(repeats,)`` each: ``risk``, ``recall``, ``abstained`` of the others, and
+        ``refused``. Where the choice is refused nothing is called soft tissue: risk and recall 0.
+    """
+    found = {name: np.zeros(repeats) for name in ("risk", "recall", "abstained", "refused")}
+    for r in range(repeats):
+        rng = np.random.Generator(np.random.Philox([seed, r]))
+        drawn = rng.choice(len(losses), size, replace=replace)
+        others = np.arange(len(losses)) if replace else np.setdiff1d(np.arange(len(losses)), drawn)
+        position = choose(losses[drawn])
+        if position is None:
+            found["refused"][r] = found["abstained"][r] = 1
+            continue
+        found["risk"][r] = losses[others, position].mean()
+        found["recall"][r] = np.nanmean(recalls[others, position])
+        found["abstained"][r] = abstained[others, position].mean()
+    return found
