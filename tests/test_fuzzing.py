@@ -47,4 +47,4 @@ def test_damaged_files(kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", fuzzing.FORMATS)
 def test_very_many_damaged_files(kind):
-    run(kind, 20_000 // len(fuzzing.FORMATS), timeout=1500)
+    run(kind, -(-20_000 // len(fuzzing.FORMATS)), timeout=1500)
