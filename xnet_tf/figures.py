@@ -296,6 +296,7 @@ def preview(picture: Path | Figure, width: int = 700) -> Image.Image:
     else:
         source = picture
     with Image.open(source) as image:
+        width = min(width, image.width)
         height = round(image.height * width / image.width)
         return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).quantize(128)
 

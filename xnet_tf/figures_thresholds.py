@@ -30,7 +30,8 @@ def trade_off(results: Path) -> Figure:
     table = pd.read_csv(results / "thresholds-curves.csv")
     table = table.query("guarded == 'soft tissue'")
     figure, axis = plt.subplots(figsize=(7.6, 4.6))
-    for shown, colour in (("test", "#b0b0b0"), (name, "#21908c")):
+    # Without a population the test images are judged, and shown once.
+    for shown, colour in {"test": "#b0b0b0", name: "#21908c"}.items():
         rows = table[table["set"] == shown]
         axis.plot(rows["fdr"], rows["recall"], color=colour, lw=2, label=f"here, {shown} images")
     for threshold in MARKED:
@@ -102,7 +103,8 @@ def promises(results: Path) -> Figure:
     table = pd.read_csv(results / "thresholds-splits.csv")
     table = table[table["drawn"] == "with replacement"]
     sizes = sorted(table["subjects"].unique())
-    figure, axes = plt.subplots(2, len(sizes), figsize=(3.1 * len(sizes) + 1.4, 5.0), sharey="row")
+    width = max(3.1 * len(sizes) + 1.4, 7.6)  # room for the line of origin
+    figure, axes = plt.subplots(2, len(sizes), figsize=(width, 5.0), sharey="row")
     axes = axes.reshape(2, -1)
     targets = sorted(table["target"].unique(), reverse=True)
     for column, size in zip(axes.T, sizes, strict=True):
