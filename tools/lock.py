@@ -6,7 +6,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = {
-    "requirements.txt": ["pyproject.toml", "--extra", "notebooks", "--extra", "dev"],
+    "requirements.txt": [
+        "pyproject.toml",
+        *("--extra", "comparison"),
+        *("--extra", "notebooks"),
+        *("--extra", "dev"),
+    ],
     "requirements-figures.txt": ["requirements-figures.in", "--constraint", "requirements.txt"],
     "simulation/requirements.txt": ["simulation/requirements.in"],
     "benchmarks/requirements-imgaug.txt": [
