@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from simulation.grid import Grid, distance_outside, noise, refine
+from simulation.limbs import LIMBS
 from simulation.materials import INDEX
 from simulation.skeleton import Body
 
-PARTS = frozenset({"wrist", "forearm", "ankle", "lower leg", "hand", "foot", "elbow", "knee"})
+PARTS = frozenset(p.name for p in LIMBS) - {"finger"}
 """Parts that get a cast."""
 
 _ARM = frozenset({"wrist", "forearm", "hand", "elbow"})
@@ -30,7 +31,7 @@ def add(material, density, grid: Grid, body: Body, part: str, rng) -> None:
     # Layers of bandage: uneven, and in steps where one ends.
     uneven = noise(coarse.shape, coarse.spacing, 35.0, rng)
     thick = thick * np.clip(1 + 0.2 * uneven + 0.15 * np.sign(uneven), 0.5, 1.6)
-    padding = rng.uniform(2.0, 4.5)
+    padding = rng.uniform(1.5, 3.5)  # two to four turns of wool, pressed
     limit = _limits(coarse, body, part, rng)
     outer = np.maximum(distance - padding - thick, limit)
     shell = outer

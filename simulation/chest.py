@@ -59,14 +59,15 @@ def fill_inside(
     x, y, z = coarse.axes()
     x = x - middle_line(m)(z)
     # Breathed in, mostly; a stout belly pushes the domes up.
-    breath = rng.normal(-6, 10) + 14 * np.clip(subject.fat - 1, 0, 1)
+    breath = rng.normal(-15, 10) + 14 * np.clip(subject.fat - 1, 0, 1)
     front, back = m["rib_low"][1], m["thoracic8"][1] + 15
     middle = 0.62 * front + 0.38 * back
     half = 0.5 * (m["rib_high"][0] - m["rib_low"][0])
     # Domes at the top too, not the flat ceiling that the highest rib leaves.
     top = m["rib_high"][2] - 4.0
     near_top = np.clip((z - (top - 42.0)) / 42.0, 0.0, 1.2)
-    lung = cavity + 8.5 + 24.0 * (1 - np.sqrt(np.clip(1 - near_top**2, 0.0, 1.0)))
+    # Intercostal muscle is thinner than a rib: the lung bulges between them.
+    lung = cavity + 5.5 + 24.0 * (1 - np.sqrt(np.clip(1 - near_top**2, 0.0, 1.0)))
     lung = lung.astype(np.float32)
     for side, lift in ((-1, rng.uniform(4, 16)), (1, rng.uniform(-12, 2))):
         cx = side * 0.5 * half
@@ -81,15 +82,19 @@ def fill_inside(
         lung = np.where(here, np.maximum(lung, (dome - z).astype(np.float32)), lung)
     between = _mediastinum(coarse, m, rng, subject, front)
     lung = smooth(np.maximum(lung, -between).astype(np.float32), coarse, 1.5)
-    fine = (refine(lung, coarse, grid) < 0) & deep
+    lung = refine(lung, coarse, grid)
+    # Between lung and stomach or colon lies the diaphragm, which shows as a line.
+    material[(lung < 6.0) & (material == GAS)] = MUSCLE
+    fine = (lung < 0) & deep
+    del lung
     material[fine] = LUNG
-    # Denser below and behind, and uneven: what no vessel shows one by one.
+    # Breathed in, 0.15 to 0.25 g/cm3 beside the larger vessels; denser below, and uneven.
     small = grid.coarse(3)
     uneven = 0.06 * noise(small.shape, small.spacing, 26.0, rng)
     uneven += 0.12 * noise(small.shape, small.spacing, 8.0, rng)
-    slope = np.interp(small.axes()[2], [m["thoracic10"][2], m["thoracic2"][2]], [1.15, 0.8])
+    slope = np.interp(small.axes()[2], [m["thoracic10"][2], m["thoracic2"][2]], [1.05, 0.9])
     factor = refine(np.clip(slope + uneven, 0.4, 2.0).astype(np.float32), small, grid)
-    density[fine] = np.float32(rng.uniform(0.7, 1.15)) * factor[fine]
+    density[fine] = np.float32(rng.uniform(0.58, 0.95)) * factor[fine]
     del factor
     branch, tubes = _trees(grid, m, rng)
     branch &= fine
@@ -115,12 +120,15 @@ def _mediastinum(coarse: Grid, m, rng, subject: Subject, front: float) -> np.nda
     size = float(np.clip(rng.normal(1.0, 0.09) + 0.06 * (subject.fat - 1), 0.82, 1.35))
     shift = rng.normal(0, 5)
     heart = np.full(coarse.shape, 60.0, np.float32)
-    base = np.array([5 + shift, front + 70, spine[7][2] - 6])
-    apex = np.array([62 * size + shift, front + 42, spine[10][2] + 12 * (2 - size)])
-    stamp(heart, coarse, *tube(np.stack([base, apex]), np.array([40, 27]) * size, 4.0), 40.0)
-    atrium = np.array([-10 + shift, front + 66, spine[8][2] - 4])
-    lower = np.array([-8 + shift, front + 62, spine[10][2] + 8])
-    stamp(heart, coarse, *tube(np.stack([atrium, lower]), np.array([31, 26]) * size, 4.0), 40.0)
+    base = np.array([8 + shift, front + 69, spine[7][2] - 2])
+    apex = np.array([62 * size + shift, front + 42, spine[10][2] + 6 * (2 - size)])
+    stamp(heart, coarse, *tube(np.stack([base, apex]), np.array([47, 36]) * size, 4.0), 40.0)
+    atrium = np.array([-14 + shift, front + 66, spine[8][2] - 4])
+    lower = np.array([-10 + shift, front + 64, spine[10][2] + 2])
+    stamp(heart, coarse, *tube(np.stack([atrium, lower]), np.array([36, 33]) * size, 4.0), 40.0)
+    # It rests on the diaphragm all along, with fat in the corners.
+    floor = np.stack([lower, 0.5 * (lower + apex) - [0, 0, 12], apex - [6, -6, 8]])
+    stamp(heart, coarse, *tube(floor, np.array([31, 34, 30]) * size, 4.0), 40.0)
     field = np.minimum(field, smooth(heart, coarse, 7.0))
 
     vessels = np.full(coarse.shape, 40.0, np.float32)

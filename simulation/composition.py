@@ -97,7 +97,8 @@ def population_plan(count: int, prefix: str) -> list[Sitting]:
 
     Args:
         count: pictures and subjects.
-        prefix: ``"calibration"`` or ``"evaluation"``; enters the subjects' names and so the seeds.
+        prefix: ``"calibration"``, ``"evaluation"`` or ``"training"``; enters the subjects'
+            names and so the seeds.
     """
     sittings = []
     for n in range(count):

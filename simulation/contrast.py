@@ -14,6 +14,12 @@ from simulation.render import Picture
 REACH = 5
 """Pixels from the border between bone and tissue that still count as beside it."""
 
+RIM = 2
+"""Pixels along the open beam that :func:`local` leaves out: two standard deviations of the blur.
+
+There the flesh's signal is mixed with the open beam's, five to ten times as bright; where bone lies
+just below the skin, this rim and not the tissue would decide what counts as the tissue's noise."""
+
 
 def over_spread(picture: Picture) -> float:
     """Contrast over the tissue's standard deviation along all of the bones' outline.
@@ -33,11 +39,14 @@ def local(picture: Picture) -> float:
 
     Around each place on the outline, in a Gaussian window that reaches ``REACH`` pixels (two
     standard deviations): the means of bone and tissue, and the tissue's standard deviation, which
-    counts as noise whatever its cause, quanta or anatomy. The picture's ratio is the mean of
-    |difference of means| over the root mean square of that noise.
+    counts as noise whatever its cause, quanta or anatomy, but for the :data:`RIM` along the open
+    beam. The picture's ratio is the mean of |difference of means| over the root mean square of that
+    noise.
     """
     image = picture.image.astype(np.float64)
     bone, tissue = (picture.label == k for k in (2, 1))
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM + 1, 2 * RIM + 1))
+    tissue &= cv2.dilate((picture.label == 0).astype(np.uint8), rim) == 0
     shares = [_window(mask.astype(np.float64)) for mask in (bone, tissue)]
     border = np.minimum(*shares) > 0.2
     if border.sum() < 30:

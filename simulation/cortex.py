@@ -37,17 +37,17 @@ class Build:
 
 
 # Typical adult values, rounded; general knowledge, not taken from one source. Mid-shaft cortex:
-# femur 6-8 mm, tibia 5-6, humerus 4, radius, ulna and fibula 2.5-3, metacarpals and metatarsals 2;
+# femur 6-7 mm, tibia 4-5, humerus 4, radius, ulna and fibula 2.5-3, metacarpals and metatarsals 2;
 # shells of epiphyses, carpals and vertebral bodies 0.4-1 mm. Spongiosa is ICRU-44's 1.18 g/cm3 give
 # or take some percent: a bone volume fraction f in marrow gives 1.0 + 0.92 f, so 1.18 stands for
 # f = 0.2. That is rich for a vertebra (0.1 to 0.15), whose unresolved inner walls it must cover.
 _BUILDS: tuple[tuple[str, Build], ...] = (
-    (r"femur", Build(6.8, 1.2, True, 1.06)),
-    (r"tibia", Build(5.5, 1.2, True, 1.04)),
-    (r"fibula", Build(2.9, 1.0, True, 1.02)),
-    (r"humerus", Build(4.0, 1.0, True, 1.03)),
-    (r"radius", Build(2.7, 0.8, True, 1.03)),
-    (r"ulna", Build(2.9, 0.9, True, 1.04)),
+    (r"femur", Build(6.2, 1.2, True, 1.06)),
+    (r"tibia", Build(4.6, 1.2, True, 1.04)),
+    (r"fibula", Build(2.6, 1.0, True, 1.02)),
+    (r"humerus", Build(3.7, 1.0, True, 1.03)),
+    (r"radius", Build(2.5, 0.8, True, 1.03)),
+    (r"ulna", Build(2.6, 0.9, True, 1.04)),
     (r"clavicle", Build(2.3, 0.9, True, 1.03)),
     (r".*mc_", Build(1.9, 0.6, True, 1.04)),
     (r".*proxph|proximal_thumb", Build(1.6, 0.6, True, 1.04)),
@@ -91,6 +91,21 @@ def _shaftness(u: np.ndarray, ends: float) -> np.ndarray:
     """1 along the shaft, falling to 0 at both ends."""
     distance = np.minimum(u, 1 - u) / ends
     return np.clip((distance - 0.35) / 0.65, 0.0, 1.0) ** 1.5
+
+
+WALL = 0.42
+"""Cortex of a shaft at most, as a share of its half-width: wide bones are no thicker for it, but
+narrow ones (some meshes are slimmer than bones are) keep a canal."""
+
+
+def _half_width(along: np.ndarray, inside: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Greatest depth in the cross-section of every voxel, in mm: half of the bone's width there."""
+    count = 48
+    place = np.clip(along * count, 0, count - 1e-3)
+    deepest = np.zeros(count)
+    np.maximum.at(deepest, place[inside].astype(np.int32), depth[inside])
+    deepest = ndimage.gaussian_filter1d(deepest, 1.5, mode="nearest")
+    return np.interp(place - 0.5, np.arange(count), deepest).astype(np.float32)
 
 
 _TEXTURES_MM = {"trabeculae": 1.3, "struts": 1.1, "patches": 7.0, "cortex": 16.0}
@@ -152,8 +167,11 @@ def structure(filled: Filled, grid: Grid, subject: Subject, texture: Texture):
     shaft = np.zeros(inside.shape, np.float32)
     if build.long:
         size = np.ptp(filled.bone.vertices, axis=0).max()
-        shaft = _shaftness(_along(filled.bone, local), 0.30 if size > 120 else 0.36)
+        along = _along(filled.bone, local)
+        shaft = _shaftness(along, 0.30 if size > 120 else 0.36)
         thickness += (build.shaft_mm - build.end_mm) * subject.cortex * shaft
+        widest = WALL * np.clip(subject.cortex, 0.6, 1.4) * _half_width(along, inside, depth)
+        thickness = np.minimum(thickness, np.maximum(widest, build.end_mm * subject.cortex))
     thickness *= np.clip(1 + 0.18 * texture.piece("cortex", filled.window), 0.4, 1.7)
     shell = np.clip((thickness - (depth - h)) / h, 0.0, 1.0)
     coarse = 0.55 + 0.25 * np.clip(1 - subject.mineral, 0, 1)  # fewer, thicker struts remain

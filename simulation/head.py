@@ -35,7 +35,7 @@ def envelope(body: Body, occupied: np.ndarray, grid: Grid, subject: Subject, rng
     """Return the surface of the head's flesh and the fat on it (mm), both on the coarse grid."""
     f = Frame(body)
     above = grid.axes()[2] > f.low[2] - 0.28 * (f.high[2] - f.low[2])
-    scalp = subject.generator(9).uniform(2.4, 4.6)
+    scalp = subject.generator(9).uniform(1.2, 3.6)
     field = distance_outside(occupied & above, grid.spacing) - scalp
     jaw = body.bones["jaw"].vertices
     chin = jaw[np.argmin(jaw[:, 1])]
@@ -66,7 +66,7 @@ def envelope(body: Body, occupied: np.ndarray, grid: Grid, subject: Subject, rng
         stamp(field, grid, *tube(np.stack([a, b]), np.array([ra, rb]) * s, 2.5), 14.0)
     field = smooth(field, grid, 3.0)
     _ears(field, grid, f, subject)
-    fat = np.full(grid.shape, 1.2 + 0.6 * subject.fat, np.float32)
+    fat = np.full(grid.shape, 0.9 + 0.6 * subject.fat, np.float32)
     fat = fat + np.clip((f.at(0, 0, 0.25)[2] - grid.axes()[2]) / 30.0, 0, 1) * 1.5 * subject.fat
     return field, fat.astype(np.float32)
 
@@ -115,13 +115,13 @@ def fill_inside(
     factor = np.ones(inside.shape, np.float32)
     vault = _vault(f, local)
     table = subject.cortex * (1 + 0.2 * noise(inside.shape, grid.spacing, 30.0, rng))
-    thick = 5.2 * table + 2.0 * np.clip(vault_back(f, local), 0, 1)
+    thick = 6.0 * table + 2.0 * np.clip(vault_back(f, local), 0, 1)
     brain = (vault < 0) & (depth > thick)
     # Walls: outer table, diploe, inner table.
     wall = distance_outside(brain, grid.spacing)
     solid = (depth < 1.7 * table) | (wall < 1.4 * table)
     diploe = (~brain) & (wall < thick + 2.5)
-    values[diploe], factor[diploe] = SPONGIOSA, spongy(1.12, subject.mineral) / 1.18
+    values[diploe], factor[diploe] = SPONGIOSA, spongy(1.22, subject.mineral) / 1.18
     # Face: thin plates in soft tissue.
     plates = np.abs(noise(inside.shape, grid.spacing, 13.0, rng)) < 0.11
     face = ~brain & ~diploe
@@ -147,9 +147,15 @@ def _vault(f: Frame, local: Grid) -> np.ndarray:
     """Negative above the floor of the cranial cavity: three steps from front to back."""
     x, y, z = local.axes()
     shares = np.array([0.0, 0.20, 0.36, 0.42, 0.50, 0.56, 0.66, 0.95])
-    floors = np.array([0.62, 0.545, 0.50, 0.34, 0.32, 0.25, 0.13, 0.20])
+    floors = np.array([0.57, 0.535, 0.49, 0.34, 0.32, 0.25, 0.13, 0.20])
     size = f.high - f.low
-    floor = f.low[2] + size[2] * np.interp((y - f.low[1]) / size[1], shares, floors)
+    fine = np.linspace(-0.2, 1.2, 281)
+    steps = ndimage.gaussian_filter1d(np.interp(fine, shares, floors), 4.0)  # bone has no corners
+    floor = f.low[2] + size[2] * np.interp((y - f.low[1]) / size[1], fine, steps)
+    # In front the roofs of the orbits bulge on both sides of the cribriform plate.
+    front = np.clip((0.36 - (y - f.low[1]) / size[1]) / 0.08, 0, 1)
+    sides = np.abs(x - f.middle) / f.scale
+    floor = floor + front * f.scale * (6 * np.exp(-(((sides - 30) / 16) ** 2)) - 5 * (sides < 9))
     # The middle fossae lie lower than the sella between them.
     share = (y - f.low[1]) / size[1]
     fossa = (

@@ -110,48 +110,63 @@ def _abdomen(material, density, body, grid, coarse, subject, rng, deep, m) -> No
     _bowel_gas(material, grid, coarse, rng, deep, m, cavity)
 
 
+def _colon(rng, m) -> tuple[np.ndarray, np.ndarray]:
+    """Frame of the colon from caecum to rectum: points every 4 mm and radii with haustra."""
+    wide, y = m["crest"][0], m["lumbar3"][1]
+    low, high = m["lumbar5"][2] - 25, m["lumbar1"][2]
+    path = [
+        (-0.66 * wide, y - 50, low),
+        (-0.72 * wide, y - 40, high - 25),
+        (-0.45 * wide, y - 80, high - rng.uniform(10, 35)),
+        (0.0, y - 100, rng.uniform(low + 25, high - 20)),
+        (0.45 * wide, y - 80, high + rng.uniform(-10, 15)),
+        (0.74 * wide, y - 25, m["thoracic11"][2] + rng.uniform(-25, -5)),
+        (0.76 * wide, y - 30, high - 40),
+        (0.68 * wide, y - 50, low),
+        (0.25 * wide, y - 60, m["hip"][2] + rng.uniform(50, 80)),
+        (rng.uniform(-20, 20), m["hip"][1] + 10, m["hip"][2] + rng.uniform(35, 60)),
+        (rng.uniform(-10, 10), m["hip"][1] + 45, m["hip"][2] + rng.uniform(-5, 15)),
+    ]
+    path = np.array(path) + rng.normal(0, 8, (len(path), 3)) * [1, 0.5, 1]
+    points, radii = tube(path, np.linspace(20, 13, len(path)) * rng.uniform(0.7, 1.15), 4.0)
+    folds = 2 * np.pi * np.arange(len(points)) * 4.0 / rng.uniform(24, 34)
+    return points, radii * (0.88 + 0.16 * np.abs(np.sin(folds)))
+
+
 def _bowel_gas(material, grid, coarse, rng, deep, m, cavity) -> None:
-    """Chains of bubbles and stool in the colon's frame and at random, stomach and rectum."""
+    """Gas and stool along the colon, bubbles in the small bowel and in the stomach."""
     gas, stool = (np.full(coarse.shape, 30.0, np.float32) for _ in range(2))
     spine_y = m["lumbar3"][1]
-    anchors = [
-        (
-            s * rng.uniform(0.55, 0.8) * m["crest"][0],
-            spine_y - rng.uniform(40, 90),
-            rng.uniform(m["lumbar5"][2] - 40, m["lumbar1"][2]),
+    points, radii = _colon(rng, m)
+    # What fills it changes along the way; some are nearly empty, some full of gas.
+    fill = noise((len(points), 4, 4), 4.0, 55.0, rng)[:, 0, 0] + rng.normal(0.0, 0.6)
+    for where, field in ((fill > 0.35, gas), ((fill > -0.5) & (fill < 0.25), stool)):
+        swell = np.clip(0.45 + 0.8 * np.abs(fill - (0.35 if field is gas else -0.5)), 0.4, 1.0)
+        stamp(field, coarse, points[where], (radii * swell)[where], 10.0)
+    for _ in range(int(rng.integers(2, 9))):
+        centre = np.array(
+            (
+                rng.uniform(-90, 90),
+                spine_y - rng.uniform(50, 110),
+                rng.uniform(m["hip"][2] + 40, m["lumbar1"][2]),
+            )
         )
-        for s in (-1, 1, 1, -1)
-    ]
-    anchors += [
-        (
-            rng.uniform(-90, 90),
-            spine_y - rng.uniform(50, 110),
-            rng.uniform(m["hip"][2] + 40, m["lumbar1"][2]),
-        )
-        for _ in range(int(rng.integers(2, 9)))
-    ]
-    anchors.append(
-        (rng.uniform(-15, 15), m["hip"][1] + rng.uniform(20, 50), m["hip"][2] + rng.uniform(-5, 40))
-    )
-    for centre in anchors:
-        centre = np.array(centre)
-        if rng.random() < 0.25:
-            continue
-        steps = np.cumsum(rng.normal(0, 11, (int(rng.integers(1, 7)), 3)) * [1, 0.5, 1], axis=0)
-        path = centre + np.concatenate([np.zeros((1, 3)), steps])
-        stamp(
-            gas if rng.random() < 0.6 else stool, coarse, path, rng.uniform(5, 16, len(path)), 10.0
-        )
-    # The stomach's bubble under the left dome, with a level of fluid when the person stands.
-    x, y, z = (rng.uniform(45, 75), spine_y - 45, m["thoracic11"][2] + rng.uniform(-8, 10))
-    bubble = np.full(coarse.shape, 30.0, np.float32)
-    size = rng.uniform(10, 32)
-    line = np.array([[x, y, z], [x + 0.5 * size, y - 6, z + 3]])
-    stamp(bubble, coarse, line, np.array([1.0, 0.9]) * size, 10.0)
-    level = z - rng.uniform(-0.3, 1.2) * size
-    gas = np.minimum(gas, np.maximum(bubble, (level - coarse.axes()[2]).astype(np.float32)))
+        steps = np.cumsum(rng.normal(0, 9, (int(rng.integers(1, 7)), 3)) * [1, 0.5, 1], axis=0)
+        path, wide = tube(centre + np.concatenate([np.zeros((1, 3)), steps]), 1.0, 5.0)
+        stamp(gas, coarse, path, wide * rng.uniform(4, 11), 10.0)
     # Stool holds gas in small bubbles.
     froth = 5.0 * (noise(coarse.shape, coarse.spacing, 7.0, rng) - 0.1)
     gas = np.minimum(gas, np.maximum(stool - 3.0, froth).astype(np.float32))
-    gas = np.maximum(smooth(gas, coarse, 1.6), cavity + 8)
-    _put(material, gas, coarse, grid, GAS, deep)
+    # Flexures lie under the ribs, above what is shaped as the abdomen.
+    high = (m["lumbar1"][2] - coarse.axes()[2]).astype(np.float32)
+    gas = np.maximum(gas, np.minimum(cavity + 8, high))
+    # The stomach's bubble under the left dome, with a level of fluid when the person stands.
+    size = float(np.exp(rng.uniform(np.log(10), np.log(44))))
+    x, y = rng.uniform(48, 72), spine_y - 40
+    z = m["thoracic11"][2] - 0.7 * size + rng.uniform(-4, 12)
+    bubble = np.full(coarse.shape, 30.0, np.float32)
+    line = np.array([[x - 0.4 * size, y - 14, z - 6], [x, y, z], [x + 0.5 * size, y + 4, z - 2]])
+    stamp(bubble, coarse, *tube(line, np.array([0.7, 1.0, 0.85]) * size, 4.0), 10.0)
+    level = z - rng.uniform(-0.3, 1.2) * size
+    gas = np.minimum(gas, np.maximum(bubble, (level - coarse.axes()[2]).astype(np.float32)))
+    _put(material, smooth(gas, coarse, 1.6), coarse, grid, GAS, deep)

@@ -114,14 +114,16 @@ def pacemaker(canvas: Canvas, body: Body, rng) -> None:
     top = body.bones["thoracic3"].vertices.mean(axis=0)[2]
     if rng.random() < 0.65:
         spot = np.array([rng.uniform(75, 100), front + 32, top + rng.uniform(-5, 15)])
-        for dx in np.linspace(-14, 14, 9):
-            for dz in np.linspace(-14, 14, 9):
-                if dx * dx + dz * dz < 260:
-                    canvas.rod(
-                        [spot + np.array([dx, 0, dz]), spot + np.array([dx, 4, dz])],
-                        [3.0, 3.0],
-                        TITANIUM,
-                    )
+        # A flat can with a rounded outline, longer than high and lying askew.
+        turn, lean = np.linspace(0, 2 * np.pi, 49), rng.uniform(-0.7, 0.7)
+        half = np.array([rng.uniform(18, 22), rng.uniform(14, 18)])
+        outline = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        outline = half * np.sign(outline) * np.abs(outline) ** 0.8
+        outline = outline @ np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]])
+        for share in np.linspace(0.1, 1.0, 8):
+            ring = spot + share * np.insert(outline, 1, 0.0, axis=1)
+            for deep in (0.0, 3.0):
+                canvas.rod(ring + np.array([0, deep, 0]), np.full(len(ring), 2.6), TITANIUM)
         tip = np.array([rng.uniform(-5, 30), front + 45, top - rng.uniform(120, 150)])
         path = [
             spot,

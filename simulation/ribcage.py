@@ -134,10 +134,10 @@ def _deepened(points: np.ndarray, depth: float) -> np.ndarray:
 
 
 def _section(i: int, count: int, thick: float) -> tuple[np.ndarray, np.ndarray]:
-    """Half height and half thickness along rib ``i``: stout behind, flat in front."""
+    """Half height and half thickness along rib ``i``: low and stout behind, flat in front."""
     s = np.linspace(0, 1, count)
-    height = np.interp(s, [0, 0.04, 0.12, 0.5, 0.9, 1.0], [4.4, 4.6, 6.8, 7.2, 7.6, 6.6])
-    depth = np.interp(s, [0, 0.05, 0.2, 0.5, 1.0], [4.0, 4.2, 4.1, 3.3, 2.9])
+    height = np.interp(s, [0, 0.04, 0.12, 0.5, 0.9, 1.0], [4.0, 4.1, 5.0, 5.2, 5.8, 5.4])
+    depth = np.interp(s, [0, 0.05, 0.2, 0.5, 1.0], [4.1, 4.5, 4.7, 3.9, 3.3])
     if i == 0:
         height, depth = 2.9 + 0 * s, np.interp(s, [0, 0.1, 0.5, 1.0], [4.0, 5.5, 9.0, 8.0])
     size = 1.0 if i < 10 else 0.85 if i == 10 else 0.72

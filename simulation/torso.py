@@ -118,9 +118,16 @@ TORSO: tuple[Part, ...] = (
     ),
     Part(
         "thorax",
-        (85, 120),
+        (75, 120),
         (330, 430),
-        (View("pa", 180, 0, 2), View("ap", 0, 0), View("lateral", 90, 0)),
+        (
+            View("pa", 180, 0, 2),
+            View("ap", 0, 0),
+            View("oblique", 135, 0, 0.25),
+            View("oblique", -40, 0, 0.25),
+            View("lateral", 90, 0, 0.6),
+            View("lateral", -90, 0, 0.4),
+        ),
         rf"{TRUNK}|humerus|skull|jaw",
         1.45,
         60,

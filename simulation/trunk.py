@@ -203,7 +203,7 @@ def _shoulders(body: Body, grid: Grid, subject: Subject) -> np.ndarray:
 
 
 def _breasts(grid: Grid, subject: Subject, m) -> np.ndarray:
-    """Breasts of female subjects: distance, negative inside."""
+    """Breasts of female subjects, flattened by the detector: distance, negative inside."""
     rng = subject.generator(5)
     size = np.clip((subject.female - 0.3) / 0.7, 0, 1) * np.clip(
         rng.normal(0.75 + 0.3 * subject.fat, 0.22), 0.45, 1.6
@@ -216,10 +216,10 @@ def _breasts(grid: Grid, subject: Subject, m) -> np.ndarray:
         z = m["thoracic8"][2] + rng.uniform(-8, 8)
         above = (x, front + 14, z)
         field = np.minimum(
-            field, ellipsoid(grid, above, np.array([52, 24 + 20 * size, 52]) * scale)
+            field, ellipsoid(grid, above, np.array([52, 21 + 12 * size, 52]) * scale)
         )
-        below = (x * 1.08, front + 4 - 10 * size, z - 34 * droop)
-        radii = np.array([42 + 16 * size, 16 + 30 * size, 36 + 14 * size]) * scale
+        below = (x * 1.08, front + 6 - 6 * size, z - 34 * droop)
+        radii = np.array([42 + 16 * size, 15 + 22 * size, 36 + 14 * size]) * scale
         field = union(field, ellipsoid(grid, below, radii), 16.0)
     return field
 

@@ -154,7 +154,7 @@ def cut_voxels(volume, geometry):
 
 
 @pytest.mark.parametrize("fat", [0.5, 2.5])
-@pytest.mark.parametrize("part", ["neck", "lumbar spine", "knee"])
+@pytest.mark.parametrize("part", ["neck", "lumbar spine", "knee", "head", "femur", "neck of femur"])
 def test_no_body_part_ends_in_a_straight_cut(part, fat):
     stout = dataclasses.replace(subjects.draw_subject("s", 11), fat=fat)
     scene = parts.scene(part, stout, rng(9), views=2)

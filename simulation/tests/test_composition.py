@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from simulation import __main__ as main
 from simulation import composition
 from simulation.composition import Sitting
 
@@ -65,9 +66,14 @@ def test_impossible_split_is_refused():
 def test_population_has_new_subjects(plan):
     calibration = composition.population_plan(600, "calibration")
     evaluation = composition.population_plan(600, "evaluation")
-    subjects = [s.subject for s in (*plan, *calibration, *evaluation)]
-    assert len({s.subject for s in calibration + evaluation}) == 1200
+    training = composition.population_plan(600, "training")
+    subjects = [s.subject for s in (*plan, *calibration, *evaluation, *training)]
+    assert len({s.subject for s in calibration + evaluation + training}) == 1800
     seeds = {composition.number(1, "subject", s) for s in set(subjects)}
-    assert len(seeds) == len(set(subjects)) == 1200 + len({s.subject for s in plan})
+    assert len(seeds) == len(set(subjects)) == 1800 + len({s.subject for s in plan})
     counts = Counter(s.part for s in evaluation)
     assert len(counts) == 19 and max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_training_population_is_made_only_when_named():
+    assert set(main.HALVES) - set(main.USUAL) == {"training"}

@@ -71,6 +71,16 @@ def test_contrasts_of_known_pictures():
         assert np.isnan(measure(sloping))
 
 
+def test_contrast_leaves_the_rim_along_the_open_beam_out():
+    plain, thin = two_levels(0.01), two_levels(0.01)
+    for picture, cover in ((plain, 12), (thin, 4)):
+        picture.label[:, 100 + cover :] = 0
+        picture.image[:, 100 + cover :] = 1.0
+        picture.image[:, 99 + cover] = 0.9  # where the blur mixes in the open beam
+    assert contrast.local(plain) == pytest.approx(20, rel=0.1)
+    assert contrast.local(thin) == pytest.approx(20, rel=0.1)
+
+
 def test_scatter_grows_with_thickness_and_fills_in():
     primary = np.full((200, 200), 0.1, np.float32)
     thin, thick = (detector.scatter(primary, np.full_like(primary, t), 2.0, 0.14) for t in (5, 20))
