@@ -43,6 +43,8 @@ def _population(arguments: argparse.Namespace) -> list[str]:
         )
         for out in folders.values():
             print(f"{dataset.write_manifest(plan, out)} images in {out}")
+        if half == "training":
+            dataset.write_split(dataset.training_sides(plan), folders[None])
     return failures
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from simulation import contrast, parts, subjects
-from simulation.composition import Sitting, number, stream
+from simulation.composition import PARTS, Sitting, number, stream
 from simulation.projector import PreparedVolume, prepare
 from simulation.render import Picture, render
 from simulation.scene import Scene
@@ -293,3 +293,14 @@ def write_split(sides: dict[str, list[str]], out: Path) -> None:
         for side, names in sides.items()
     }
     _write_text(out / "split.json", json.dumps(paths, indent=1) + "\n")
+
+
+def training_sides(sittings: list[Sitting]) -> dict[str, list[str]]:
+    """Divide a population of one picture per subject: the last three of each part are held back."""
+    names = [name for s in sittings for name in s.names]
+    test, validation = len(PARTS), 3 * len(PARTS)
+    return {
+        "train": names[:-validation],
+        "validation": names[-validation:-test],
+        "test": names[-test:],
+    }

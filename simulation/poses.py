@@ -186,7 +186,7 @@ def trunk_pose(arms=(5, 25), bend: float = 1.0, forward=(-10, 30)):
 def chest_pose(rng) -> dict[str, float]:
     """For a picture from behind, shoulders rolled forward; for one from the side, arms raised."""
     side = rng.random() < 0.3
-    angles = trunk_pose((28, 75), 0.3, (-20, 20))(rng)
+    angles = trunk_pose((28, 68), 0.3, (-20, 20))(rng)
     forward = _rad(rng, 6, 28)
     drop = _rad(rng, -14, -2)
     for end in ("_r", "_l"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -134,3 +135,13 @@ def test_committed_data_is_whole():
     if sum(map(len, split.values())) == 150:
         assert {k: len(v) for k, v in split.items()} == composition.SIZES
         assert sum(f.stat().st_size for f in root.rglob("*.*") if ".render" not in f.parts) < 10e6
+
+
+def test_training_population_holds_back_three_of_each_part():
+    plan = composition.population_plan(600, "training")
+    sides = dataset.training_sides(plan)
+    parts = {name: s.part for s in plan for name in s.names}
+    assert [len(sides[side]) for side in ("train", "validation", "test")] == [543, 38, 19]
+    assert sorted(sum(sides.values(), [])) == sorted(parts)
+    for side, each in (("validation", 2), ("test", 1)):
+        assert Counter(parts[n] for n in sides[side]) == dict.fromkeys(composition.PARTS, each)
