@@ -142,6 +142,6 @@ def test_training_population_holds_back_three_of_each_part():
     sides = dataset.training_sides(plan)
     parts = {name: s.part for s in plan for name in s.names}
     assert [len(sides[side]) for side in ("train", "validation", "test")] == [543, 38, 19]
-    assert sorted(sum(sides.values(), [])) == sorted(parts)
+    assert sorted(name for side in sides.values() for name in side) == sorted(parts)
     for side, each in (("validation", 2), ("test", 1)):
         assert Counter(parts[n] for n in sides[side]) == dict.fromkeys(composition.PARTS, each)
