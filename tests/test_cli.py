@@ -123,7 +123,11 @@ def test_bad_thresholds_are_refused(value, weights, picture, tmp_path, capfd):
 
 @pytest.mark.parametrize(
     "command",
-    [[], *[[c] for c in ("segment", "import-masks", "train", "evaluate", "figures", "summary")]],
+    [
+        [],
+        *[[c] for c in ("segment", "import-masks", "train", "evaluate", "compare")],
+        *[[c] for c in ("figures", "summary")],
+    ],
 )
 def test_help_is_there(command, capsys):
     with pytest.raises(SystemExit) as stop:

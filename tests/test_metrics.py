@@ -24,6 +24,20 @@ def test_counts_and_scores_by_hand():
     np.testing.assert_allclose(metrics.iou(COUNTS), [2 / 3, 1 / 2, 3 / 4])
     np.testing.assert_allclose(metrics.false_discovery_rate(COUNTS), [0, 1 / 3, 1 / 4])
     assert metrics.macro_f1(COUNTS) == pytest.approx((4 / 5 + 2 / 3 + 6 / 7) / 3)
+    assert metrics.balanced_accuracy(COUNTS) == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+
+
+def test_dice_by_hand():
+    """Twice the overlap over the sum of the sizes: 2 x 2 / 5, 2 x 2 / 6, 2 x 3 / 7."""
+    np.testing.assert_allclose(metrics.dice(COUNTS), [4 / 5, 4 / 6, 6 / 7])
+
+
+def test_weighted_means_by_hand():
+    """One pixel of class 0, three of class 1, none of class 2, which is wrongly predicted once."""
+    counts = np.array([[1, 0, 0], [1, 1, 1], [0, 0, 0]])
+    assert metrics.weighted_f1(counts) == pytest.approx((2 / 3 * 1 + 1 / 2 * 3) / 4)
+    assert metrics.weighted(metrics.recall(counts), counts) == pytest.approx((1 + 3 / 3) / 4)
+    assert metrics.macro(metrics.recall(counts)) == pytest.approx((1 + 1 / 3) / 2)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -36,10 +50,64 @@ def test_scores_agree_with_scikit_learn(seed):
         (metrics.precision, metrics.recall, metrics.f1), expected, strict=False
     ):
         np.testing.assert_allclose(ours(counts), theirs, atol=1e-9)
-    np.testing.assert_allclose(metrics.iou(counts), sk.jaccard_score(*flat, average=None))
-    assert metrics.macro_f1(counts) == pytest.approx(sk.f1_score(*flat, average="macro"))
-    assert metrics.weighted_f1(counts) == pytest.approx(sk.f1_score(*flat, average="weighted"))
-    assert metrics.accuracy(counts) == pytest.approx(sk.accuracy_score(*flat))
+    np.testing.assert_allclose(
+        metrics.iou(counts), sk.jaccard_score(*flat, average=None), rtol=0, atol=1e-9
+    )
+    for average, mean in (("macro", metrics.macro), ("weighted", metrics.weighted)):
+        for ours, theirs in (
+            (metrics.precision, sk.precision_score),
+            (metrics.recall, sk.recall_score),
+            (metrics.dice, sk.f1_score),
+            (metrics.iou, sk.jaccard_score),
+        ):
+            values = (ours(counts),) if mean is metrics.macro else (ours(counts), counts)
+            assert mean(*values) == pytest.approx(theirs(*flat, average=average), abs=1e-9)
+    for ours, theirs in (
+        (metrics.accuracy, sk.accuracy_score),
+        (metrics.balanced_accuracy, sk.balanced_accuracy_score),
+    ):
+        assert ours(counts) == pytest.approx(theirs(*flat), abs=1e-9)
+
+
+def test_many_matrices_at_once_are_each_by_itself():
+    counts = np.stack([metrics.confusion(*random_maps(seed)) for seed in range(6)])
+    counts[0, 2], counts[1, :, 2] = 0, 0  # a class absent, and one never predicted
+    for score in (
+        metrics.accuracy,
+        metrics.balanced_accuracy,
+        metrics.f1,
+        metrics.iou,
+        metrics.macro_f1,
+        metrics.precision,
+        metrics.recall,
+        metrics.weighted_f1,
+    ):
+        expected = [score(one) for one in counts]
+        np.testing.assert_array_equal(score(counts), expected)
+        np.testing.assert_array_equal(score(counts.reshape(2, 3, 3, 3))[1, 0], expected[3])
+
+
+def test_per_image_pooled_and_per_part_by_hand():
+    """A large image that is all right, and two small ones of another part, half right."""
+    large, small = np.diag([80, 10, 10]), np.array([[2, 2, 0], [0, 0, 0], [2, 0, 2]])
+    counts, parts = np.stack([large, small, small]), np.array(["knee", "hand", "hand"])
+    assert metrics.accuracy(counts.sum(axis=0)) == pytest.approx(108 / 116)
+    assert metrics.per_image(counts, metrics.accuracy) == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
+    # Soft tissue has no pixel in the small images: its recall is the large one's.
+    np.testing.assert_allclose(metrics.per_image(counts, metrics.recall), [2 / 3, 1, 2 / 3])
+    assert metrics.by_group(counts, parts, metrics.accuracy) == {"hand": 0.5, "knee": 1}
+    np.testing.assert_allclose(
+        metrics.by_group(counts, parts, metrics.recall)["hand"], [0.5, np.nan, 0.5]
+    )
+
+
+def test_the_constant_predictor_on_half_open_beam():
+    """Accuracy calls it half right; the scores that ask every class do not."""
+    counts = np.array([[50, 0, 0], [30, 0, 0], [20, 0, 0]])
+    assert metrics.accuracy(counts) == 0.5
+    assert metrics.balanced_accuracy(counts) == pytest.approx(1 / 3)
+    assert metrics.macro_f1(counts) == pytest.approx(2 / 3 / 3)
+    assert metrics.weighted_f1(counts) == pytest.approx(1 / 3)
 
 
 def test_counts_add_up():

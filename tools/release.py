@@ -2,6 +2,9 @@
 
     python tools/release.py --profile quick
 
+Of the wide profile, which makes the weights for radiographs of one's own, the weights and the
+tables are released beside the quick run's, as ``weights/xnet-wide.*`` and ``results/wide/``.
+
 Outputs of the notebooks are normalised, so that another run gives a small difference: no progress
 bars, warnings, times or machine paths.
 """
@@ -19,12 +22,18 @@ from xnet_tf import profiles, runs
 from xnet_tf.dataset import load
 from xnet_tf.files import InputError, read_json, write_atomically
 
+WIDE = "wide"
+WIDE_WEIGHTS = runs.USER_WEIGHTS.stem
+
 
 def main() -> None:
     """Copy the run's files over the released ones."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
-    run = runs.folder(profiles.get(parser.parse_args().profile))
+    profile = parser.parse_args().profile
+    run = runs.folder(profiles.get(profile))
+    if profile == WIDE:
+        return release_wide(run)
     for name in ("weights/xnet.npz", "results/run.json", "figures/scores.png", "notebooks"):
         if not (run / name).exists():
             raise SystemExit(f"{run / name} is missing: finish `make reproduce` first")
@@ -33,11 +42,30 @@ def main() -> None:
         runs.REPOSITORY / "notebooks" / path.name: released_notebook(path)
         for path in sorted((run / "notebooks").glob("[0-9]*.ipynb"))
     }
-    copy_files(run, "weights", keep=set())
-    copy_files(run, "results", keep={"paper.json"} | {p.name for p in benchmarks()})
+    wide = {path.name for path in (runs.REPOSITORY / "weights").glob(f"{WIDE_WEIGHTS}*")}
+    copy_files(run, "weights", keep=wide)
+    copy_files(run, "results", keep={"paper.json", WIDE} | {p.name for p in benchmarks()})
     copy_files(run, "figures", keep={"INDEX.md"})
     for target, notebook in notebooks.items():
         write_atomically(target, lambda path, content=notebook: nbformat.write(content, path))
+
+
+def release_wide(run: Path) -> None:
+    """Release the weights for users, with the tables of their run."""
+    results, record = read_json(run / "results/run.json"), read_json(run / "weights/xnet.json")
+    if results["weights_sha256"] != record["sha256"]:
+        raise InputError(f"{run}: results are of other weights; evaluate the wide profile again")
+    if results["data_sha256"] != load().fingerprint():
+        raise InputError(f"{run}: evaluated on other data; evaluate the wide profile again")
+    for path in sorted((run / "weights").glob("xnet*")):
+        shutil.copy(path, runs.USER_WEIGHTS.with_name(path.name.replace("xnet", WIDE_WEIGHTS, 1)))
+    target = runs.REPOSITORY / "results" / WIDE
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for path in sorted((run / "results").iterdir()):
+        if path.suffix in (".csv", ".json"):
+            shutil.copy(path, target / path.name)
+    shutil.copytree(run / "results" / "real", target / "real")
 
 
 def benchmarks() -> list[Path]:

@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _LAZY = {
     "build_xnet": "models",
-    "load_weights": "models",
+    "load_weights": "networks",
     "save_weights": "models",
     "segment": "inference",
 }

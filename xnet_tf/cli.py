@@ -1,4 +1,4 @@
-"""Command line: ``python -m xnet_tf segment|train|evaluate|figures|summary``."""
+"""Command line: ``python -m xnet_tf segment|train|evaluate|compare|figures|summary``."""
 
 from __future__ import annotations
 
@@ -109,13 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         command = _add(commands, name, run, text)
         _add_profile(command)
-        command.add_argument(
-            "--population",
-            type=Path,
-            default=runs.REPOSITORY / "runs" / "population",
-            metavar="DIR",
-            help="what `make population` made (default: runs/population)",
-        )
+        _add_population(command)
     command.add_argument(
         "--ensemble",
         nargs="+",
@@ -124,6 +118,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="weights of further networks, to be averaged with the run's own",
     )
+
+    _add_compare(_add(commands, "compare", compare, "train and score every method; resumable"))
 
     command = _add(commands, "augment", augment, "write augmented images ahead of time (TFRecord)")
     _add_profile(command)
@@ -163,9 +159,9 @@ def segment(options: argparse.Namespace) -> None:
 
     from tqdm import tqdm
 
-    from xnet_tf import inference, models
+    from xnet_tf import inference, networks
 
-    model = models.load_weights(options.weights)
+    model = networks.load_weights(options.weights)
     for path, target in tqdm(targets.items(), "segmenting", disable=len(targets) < 2):
         image = radiographs.read(path, options.polarity)
         seen = inference.segment(model, image, quality=options.quality)
@@ -259,6 +255,21 @@ def confidence(options: argparse.Namespace) -> None:
     print(f"{results}; operating points: {results.parent / 'weights'}")
 
 
+def compare(options: argparse.Namespace) -> None:
+    """Do what is left of the comparison, or list it."""
+    from xnet_tf import dataset
+
+    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    from xnet_tf import comparison
+
+    if options.list:
+        print(comparison.listing(data, profile, options.population).to_string(index=False))
+        return
+    folder = comparison.compare(data, profile, options.population, tuple(options.only))
+    for path in comparison.write_tables(folder, data):
+        print(path)
+
+
 def augment(options: argparse.Namespace) -> None:
     """Write the augmented training images of the first epochs."""
     from xnet_tf import dataset
@@ -337,6 +348,30 @@ def _add_profile(command: argparse.ArgumentParser) -> None:
         choices=tuple(profiles.PROFILES),
         help="hyper-parameters (default: XNET_PROFILE, else quick)",
     )
+
+
+def _add_population(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--population",
+        type=Path,
+        default=runs.REPOSITORY / "runs" / "population",
+        metavar="DIR",
+        help="what `make population` made (default: runs/population)",
+    )
+
+
+def _add_compare(command: argparse.ArgumentParser) -> None:
+    _add_profile(command)
+    command.add_argument("--data", type=Path, metavar="DIR", help="data set")
+    _add_population(command)
+    command.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="TASK",
+        help="these tasks alone, for instance xnet-seed1 'unet-*' (default: all that are left)",
+    )
+    command.add_argument("--list", action="store_true", help="say what there is to do, and stop")
 
 
 def _add_training(command: argparse.ArgumentParser) -> None:

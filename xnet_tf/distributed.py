@@ -96,7 +96,7 @@ def train(
         with training.memory_advice(profile), lost_worker_advice():
             fit(model, dataset, profile, state, strategy)
         if chief:
-            training.released_weights(folder).unlink(missing_ok=True)
+            training.released_weights(folder, profile).unlink(missing_ok=True)
     return training.release(state, profile) if chief else None
 
 

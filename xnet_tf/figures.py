@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from xnet_tf import classes, figures_confidence, figures_thresholds
+from xnet_tf import classes, figures_comparison, figures_confidence, figures_thresholds
 from xnet_tf.files import InputError, read_json, write_atomically
 
 COLOUR_MAP = ListedColormap(classes.COLOURS / 255)
@@ -390,8 +390,10 @@ FIGURES: dict[str, Callable[[Path], Figure]] = {
     "roc": roc_curves,
     "gallery": gallery,
     "real-radiographs": real_radiographs,
+    "real-radiographs-wide": lambda results: real_radiographs(results / "wide"),
     "robustness": robustness,
     **figures_confidence.FIGURES,
     **figures_thresholds.FIGURES,
+    **figures_comparison.FIGURES,
 }
 """File name of each figure and the function that draws it."""

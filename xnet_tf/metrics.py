@@ -43,48 +43,114 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, count: int = classes.COU
     return np.bincount(pairs, minlength=count**2).reshape(count, count)
 
 
-def accuracy(counts: np.ndarray) -> float:
-    """Share of pixels predicted right."""
-    return float(np.trace(counts) / counts.sum())
+def accuracy(counts: np.ndarray) -> np.ndarray:
+    """Share of pixels predicted right.
+
+    Args:
+        counts: integer ``(..., C, C)``, as for every score below.
+
+    Returns:
+        ``(...)``: a number for one matrix. Scores per class are ``(..., C)``.
+    """
+    return _ratio(_right(counts).sum(axis=-1), counts.sum(axis=(-2, -1)))[()]
 
 
 def recall(counts: np.ndarray) -> np.ndarray:
     """Per class, the share of its pixels that were found; NaN for a class that is absent."""
-    return _ratio(np.diag(counts), counts.sum(axis=1))
+    return _ratio(_right(counts), counts.sum(axis=-1))
 
 
 def precision(counts: np.ndarray) -> np.ndarray:
     """Per class, the share of pixels given to it that are right; NaN if none were."""
-    return _ratio(np.diag(counts), counts.sum(axis=0))
+    return _ratio(_right(counts), counts.sum(axis=-2))
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
-    """Per class, the harmonic mean of precision and recall (equal to the Dice coefficient).
+    """Per class, the harmonic mean of precision and recall.
 
     NaN for a class that is neither there nor predicted.
     """
-    return _ratio(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1))
+    return _ratio(2 * _right(counts), counts.sum(axis=-2) + counts.sum(axis=-1))
+
+
+dice = f1
+"""The Dice coefficient of two regions is the F1 of their pixels."""
 
 
 def iou(counts: np.ndarray) -> np.ndarray:
     """Per class, intersection over union (Jaccard); NaN if neither there nor predicted."""
-    true = np.diag(counts)
-    return _ratio(true, counts.sum(axis=0) + counts.sum(axis=1) - true)
-
-
-def macro_f1(counts: np.ndarray) -> float:
-    """Unweighted mean of the classes' F1, over the classes that are there or predicted."""
-    return float(np.nanmean(f1(counts)))
-
-
-def weighted_f1(counts: np.ndarray) -> float:
-    """Mean of the classes' F1, weighted by their pixels."""
-    return float(np.nansum(f1(counts) * counts.sum(axis=1)) / counts.sum())
+    right = _right(counts)
+    return _ratio(right, counts.sum(axis=-2) + counts.sum(axis=-1) - right)
 
 
 def false_discovery_rate(counts: np.ndarray) -> np.ndarray:
     """Per class, the share of pixels given to it that are wrong: the paper's "false positives"."""
     return 1 - precision(counts)
+
+
+def macro(values: np.ndarray) -> np.ndarray:
+    """Unweighted mean over the classes, the last axis, without those that are not defined.
+
+    scikit-learn counts a class that is never predicted as precision 0, and here it is left out:
+    no pixel was given to it wrongly.
+    """
+    there = ~np.isnan(values)
+    return _ratio(np.where(there, values, 0).sum(axis=-1), there.sum(axis=-1))[()]
+
+
+def weighted(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean over the classes, each weighted by its true pixels; what is not defined counts as 0.
+
+    Args:
+        values: scores ``(..., C)``.
+        counts: the confusion counts ``(..., C, C)`` they were made from.
+    """
+    support = counts.sum(axis=-1)
+    return _ratio((np.nan_to_num(values) * support).sum(axis=-1), support.sum(axis=-1))[()]
+
+
+def macro_f1(counts: np.ndarray) -> np.ndarray:
+    """Unweighted mean of the classes' F1, over the classes that are there or predicted."""
+    return macro(f1(counts))
+
+
+def weighted_f1(counts: np.ndarray) -> np.ndarray:
+    """Mean of the classes' F1, weighted by their pixels."""
+    return weighted(f1(counts), counts)
+
+
+def balanced_accuracy(counts: np.ndarray) -> np.ndarray:
+    """Unweighted mean of the classes' recall: accuracy if each class were as large as the others.
+
+    Whoever calls everything open beam has 1/3, however much open beam there is.
+    """
+    return macro(recall(counts))
+
+
+def per_image(counts: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Mean over the images of each one's own score, where it is defined.
+
+    Pooled scores, ``score(counts.sum(axis=0))``, ask about the next pixel; these ask about the next
+    image, and a small bone counts as much as a large one.
+
+    Args:
+        counts: integer ``(N, C, C)``, per image.
+        score: one of this module's.
+    """
+    return macro(score(counts).T)
+
+
+def by_group(
+    counts: np.ndarray, groups: np.ndarray, score: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the pooled score of each group of images, for instance of each body part.
+
+    Args:
+        counts: integer ``(N, C, C)``, per image.
+        groups: ``(N,)``, names.
+        score: one of this module's.
+    """
+    return {str(g): score(counts[groups == g].sum(axis=0)) for g in np.unique(groups)}
 
 
 def auc(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -177,6 +243,10 @@ def interval(
             rng=np.random.Generator(np.random.Philox(seed)),
         ).confidence_interval
     return estimate, float(bounds.low), float(bounds.high)
+
+
+def _right(counts: np.ndarray) -> np.ndarray:
+    return np.diagonal(counts, axis1=-2, axis2=-1)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,11 +57,7 @@ def build_xnet(
         >>> build_xnet().count_params()
         11742275
     """
-    check_size(input_shape[0], input_shape[1])
-    if kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size must be odd, not {kernel_size}")
-    if len(filters) != POOLINGS + 1:
-        raise ValueError(f"filters must have {POOLINGS + 1} entries, not {len(filters)}")
+    check_arguments(input_shape, filters, kernel_size)
     full, half, quarter, eighth = filters
 
     def block(x, filters, stage):
@@ -183,14 +179,21 @@ def classify(x, num_classes: int, l2: float):
     return layers.Softmax(dtype="float32", name="probabilities")(logits)
 
 
-def check_size(height: int | None, width: int | None) -> None:
-    """Raise ValueError unless height and width can be halved three times."""
+def check_arguments(
+    input_shape: Sequence[int | None], filters: Sequence[int], kernel_size: int
+) -> None:
+    """Raise ValueError if a network cannot be built so. See `build_xnet`."""
     step = 2**POOLINGS
+    height, width = input_shape[:2]
     if any(size is not None and size % step for size in (height, width)):
         raise ValueError(
-            f"XNet halves the image {POOLINGS} times: height and width must be divisible by "
+            f"the image is halved {POOLINGS} times: height and width must be divisible by "
             f"{step}, not {height}x{width}; resize, or use xnet_tf.segment, which pads and crops"
         )
+    if kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd, not {kernel_size}")
+    if len(filters) != POOLINGS + 1:
+        raise ValueError(f"filters must have {POOLINGS + 1} entries, not {len(filters)}")
 
 
 def stages(model: keras.Model) -> list[dict]:
@@ -228,7 +231,7 @@ def save_weights(model: keras.Model, path: str | Path, record: dict) -> Path:
     Convolution kernels and biases are stored as float16, batch-norm variables as float32.
 
     Args:
-        model: a network of this module.
+        model: a network of this module or of `xnet_tf.networks`.
         path: destination ending in ``.npz``.
         record: how the weights were made; ``architecture`` must hold `build_xnet`'s arguments
             ``filters``, ``kernel_size``, ``num_classes`` and ``l2``.
@@ -237,20 +240,23 @@ def save_weights(model: keras.Model, path: str | Path, record: dict) -> Path:
         The path of the ``.npz``.
     """
     path = Path(path)
-    arrays = {v.path: _for_release(v.path, v.numpy()) for v in model.variables}
+    arrays = {v.path: _for_release(v.path, v.numpy()) for v in model.weights}
     write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
     write_json(path.with_suffix(".json"), {**record, "sha256": sha256(path)})
     return path
 
 
 def load_weights(
-    path: str | Path, input_shape: Sequence[int | None] = (None, None, 1)
+    path: str | Path,
+    input_shape: Sequence[int | None] = (None, None, 1),
+    build: Callable[..., keras.Model] = build_xnet,
 ) -> keras.Model:
-    """Load released weights into a float32 XNet.
+    """Load released weights into a float32 XNet, or another network.
 
     Args:
         path: the ``.npz``; its JSON must lie beside it.
         input_shape: as for `build_xnet`.
+        build: of the network that they are weights of. `xnet_tf.networks.load_weights` finds it.
 
     Returns:
         The model.
@@ -267,12 +273,12 @@ def load_weights(
     if record.get("sha256") != sha256(path):
         raise InputError(f"{path}: does not match its record {path.with_suffix('.json').name}")
     try:
-        model = build_xnet(input_shape, **record["architecture"])
+        model = build(input_shape, **record["architecture"])
         with np.load(path, allow_pickle=False) as arrays:
-            for variable in model.variables:
+            for variable in model.weights:
                 variable.assign(arrays[variable.path].astype("float32"))
     except (KeyError, TypeError, ValueError, AttributeError, EOFError, *_DAMAGED) as error:
-        raise InputError(f"{path}: not weights of an XNet ({error})") from None
+        raise InputError(f"{path}: not weights for {build.__name__} ({error})") from None
     return model
 
 

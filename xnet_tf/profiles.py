@@ -1,4 +1,4 @@
-"""Every hyper-parameter, in three profiles: smoke, quick and paper."""
+"""Every hyper-parameter, in four profiles: smoke, quick, wide and paper."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Profile:
         loss: a name of `xnet_tf.losses`.
         precision: ``"float32"``, ``"bfloat16"`` (products in bfloat16, weights and sums in
             float32), or ``"auto"``: whichever this device is faster with.
+        network: a name of `xnet_tf.networks.NETWORKS`.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Profile:
     seed: int = 1
     loss: str = "cross_entropy"
     precision: str = "float32"
+    network: str = "xnet"
 
     @property
     def phases(self) -> list[tuple[int, int, int]]:
@@ -62,7 +64,7 @@ class Profile:
 
     @property
     def architecture(self) -> dict:
-        """Arguments of `xnet_tf.build_xnet` beside the input shape."""
+        """Arguments of the network's builder beside the input shape."""
         return {"filters": list(self.filters), "kernel_size": self.kernel_size, "l2": self.l2}
 
     def as_dict(self) -> dict:
@@ -96,6 +98,17 @@ PROFILES = {
         coarse_size=104,
         coarse_epochs=75,
         patience=100,
+    ),
+    # For weights that people use: trained on `make population`'s training half.
+    "wide": Profile(
+        "wide",
+        **_QUICK | {"filters": (24, 48, 96, 192)},
+        images_per_part=24,
+        epochs=120,
+        coarse_size=104,
+        coarse_epochs=85,
+        patience=120,
+        precision="auto",
     ),
     "paper": Profile("paper"),
 }

@@ -18,6 +18,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 """The checkout, which holds the default data set and the release."""
 
 RELEASED_WEIGHTS = REPOSITORY / "weights" / "xnet.npz"
+"""The reproduction's: the quick profile on the 105 training images of ``data/``."""
+
+USER_WEIGHTS = REPOSITORY / "weights" / "xnet-wide.npz"
+"""For radiographs of one's own: the wide profile on some hundred more simulated subjects."""
 
 _LIBRARIES = (
     "tensorflow",

@@ -2,7 +2,7 @@
 
 A run's folder holds ``best.keras`` (the epoch of lowest validation loss), ``state.npz`` (all that
 is needed to go on: weights, optimiser, epoch, history), ``history.csv`` and, in the end,
-``weights/xnet.npz``.
+``weights/xnet.npz``, or another network's name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xnet_tf import augmentation, classes, losses, models, pipeline, runs
+from xnet_tf import augmentation, classes, losses, models, networks, pipeline, runs
 from xnet_tf.backend import describe_device, dtype_policy, faster_precision, keras, tf
 from xnet_tf.callbacks import Progress, RunState, same_run
 from xnet_tf.dataset import Dataset, read_arrays
@@ -46,11 +46,11 @@ class Trained:
 
 
 def train(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Trained:
-    """Train XNet, or take up or load the run that lies in the folder.
+    """Train the profile's network, or take up or load the run that lies in the folder.
 
     Args:
         dataset: with a training and a validation subset.
-        profile: every hyper-parameter.
+        profile: every hyper-parameter, and which network.
         folder: of the run; by default the profile's.
 
     Returns:
@@ -69,7 +69,7 @@ def train(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Tra
     if not state.finished:
         with memory_advice(profile):
             fit(model, dataset, profile, state)
-        released_weights(folder).unlink(missing_ok=True)
+        released_weights(folder, profile).unlink(missing_ok=True)
     return release(state, profile)
 
 
@@ -91,9 +91,10 @@ def settle_precision(profile: Profile) -> Profile:
 
 
 def build_model(profile: Profile, steps_per_epoch: int) -> keras.Model:
-    """Build XNet in the profile's precision, open in size, and compile it."""
+    """Build the profile's network in its precision, open in size, and compile it."""
+    build = networks.get(profile.network).build
     with dtype_policy(POLICIES[profile.precision]):
-        model = models.build_xnet((None, None, 1), **profile.architecture)
+        model = build((None, None, 1), **profile.architecture)
     compile_model(model, profile, steps_per_epoch)
     return model
 
@@ -109,18 +110,19 @@ def identity(dataset: Dataset, profile: Profile) -> dict:
     return json.loads(json.dumps(content))
 
 
-def released_weights(folder: Path) -> Path:
+def released_weights(folder: Path, profile: Profile) -> Path:
     """Return where a run's weights lie in the form in which they are given away."""
-    return folder / "weights" / "xnet.npz"
+    return folder / "weights" / f"{profile.network}.npz"
 
 
 def release(state: RunState, profile: Profile) -> Trained:
-    """Load a finished run's best weights, written to ``weights/xnet.npz`` if they are not there."""
-    weights = released_weights(state.folder)
+    """Load a finished run's best weights, written to `released_weights` if they are not there."""
+    weights = released_weights(state.folder, profile)
     if not _belongs_to(weights, state.identity):
         best = keras.models.load_model(state.folder / "best.keras", compile=False)
         record = {
             **state.identity,
+            "network": profile.network,
             "architecture": {**profile.architecture, "num_classes": classes.COUNT},
             "versions": runs.versions(),
             "device": describe_device(),
@@ -130,7 +132,7 @@ def release(state: RunState, profile: Profile) -> Trained:
             "training_seconds": round(state.seconds),
         }
         models.save_weights(best, weights, record)
-    return Trained(models.load_weights(weights), pd.DataFrame(state.history), weights)
+    return Trained(networks.load_weights(weights), pd.DataFrame(state.history), weights)
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ def folded(model: keras.Model, dtype: str = "float32") -> keras.Model:
     """Return the network for use alone: batch normalisation multiplied into the convolutions.
 
     After training a batch normalisation is a factor and an offset for each filter, which the
-    kernel and the bias of its convolution can take up. `UpConv2D` becomes the transposed
+    kernel and the bias of the convolution before it can take up. `UpConv2D` becomes the transposed
     convolution that it stands for. What remains are Keras' own layers, with the weights as they
     are now: training goes on in the original.
 
@@ -51,34 +51,34 @@ def folded(model: keras.Model, dtype: str = "float32") -> keras.Model:
     Returns:
         A model from images ``(B, H, W, C)`` to float32 probabilities ``(B, H, W, classes)``.
     """
-    norms = {
-        layer.name.removesuffix("_bn"): layer
-        for layer in model.layers
-        if isinstance(layer, layers.BatchNormalization)
-    }
+    norms = _norms(model)
+    taken_up = {norm.name for norm in norms.values()}
 
     def clone(layer):
         config = layer.get_config()
         config["dtype"] = "float32" if layer.name in FLOAT32_LAYERS else dtype
-        if not isinstance(layer, layers.Conv2D):
-            return layer.__class__.from_config(config)
-        upwards = isinstance(layer, UpConv2D)
-        kind = layers.Conv2DTranspose if upwards else layers.Conv2D
-        return kind(
-            layer.filters,
-            [size + upwards for size in layer.kernel_size],
-            strides=2 if upwards else 1,
-            padding="same",
-            dtype=config["dtype"],
-            name=layer.name,
-        )
+        if isinstance(layer, UpConv2D):
+            return layers.Conv2DTranspose(
+                layer.filters,
+                [size + 1 for size in layer.kernel_size],
+                strides=2,
+                padding="same",
+                dtype=config["dtype"],
+                name=layer.name,
+            )
+        if isinstance(layer, layers.Conv2D):
+            config["use_bias"] = True
+        return layer.__class__.from_config(config)
 
     def call(layer, *args, **kwargs):
-        if isinstance(layer, layers.BatchNormalization):
+        if layer.name in taken_up:
             return args[0]
         outputs = layer(*args, **kwargs)
-        if layer.weights:
-            layer.set_weights(_folded_weights(model.get_layer(layer.name), norms.get(layer.name)))
+        original = model.get_layer(layer.name)
+        if isinstance(original, layers.Conv2D):
+            layer.set_weights(_folded_weights(original, norms.get(layer.name)))
+        elif layer.weights:
+            layer.set_weights(original.get_weights())
         return outputs
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
@@ -86,11 +86,23 @@ def folded(model: keras.Model, dtype: str = "float32") -> keras.Model:
     return copy
 
 
+def _norms(model: keras.Model) -> dict:
+    # The batch normalisations that directly follow a convolution, by its name.
+    found = {}
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            before = layer.input._keras_history.operation
+            if isinstance(before, layers.Conv2D):
+                found[before.name] = layer
+    return found
+
+
 def _folded_weights(layer, norm) -> list[np.ndarray]:
     # Kernel and bias that give what the convolution and its batch normalisation gave together.
     upwards = isinstance(layer, UpConv2D)
     kernel = layer.transposed_kernel() if upwards else layer.kernel
-    kernel, bias = keras.ops.convert_to_numpy(kernel), keras.ops.convert_to_numpy(layer.bias)
+    kernel = keras.ops.convert_to_numpy(kernel)
+    bias = layer.bias.numpy() if layer.use_bias else np.zeros(layer.filters, np.float32)
     if norm is None:
         return [kernel, bias]
     gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in norm.get_weights())

@@ -1,0 +1,128 @@
+import compared_folders as made
+import numpy as np
+import pandas as pd
+import pytest
+
+from xnet_tf import classes, compared, metrics
+from xnet_tf.files import InputError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return made.comparison(tmp_path_factory.mktemp("run")) / "comparison"
+
+
+@pytest.fixture(scope="module")
+def methods(folder):
+    return {method.title: method for method in compared.read(folder)}
+
+
+def column(values, name):
+    return values[..., compared.SCORES.index(name)]
+
+
+def test_seeds_are_one_method_and_variants_are_not(methods):
+    assert len(methods["XNet"].runs) == 3
+    assert set(methods) == {
+        "XNet",
+        "U-Net",
+        "DeepLabV3+",
+        "Otsu, overall",
+        "Otsu, by part",
+        "Otsu, oracle",
+        "constant predictor",
+    }
+    assert [m.family for m in methods.values()].index("thresholding") >= 3, "networks come first"
+
+
+def test_sums_give_the_scores_of_the_pooled_counts(methods):
+    method = methods["XNet"]
+    totals = method.by_subject("test").sum(axis=0)
+    pooled = method.confusions("test").sum(axis=0)
+    assert totals.shape[0] == 3
+    found = compared.scores(totals)
+    for name, score in (
+        ("accuracy", metrics.accuracy),
+        ("macro F1", metrics.macro_f1),
+        ("weighted F1", metrics.weighted_f1),
+        ("balanced accuracy", metrics.balanced_accuracy),
+    ):
+        np.testing.assert_allclose(column(found, name), score(pooled))
+    for name, score in (
+        ("precision", metrics.precision),
+        ("recall", metrics.recall),
+        ("F1", metrics.f1),
+        ("IoU", metrics.iou),
+    ):
+        for k, of in enumerate(classes.NAMES):
+            np.testing.assert_allclose(column(found, f"{name} {of}"), score(pooled)[:, k])
+
+
+def test_scores_of_images_are_averaged_over_images(methods):
+    totals = methods["Otsu, overall"].by_subject("test").sum(axis=0)
+    counts = methods["Otsu, overall"].confusions("test")[:, 0]
+    expected = metrics.per_image(counts, metrics.macro_f1)
+    assert column(compared.scores(totals), "macro F1 per image")[0] == pytest.approx(expected)
+
+
+def test_surface_scores_leave_out_what_is_not_defined(methods):
+    sums = methods["Otsu, overall"].by_subject("test")
+    found = compared.scores(sums.sum(axis=0))[0]
+    for name, expected in (("NSD1", 0.8), ("NSD2", 0.9), ("HD95", 4)):
+        assert column(found, name) == pytest.approx(expected)
+        for of in classes.NAMES:
+            assert column(found, f"{name} {of}") == pytest.approx(expected)
+    # The first subject has two images; of bone only one is defined.
+    alone = compared.scores(sums[0])[0]
+    assert column(alone, "NSD1 bone") == pytest.approx(0.8)
+
+
+def test_areas_follow_from_the_levels(methods):
+    totals = methods["XNet"].by_subject("test").sum(axis=0)
+    # Negatives at 0 and 1, positives at 1 and 2: of four pairs one is tied, and three are right.
+    np.testing.assert_allclose(column(compared.scores(totals), "AUC bone"), [3.5 / 4] * 3)
+    otsu = methods["Otsu, overall"].by_subject("test").sum(axis=0)
+    assert np.isnan(column(compared.scores(otsu), "AUC")).all(), "labels alone have no curve"
+
+
+def test_means_over_seeds(methods):
+    sums = methods["XNet"].by_subject("test")
+    each = compared.scores(sums.sum(axis=0))
+    mean = compared.over_seeds(sums.sum(axis=0)[None])[0]
+    np.testing.assert_allclose(mean, each.mean(axis=0))
+
+
+def test_an_unfinished_run_is_left_out(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1")
+    (made.write(tmp_path, "XNet", "seed 2") / "record.json").unlink()
+    (method,) = compared.read(tmp_path / "comparison")
+    assert len(method.runs) == 1
+    with pytest.raises(InputError, match="holds no finished run"):
+        compared.read(tmp_path)
+
+
+def test_folds_are_not_scored_with_the_split(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1")
+    made.write(tmp_path, "XNet", "seed 2", fold={"kind": "group", "name": "head"})
+    (method,) = compared.read(tmp_path / "comparison")
+    assert len(method.runs) == 1
+    assert len(compared.read_runs(tmp_path / "comparison")) == 2
+
+
+def test_other_images_are_refused(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1")
+    path = made.write(tmp_path, "U-Net", "seed 1") / "counts.csv"
+    pd.read_csv(path).iloc[1:].to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"other test images than"):
+        compared.read(tmp_path / "comparison")
+
+
+def test_surfaces_and_scores_that_do_not_fit_are_refused(tmp_path):
+    folder = made.write(tmp_path, "XNet", "seed 1")
+    (method,) = compared.read(tmp_path / "comparison")
+    np.savez(folder / "scores.npz", test=np.zeros((3, 3, 2, 256)))
+    with pytest.raises(InputError, match=r"scores.npz: does not fit"):
+        method.by_subject("test")
+    pd.read_csv(folder / "surfaces.csv").iloc[3:].to_csv(folder / "surfaces.csv", index=False)
+    with pytest.raises(InputError, match=r"surfaces.csv: lacks images of test"):
+        method.by_subject("test")

@@ -1,0 +1,174 @@
+import dataclasses
+import functools
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xnet_tf import cli, comparison, coverage, dataset, runs, tasks, training
+from xnet_tf.evaluation import counts_of
+from xnet_tf.files import InputError, read_json
+
+ONLY = ("constant", "multi-otsu-*", "unet-seed1", "xnet-without-leg", "segnet-fold2")
+
+
+@pytest.fixture(scope="module")
+def profile(tiny_profile):
+    return dataclasses.replace(tiny_profile, epochs=2, images_per_part=4)
+
+
+@pytest.fixture(scope="module")
+def data(data_folder, tmp_path_factory):
+    """The tiny data set with other subjects: each has one body part only."""
+    folder = shutil.copytree(data_folder, tmp_path_factory.mktemp("data") / "data")
+    manifest = pd.read_csv(folder / "manifest.csv")
+    manifest["subject"] = manifest["body_part"] + (manifest.index // 4).astype(str)
+    manifest.to_csv(folder / "manifest.csv", index=False)
+    return dataset.load(folder)
+
+
+@pytest.fixture(scope="module")
+def done(data, profile, tmp_path_factory):
+    """A few tasks of each kind, without a population."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XNET_RUNS", str(tmp_path_factory.mktemp("runs")))
+        yield comparison.compare(data, profile, tmp_path_factory.mktemp("none"), ONLY)
+
+
+@pytest.fixture
+def population(data_folder, tmp_path):
+    shutil.copytree(data_folder, tmp_path / "population" / "evaluation")
+    return tmp_path / "population"
+
+
+def stamps(root):
+    return {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+
+
+def test_every_task_leaves_its_folder(done, data):
+    slugs = {path.name for path in done.iterdir()} - {"tuning"}
+    assert slugs == {task.slug for task in tasks.select(tasks.plan(data), ONLY)}
+    for slug in slugs:
+        record, counts = (
+            read_json(done / slug / "record.json"),
+            pd.read_csv(done / slug / "counts.csv"),
+        )
+        assert record["slug"] == slug and record["milliseconds_per_image"] > 0
+        assert set(counts["subset"]) == {"validation", "test"}
+        assert (counts_of(counts).sum(axis=(1, 2)) == 32 * 32).all()
+        assert len(pd.read_csv(done / slug / "surfaces.csv")) == 3 * len(counts)
+
+
+def test_a_network_leaves_weights_history_and_curves(done, data):
+    record = read_json(done / "unet-seed1" / "record.json")
+    weights = read_json(done / "unet-seed1" / "weights" / "unet.json")
+    assert record["weights_sha256"] == weights["sha256"]
+    assert record["data"] == data.fingerprint() == weights["data"]
+    assert record["profile"]["network"] == "unet" and record["profile"]["epochs"] == 1
+    assert len(pd.read_csv(done / "unet-seed1" / "history.csv")) == 1
+    assert set(pd.read_csv(done / "unet-seed1" / "auc.csv")["subset"]) == {"validation", "test"}
+    with np.load(done / "unet-seed1" / "scores.npz") as scores:
+        assert scores["test"].shape == (len(data.split["test"]), 3, 2, 256)
+
+
+def test_held_out_images_are_what_is_scored(done, data):
+    counts = pd.read_csv(done / "xnet-without-leg" / "counts.csv").query("subset == 'test'")
+    assert set(counts["body_part"]) == {"leg"} and len(counts) == 12
+    record = read_json(done / "xnet-without-leg" / "record.json")
+    assert record["fold"] == {"kind": "region group", "name": "leg", "parts": ["leg"]}
+    assert record["profile"]["images_per_part"] == 8, "as many images, of one part"
+    assert record["data"] != data.fingerprint()
+
+
+def test_the_oracle_bounds_what_tuning_reaches(done):
+    def score(variant):
+        counts = counts_of(pd.read_csv(done / f"multi-otsu-{variant}" / "counts.csv"))
+        return np.mean([comparison.tuning.metrics.macro_f1(matrix) for matrix in counts])
+
+    assert score("oracle") >= max(score("overall"), score("by-part"))
+    settings = read_json(done / "multi-otsu-by-part" / "record.json")["settings"]
+    assert set(settings) == {"arm", "leg"}
+
+
+def test_finished_tasks_are_not_done_again(done, data, profile, tmp_path):
+    before = stamps(done)
+    comparison.compare(data, profile, tmp_path, ONLY)
+    assert stamps(done) == before
+    status = comparison.listing(data, profile, tmp_path).set_index("task")["status"]
+    assert status["unet-seed1"] == "finished" and status["unet-seed2"] == "to do"
+
+
+def test_a_population_is_scored_later_without_training(
+    done, data, profile, population, tmp_path, monkeypatch
+):
+    copy = shutil.copytree(done, tmp_path / "runs" / profile.name / "comparison")
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path / "runs"))
+    status = comparison.listing(data, profile, population).set_index("task")["status"]
+    assert status["unet-seed1"] == "population to be scored"
+    assert status["multi-otsu-oracle"] == status["segnet-fold2"] == "finished"
+    weights = (copy / "unet-seed1" / "weights" / "unet.npz").stat().st_mtime_ns
+    monkeypatch.setattr(training, "fit", None)
+    comparison.compare(data, profile, population, ONLY)
+    assert (copy / "unet-seed1" / "weights" / "unet.npz").stat().st_mtime_ns == weights
+    images = {}
+    for slug in ("constant", "unet-seed1", "xnet-without-leg", "segnet-fold2", "multi-otsu-oracle"):
+        counts = pd.read_csv(copy / slug / "counts.csv")
+        images[slug] = (counts["subset"] == "population").sum()
+    assert list(images.values()) == [24, 24, 12, 0, 0]
+    before = stamps(copy)
+    comparison.compare(data, profile, population, ONLY)
+    assert stamps(copy) == before
+
+
+def test_killed_before_its_record_a_task_is_scored_again_but_not_trained(
+    done, data, profile, tmp_path, monkeypatch
+):
+    copy = shutil.copytree(done, tmp_path / profile.name / "comparison")
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    monkeypatch.setattr(training, "fit", None)
+    whole = pd.read_csv(copy / "unet-seed1" / "counts.csv")
+    (copy / "unet-seed1" / "record.json").unlink()
+    whole.head(3).to_csv(copy / "unet-seed1" / "counts.csv", index=False)
+    comparison.compare(data, profile, tmp_path, ("unet-seed1",))
+    pd.testing.assert_frame_equal(pd.read_csv(copy / "unet-seed1" / "counts.csv"), whole)
+
+
+def test_other_settings_are_another_result(done, data, profile, tmp_path):
+    other = dataclasses.replace(profile, l2=1e-3)
+    status = comparison.listing(data, other, tmp_path).set_index("task")["status"]
+    assert status["unet-seed1"] == "to do" and status["constant"] == "finished"
+
+
+def test_a_training_that_diverges_stops_no_other(data, profile, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    wild = dataclasses.replace(profile, learning_rate=1e30)
+    with pytest.raises(InputError, match=r"xnet-seed1: the validation loss was never finite"):
+        comparison.compare(data, wild, tmp_path, ("xnet-seed1", "xnet-fold1"))
+    assert (tmp_path / profile.name / "comparison" / "xnet-fold1").is_dir()
+
+
+def test_the_command_lists_and_runs(data_folder, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    words = ["compare", "--profile", "smoke", "--data", str(data_folder)]
+    words += ["--population", str(tmp_path)]
+    assert cli.main([*words, "--only", "constant"]) == 0
+    assert "[1/1] constant: constant predictor" in capfd.readouterr().out
+    assert cli.main([*words, "--list"]) == 0
+    listed = capfd.readouterr().out
+    assert "finished" in listed and "deeplab-seed3" in listed
+    assert (runs.folder(comparison.Profile("smoke")) / "comparison" / "constant").is_dir()
+    assert cli.main([*words, "--only", "lenet"]) == 2
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_tables_are_written_as_soon_as_xnet_is_there(done, data, profile, tmp_path, monkeypatch):
+    assert comparison.write_tables(done, data) == []
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    quick = functools.partial(coverage.write, repetitions=4, resamples=20)
+    monkeypatch.setattr(comparison.coverage, "write", quick)
+    root = comparison.compare(data, profile, tmp_path, ("constant", "xnet-seed1"))
+    names = {path.name for path in comparison.write_tables(root, data)}
+    assert {"table3.csv", "table3-differences.csv", "coverage.csv"} <= names
+    table = pd.read_csv(root.parent / "results" / "table3.csv")
+    assert {"XNet", "constant predictor"} == set(table["method"])

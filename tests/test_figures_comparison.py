@@ -1,0 +1,117 @@
+import subprocess
+import sys
+
+import compared_folders as made
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from xnet_tf import classes, conclusions, figures, figures_comparison, table3
+from xnet_tf.files import write_json
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = made.comparison(tmp_path_factory.mktemp("run"))
+    for name, parts in (("legs", ["knee"]), ("arms", ["hand"])):
+        made.held_out(folder, "region group", name, parts, 0.3, 5, ("test", "population"))
+    table3.write(folder)
+    return folder / "results"
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", [n for n in figures_comparison.FIGURES if n != "error-maps"])
+def test_every_figure_is_drawn_and_signed(name, results, tmp_path):
+    figure = figures_comparison.FIGURES[name](results)
+    text = figure.get_supxlabel()
+    assert text.startswith("data 00000000; test 22 images of 20 subjects, population 60 images")
+    assert "width 16" in text
+    png, svg = figures.save(figure, tmp_path / name)
+    with Image.open(png) as image:
+        assert np.asarray(image.convert("L")).std() > 5
+    assert svg.stat().st_size > 5000
+
+
+def test_every_method_has_a_line_and_the_paper_a_star(results):
+    figure = figures_comparison.methods(results)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names[0] == "Otsu, oracle" and names[-1] == "constant predictor", "by test macro F1"
+    assert len(names) == 7
+    assert len(figure.axes) == 2, "test and population"
+    stars = [x for x in figure.axes[0].get_lines() if x.get_marker() == "*"]
+    assert {x.get_xdata()[0] for x in stars} == {0.92}
+
+
+def test_dots_are_the_tables_values(results):
+    figure = figures_comparison.methods(results)
+    table = conclusions.load(results, "table3").query("subset == 'population'")
+    drawn = {x.get_xdata()[0] for x in figure.axes[1].get_lines() if x.get_marker() == "o"}
+    assert drawn == set(table["macro F1"])
+
+
+def test_parts_show_xnet_the_best_network_and_the_best_other_without_the_bound(results):
+    figure = figures_comparison.parts(results)
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["XNet", "DeepLabV3+", "Otsu, by part"]
+    labels = {label.get_text() for label in figure.axes[0].get_yticklabels()}
+    assert labels == {"hand (20)", "knee (20)", "thorax (20)"}
+
+
+def test_confusion_matrices_have_rows_of_one(results):
+    figure = figures_comparison.confusion_matrices(results)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[:2] == ["authors' poster", "XNet"]
+    for axis in figure.axes:
+        np.testing.assert_allclose(axis.images[0].get_array().sum(axis=1), 1, atol=0.011)
+
+
+def test_unseen_parts_are_set_beside_the_same_when_seen(results):
+    figure = figures_comparison.unseen_parts(results)
+    table = conclusions.load(results, "table3-folds")
+    rows = table.query("subset == 'population' and score == 'macro F1'")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels[::-1] == [f"{r.fold} ({r.images})" for r in rows.itertuples()]
+    seen = next(x for x in figure.axes[0].get_lines() if x.get_label() == "trained on others")
+    assert sorted(seen.get_xdata()) == sorted(rows["seen"])
+
+
+def test_figures_need_no_tensorflow(results, tmp_path):
+    script = (
+        "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; from pathlib import "
+        "Path; from xnet_tf import figures_comparison as f; f.methods(Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(results)], check=True, capture_output=True)
+
+
+def test_error_maps_colour_what_is_wrong_and_put_the_worst_first(tmp_path):
+    truth = np.array([[0, 1], [1, 2]], np.uint8)
+    for stem, guess in (("good", truth), ("bad", np.array([[0, 2], [1, 1]], np.uint8))):
+        kinds = {"truth": truth, "xnet": guess, "multi-otsu": truth}
+        for kind, labels in kinds.items():
+            labels_file = tmp_path / "gallery" / f"{stem}-{kind}.png"
+            labels_file.parent.mkdir(exist_ok=True)
+            Image.fromarray(labels).save(labels_file)
+        Image.fromarray(np.full((2, 2), 255, np.uint8)).save(
+            tmp_path / "gallery" / f"{stem}-image.png"
+        )
+    content = {"weights_sha256": "a" * 64, "data_sha256": "b" * 64, "simulated": True}
+    write_json(tmp_path / "run.json", content)
+    figure = figures_comparison.error_maps(tmp_path)
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert titles[:2] == ["bad", "XNet: 50% wrong"], "worst first"
+    shown = figure.axes[1].images[0].get_array()
+    np.testing.assert_array_equal(shown[0, 1], classes.COLOURS[classes.BONE])
+    np.testing.assert_array_equal(shown[1, 1], classes.COLOURS[classes.SOFT_TISSUE])
+    np.testing.assert_array_equal(shown[0, 0], [255, 255, 255])
+    assert "(simulated)" in figure.get_supxlabel()
+
+
+def test_error_maps_need_pictures(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no pictures"):
+        figures_comparison.error_maps(tmp_path)

@@ -1,0 +1,54 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from xnet_tf import dataset, metrics, scoring, surfaces
+from xnet_tf.evaluation import counts_of
+from xnet_tf.scoring import Guess
+
+
+@pytest.fixture(scope="module")
+def arrays(data_folder):
+    return dataset.read_arrays(dataset.load(data_folder), "test", 32)
+
+
+def unsure(example):
+    """Probabilities that prefer the truth, but not by much; labels that are all bone."""
+    probabilities = np.full((*example.truth.shape, 3), 0.3, np.float32)
+    np.put_along_axis(probabilities, example.truth[..., None].astype(int), 0.4, axis=-1)
+    return Guess(np.full_like(example.truth, 2), probabilities)
+
+
+def test_numbers_are_those_of_each_image(arrays):
+    scored = scoring.score(unsure, arrays, "test")
+    assert list(scored.counts["image"]) == list(arrays.manifest.index)
+    expected = [metrics.confusion(truth, np.full_like(truth, 2)) for truth in arrays.labels]
+    np.testing.assert_array_equal(counts_of(scored.counts), expected)
+    first = surfaces.scores(arrays.labels[0], np.full_like(arrays.labels[0], 2))
+    shown = scored.surfaces[scored.surfaces["image"] == arrays.manifest.index[0]]
+    np.testing.assert_array_equal(shown["hd95"], [row["hd95"] for row in first])
+    np.testing.assert_allclose(scored.areas, 1)
+    assert scored.coarse.shape == (len(arrays.images), 3, 2, 256)
+    assert (scored.coarse.sum(axis=(2, 3)) == 32 * 32).all()
+    assert len(scored.milliseconds) == len(arrays.images)
+
+
+def test_a_subset_scored_again_replaces_its_own_rows_alone(arrays, tmp_path):
+    first = scoring.score(unsure, arrays, "test")
+    scoring.save(first, tmp_path)
+    scoring.save(scoring.score(unsure, arrays, "population"), tmp_path)
+    scoring.save(first, tmp_path)
+    counts = pd.read_csv(tmp_path / "counts.csv")
+    assert counts["subset"].value_counts().to_dict() == {
+        "test": len(arrays.images),
+        "population": len(arrays.images),
+    }
+    assert len(pd.read_csv(tmp_path / "surfaces.csv")) == 6 * len(arrays.images)
+    assert len(pd.read_csv(tmp_path / "auc.csv")) == 6
+    with np.load(tmp_path / "scores.npz") as saved:
+        np.testing.assert_array_equal(saved["test"], first.coarse)
+
+
+def test_methods_without_probabilities_leave_no_curves(arrays, tmp_path):
+    scoring.save(scoring.score(lambda e: Guess(e.truth), arrays, "test"), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"counts.csv", "surfaces.csv"}

@@ -1,0 +1,169 @@
+import compared_folders as made
+import numpy as np
+import pandas as pd
+import pytest
+
+from xnet_tf import classes, compared, conclusions, metrics, table3
+from xnet_tf.evaluation import counts_of
+from xnet_tf.files import InputError, read_json, write_json
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = made.comparison(tmp_path_factory.mktemp("run"))
+    table3.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(run):
+    return conclusions.load(run / "results", "table3")
+
+
+@pytest.fixture(scope="module")
+def differences(run):
+    return conclusions.load(run / "results", "table3-differences")
+
+
+def one(table, **where):
+    for column, value in where.items():
+        table = table[table[column] == value]
+    (row,) = (row for _, row in table.iterrows())
+    return row
+
+
+def test_one_row_for_each_method_variant_and_subset(table):
+    assert len(table) == 7 * 3
+    assert not table.duplicated(["method", "variant", "subset"]).any()
+    row = one(table, method="XNet", subset="test")
+    assert (row["images"], row["subjects"], row["seeds"]) == (22, 20, 3)
+    assert (row["parameters"], row["milliseconds"]) == (1000, 12)
+    assert one(table, method="XNet", subset="population")["subjects"] == 60
+
+
+def test_scores_are_those_of_the_counts_with_scipys_intervals(run, table):
+    row = one(table, method="Otsu", variant="overall", subset="test")
+    counts = pd.read_csv(run / "comparison" / "otsu-overall" / "counts.csv").query(
+        "subset == 'test'"
+    )
+    for name, score in (("accuracy", metrics.accuracy), ("macro F1", metrics.macro_f1)):
+        expected = metrics.interval(counts_of(counts), counts["subject"].to_numpy(str), score)
+        found = row[[name, f"{name} low", f"{name} high"]].to_numpy(float)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_seeds_are_averaged_and_their_spread_is_given(run, table):
+    own = next(m for m in compared.read(run / "comparison") if m.name == "XNet")
+    each = metrics.accuracy(own.confusions("test").sum(axis=0))
+    row = one(table, method="XNet", subset="test")
+    assert len(set(each)) == 3
+    assert row["accuracy"] == pytest.approx(each.mean(), rel=1e-5)
+    assert row["accuracy seed SD"] == pytest.approx(each.std(ddof=1), rel=1e-4)
+    assert np.isnan(one(table, method="constant predictor", subset="test")["accuracy seed SD"])
+
+
+def test_every_score_lies_in_its_interval(table):
+    for name in compared.SCORES:
+        rows = table[[f"{name} low", name, f"{name} high"]].astype(float).dropna().to_numpy()
+        assert (np.diff(rows, axis=1) >= -1e-9).all(), name
+    assert table["macro F1 low"].notna().all()
+    assert (table["macro F1 low"] < table["macro F1 high"]).all()
+
+
+def test_areas_are_the_exact_ones(table):
+    """The coarse counts give 0.875, the exact 0.87; methods without scores have none."""
+    row = one(table, method="U-Net", subset="test")
+    for name in ("AUC", *(f"AUC {k}" for k in classes.NAMES)):
+        assert row[name] == pytest.approx(0.87)
+    assert np.isnan(one(table, method="Otsu", variant="overall", subset="test")["AUC"])
+
+
+def test_published_figures_are_in_columns_of_their_own(table):
+    row = one(table, method="XNet", subset="test")
+    assert float(row["published accuracy"]) == 0.92
+    assert float(row["published AUC bone"]) == 0.97
+    assert float(row["published recall soft tissue"]) == 0.82
+    assert float(row["published precision soft tissue"]) == pytest.approx(0.95)
+    assert float(row["published parameters"]) == 11742275
+    others = table[table["method"] != "XNet"].filter(like="published")
+    assert (others == table3.NOT_AVAILABLE).all(axis=None)
+
+
+def test_differences_are_those_of_the_table(table, differences):
+    own = one(table, method="XNet", subset="population")
+    for row in differences.query("subset == 'population' and score == 'macro F1'").itertuples():
+        other = one(table, method=row.other, variant=row.variant, subset="population")
+        assert row.value == pytest.approx(own["macro F1"] - other["macro F1"], abs=1e-5)
+        assert row.low <= row.value <= row.high
+
+
+def test_differences_of_two_single_runs_have_scipys_interval(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1", 0.1)
+    made.write(tmp_path, "Otsu", "overall", 0.2)
+    methods = compared.read(tmp_path / "comparison")
+    row = one(table3.differences(methods), subset="test", score="macro F1")
+    own, other = (m.confusions("test")[:, 0] for m in methods)
+    expected = metrics.interval(own, methods[0].subjects("test"), metrics.macro_f1, other)
+    # More resamples than metrics.interval takes: equal up to chance.
+    np.testing.assert_allclose(row[["value", "low", "high"]].to_numpy(float), expected, atol=2e-3)
+
+
+def test_better_worse_and_equal_methods_are_told_apart(differences):
+    rows = differences.query("score == 'macro F1' and subset == 'population'")
+    significant = rows.set_index(["other", "variant"])["significant"]
+    assert significant["DeepLabV3+", ""] and significant["Otsu", "by part"]
+    assert not significant["U-Net", ""], "as good, and lucky with other images"
+    pairs = rows.set_index("other").loc["DeepLabV3+"]
+    assert (pairs["pairs above"], pairs["pairs"]) == (0, 3)
+    assert (rows["p Holm"] >= rows["p"]).all()
+
+
+def test_holm_counts_the_methods_of_one_subset_and_score(differences):
+    """Six methods are compared: the smallest p is multiplied by six."""
+    rows = differences.query("score == 'accuracy' and subset == 'test' and other != 'U-Net'")
+    assert rows["p Holm"].min() == pytest.approx(6 * rows["p"].min(), rel=1e-4)
+
+
+def test_the_record_says_what_the_table_was_made_from(run):
+    record = read_json(run / "results" / "table3.json")
+    assert record["data_sha256"] == "0" * 64
+    assert not record["simulated"], "made up, not the simulated data"
+    assert record["runs"][0] == "constant-predictor" and len(record["runs"]) == 11
+    assert record["budget"] == (
+        "width 16, 200x200 pixels, 10 epochs, 6 images per body part and epoch, "
+        "5.0 to 5.0 minutes of training (2 CPU cores)"
+    )
+    assert record["versions"]["numpy"] == np.__version__
+
+
+def test_runs_of_two_data_sets_are_refused(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1")
+    other = made.write(tmp_path, "Otsu", "overall") / "record.json"
+    other.write_text(other.read_text().replace("0" * 64, "1" * 64))
+    with pytest.raises(InputError, match="2 data sets"):
+        table3.write(tmp_path)
+
+
+def test_runs_scored_on_two_populations_are_refused(tmp_path):
+    for number, method in enumerate(("Otsu", "k-means")):
+        path = made.write(tmp_path, method, "overall", subsets=("population",)) / "record.json"
+        write_json(path, {**read_json(path), "population": str(number)})
+    with pytest.raises(InputError, match="2 populations"):
+        table3.record(compared.read(tmp_path / "comparison"))
+
+
+def test_a_comparison_without_xnet_is_refused(tmp_path):
+    made.write(tmp_path, "Otsu", "overall")
+    with pytest.raises(InputError, match="no finished run of XNet"):
+        table3.write(tmp_path)
+
+
+def test_the_table_can_be_made_before_the_population_is_scored(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1")
+    made.write(tmp_path, "Otsu", "overall", 0.2, subsets=("test",), luck=10)
+    table3.write(tmp_path)
+    table = pd.read_csv(tmp_path / "results" / "table3.csv")
+    assert sorted(table["subset"]) == ["test", "test", "validation"]
+    text = conclusions.read(tmp_path / "results")
+    assert "evaluation population" not in text
+    assert "better than Otsu, overall (by 0." in text
