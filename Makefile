@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population robustness confidence release lint lock clean
+.PHONY: help reproduce test test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population wide compare robustness confidence release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
@@ -60,6 +60,14 @@ dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
 
 population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in runs/population
 	simulation/.venv/bin/python -m simulation population --out runs/population
+
+wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `segment` uses (about two hours, resumable)
+	simulation/.venv/bin/python -m simulation population --half training --count 475
+	$(RUN) -m xnet_tf train --profile wide --data runs/population/training
+	$(RUN) -m xnet_tf evaluate --profile wide
+
+compare: .venv/.installed  ## XNet beside other networks and classical methods (hours, resumable)
+	$(RUN) -m xnet_tf compare --profile quick
 
 robustness: .venv/.installed  ## score the quick run on the population, plain and made strange
 	$(RUN) -m xnet_tf robustness --profile quick
