@@ -1,6 +1,6 @@
 """Write XNet as a LiteRT (TensorFlow Lite) file, and check that it decides like the network.
 
-    python examples/export_litert.py [--weights weights/xnet.npz] [--out xnet.tflite]
+    python examples/export_litert.py [--weights weights/xnet-wide.npz] [--out xnet.tflite]
 
 LiteRT wants fixed sizes: one image of ``--size`` squared, prepared as `xnet_tf.radiographs.prepare`
 does. Input float32 ``(1, S, S, 1)``, output float32 probabilities ``(1, S, S, 3)``.
@@ -47,7 +47,7 @@ def share_of_equal_pixels(model: keras.Model, path: Path, images: np.ndarray) ->
 def main() -> None:
     """Export, compare on the validation images, say what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, default=runs.RELEASED_WEIGHTS, metavar="FILE")
+    parser.add_argument("--weights", type=Path, default=runs.USER_WEIGHTS, metavar="FILE")
     parser.add_argument("--out", type=Path, default=Path("xnet.tflite"), metavar="FILE")
     parser.add_argument("--size", type=int, default=200, metavar="S")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """Write XNet as an ONNX file, and check that it decides like the network it was made from.
 
     pip install -r examples/requirements-onnx.txt
-    python examples/export_onnx.py [--weights weights/xnet.npz] [--out xnet.onnx]
+    python examples/export_onnx.py [--weights weights/xnet-wide.npz] [--out xnet.onnx]
 
 The network for use alone consists of six kinds of layers, each of which is one operator of ONNX,
 so that no converter is needed. Layouts differ: ONNX has the channels second, kernels with the
@@ -87,7 +87,7 @@ def share_of_equal_pixels(model: keras.Model, path: Path, images: np.ndarray) ->
 def main() -> None:
     """Export, compare on the validation images, say what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, default=runs.RELEASED_WEIGHTS, metavar="FILE")
+    parser.add_argument("--weights", type=Path, default=runs.USER_WEIGHTS, metavar="FILE")
     parser.add_argument("--out", type=Path, default=Path("xnet.onnx"), metavar="FILE")
     options = parser.parse_args()
     model = models.load_weights(options.weights)

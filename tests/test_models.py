@@ -198,10 +198,8 @@ def test_sizes_from_64_to_1024_work(size):
     assert np.isfinite(outputs).all()
 
 
-def test_half_precision_weights_decide_alike():
-    weights = runs.RELEASED_WEIGHTS
-    if not weights.is_file():
-        pytest.skip("the release has no weights yet")
+@pytest.mark.parametrize("weights", [runs.RELEASED_WEIGHTS, runs.USER_WEIGHTS])
+def test_half_precision_weights_decide_alike(weights):
     exact = xnet_tf.load_weights(weights)
     # A trained network whose kernels have digits that float16 does not hold.
     rng = np.random.default_rng(3)

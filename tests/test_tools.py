@@ -1,6 +1,7 @@
 """The scripts that run the notebooks and make a release."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -79,3 +80,23 @@ def test_release_replaces_old_files_and_keeps_the_papers(tmp_path, monkeypatch):
     release.copy_files(tmp_path / "run", "results", keep={"paper.json"})
     names = {path.name for path in (tmp_path / "repository" / "results").iterdir()}
     assert names == {"paper.json", "new.csv"}
+
+
+def test_the_wide_weights_are_released_beside_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(runs, "USER_WEIGHTS", tmp_path / "weights" / "xnet-wide.npz")
+    monkeypatch.setattr(release, "load", lambda: SimpleNamespace(fingerprint=lambda: "data"))
+    run = tmp_path / "run"
+    for folder in (run / "weights", run / "results" / "real", tmp_path / "weights"):
+        folder.mkdir(parents=True)
+    (run / "weights" / "xnet.npz").write_bytes(b"new")
+    write_json(run / "weights" / "xnet.json", {"sha256": "wide"})
+    write_json(run / "results" / "run.json", {"weights_sha256": "wide", "data_sha256": "data"})
+    (tmp_path / "weights" / "xnet.npz").write_bytes(b"quick")
+    release.release_wide(run)
+    found = {path.name: path.read_bytes() for path in (tmp_path / "weights").iterdir()}
+    assert found["xnet-wide.npz"] == b"new" and found["xnet.npz"] == b"quick"
+    assert (tmp_path / "results" / "wide" / "real").is_dir()
+    write_json(run / "results" / "run.json", {"weights_sha256": "others", "data_sha256": "data"})
+    with pytest.raises(InputError, match="other weights"):
+        release.release_wide(run)

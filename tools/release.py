@@ -45,7 +45,8 @@ def main() -> None:
     wide = {path.name for path in (runs.REPOSITORY / "weights").glob(f"{WIDE_WEIGHTS}*")}
     copy_files(run, "weights", keep=wide)
     copy_files(run, "results", keep={"paper.json", WIDE} | {p.name for p in benchmarks()})
-    copy_files(run, "figures", keep={"INDEX.md"})
+    of_wide = {path.name for path in (runs.REPOSITORY / "figures").glob(f"*-{WIDE}.*")}
+    copy_files(run, "figures", keep={"INDEX.md", *of_wide})
     for target, notebook in notebooks.items():
         write_atomically(target, lambda path, content=notebook: nbformat.write(content, path))
 

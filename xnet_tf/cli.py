@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--weights",
         type=Path,
-        default=runs.RELEASED_WEIGHTS,
+        default=runs.USER_WEIGHTS,
         metavar="FILE",
         help="a .npz of trained weights (default: the released ones)",
     )
