@@ -61,7 +61,7 @@ dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
 population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in runs/population
 	simulation/.venv/bin/python -m simulation population --out runs/population
 
-wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `segment` uses (about two hours, resumable)
+wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `segment` uses (a good hour, resumable)
 	simulation/.venv/bin/python -m simulation population --half training --count 475
 	$(RUN) -m xnet_tf train --profile wide --data runs/population/training
 	$(RUN) -m xnet_tf evaluate --profile wide
