@@ -72,6 +72,9 @@ compare: .venv/.installed  ## XNet beside other networks and classical methods (
 robustness: .venv/.installed  ## score the quick run on the population, plain and made strange
 	$(RUN) -m xnet_tf robustness --profile quick
 
+seeds: .venv/.installed  ## train the quick profile with other seeds, compare with wide (half an hour)
+	$(RUN) tools/compare_seeds.py
+
 confidence: .venv/.installed  ## score the quick run's calibration, certify its thresholds
 	$(RUN) -m xnet_tf confidence --profile quick
 

@@ -2,29 +2,18 @@
 
 import ablate_augmentation
 import numpy as np
-import pandas as pd
 import pytest
+from made_counts import counts
 
 from xnet_tf import profiles
-from xnet_tf.evaluation import COUNT_COLUMNS
 from xnet_tf.files import InputError
 
 
-def counts(share, images=12):
-    """Counts of images in which this share of each class's 100 pixels is right."""
-    wrong = round(100 - 100 * share)
-    matrix = np.full((3, 3), wrong // 2) + np.diag([100 - wrong - wrong // 2] * 3)
-    rows = [
-        {"condition": name, "image": f"{k}.png", "subject": f"s{k // 2}"}
-        | dict(zip(COUNT_COLUMNS, matrix.flat, strict=True))
-        for name in ("plain", "gamma 2")
-        for k in range(images)
-    ]
-    return pd.DataFrame(rows)
-
-
 def test_scores_are_of_both_seeds_and_differences_from_the_preset_before():
-    tables = {"none": [counts(0.6), counts(0.7)], "affine": [counts(0.8), counts(0.8)]}
+    def of(share):
+        return counts(share, "condition", ("plain", "gamma 2"))
+
+    tables = {"none": [of(0.6), of(0.7)], "affine": [of(0.8), of(0.8)]}
     table = ablate_augmentation.score_table(tables).set_index(["preset", "condition"])
     # All classes are alike, so that macro F1 is the share of correct pixels.
     first, second = table.loc[("none", "plain")], table.loc[("affine", "plain")]

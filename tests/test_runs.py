@@ -20,5 +20,19 @@ def test_current_run_comes_before_the_release(tmp_path, monkeypatch):
         assert runs.find(smoke, "results/x.csv") == (path, origin)
 
 
+def test_the_wide_profile_has_a_release_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(runs, "REPOSITORY", tmp_path)
+    names = ("weights/xnet.npz", "weights/xnet-wide.npz", "results/wide/a.csv", "results/b.csv")
+    for name in (*names, "results/a.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    wide = profiles.get("wide")
+    assert runs.weights(wide)[0] == tmp_path / "weights" / "xnet-wide.npz"
+    assert runs.weights(profiles.get("smoke"))[0] == tmp_path / "weights" / "xnet.npz"
+    assert runs.find(wide, "results/a.csv")[0] == tmp_path / "results" / "wide" / "a.csv"
+    assert runs.find(wide, "results/b.csv")[0] == tmp_path / "results" / "b.csv"
+
+
 def test_versions_name_the_libraries():
     assert runs.versions().keys() >= {"python", "tensorflow", "keras", "numpy"}

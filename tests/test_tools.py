@@ -87,7 +87,12 @@ def test_the_wide_weights_are_released_beside_the_others(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "USER_WEIGHTS", tmp_path / "weights" / "xnet-wide.npz")
     monkeypatch.setattr(release, "load", lambda: SimpleNamespace(fingerprint=lambda: "data"))
     run = tmp_path / "run"
-    for folder in (run / "weights", run / "results" / "real", tmp_path / "weights"):
+    for folder in (
+        run / "weights",
+        run / "results" / "real",
+        run / "results" / "gallery",
+        tmp_path / "weights",
+    ):
         folder.mkdir(parents=True)
     (run / "weights" / "xnet.npz").write_bytes(b"new")
     write_json(run / "weights" / "xnet.json", {"sha256": "wide"})

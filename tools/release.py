@@ -22,7 +22,7 @@ from xnet_tf import profiles, runs
 from xnet_tf.dataset import load
 from xnet_tf.files import InputError, read_json, write_atomically
 
-WIDE = "wide"
+WIDE = runs.WIDE
 WIDE_WEIGHTS = runs.USER_WEIGHTS.stem
 
 
@@ -66,13 +66,14 @@ def release_wide(run: Path) -> None:
     for path in sorted((run / "results").iterdir()):
         if path.suffix in (".csv", ".json"):
             shutil.copy(path, target / path.name)
-    shutil.copytree(run / "results" / "real", target / "real")
+    for name in ("real", "gallery"):
+        shutil.copytree(run / "results" / name, target / name)
 
 
 def benchmarks() -> list[Path]:
-    """Return the files in results/ that belong to no run: timings and ablations."""
+    """Return the files in results/ that belong to no run: timings, ablations, seeds."""
     found = (runs.REPOSITORY / "results").iterdir()
-    return sorted(p for p in found if p.name.startswith(("bench-", "ablation-")))
+    return sorted(p for p in found if p.name.startswith(("bench-", "ablation-", "seeds")))
 
 
 def check(run: Path) -> None:

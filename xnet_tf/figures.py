@@ -1,7 +1,7 @@
 """Saved numbers to figures. Needs neither TensorFlow nor a trained network.
 
 Each function draws one figure from the files of a ``results/`` folder; `draw_all` writes them all
-as PNG and SVG.
+as PNG and, unless it is made of pictures, as SVG.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def draw_all(results: Path, out: Path) -> list[Path]:
 
     Args:
         results: folder of CSV and JSON files.
-        out: where ``<name>.png`` and ``<name>.svg`` go.
+        out: where ``<name>.png`` and ``<name>.svg`` go; `PICTURES` as PNG alone.
 
     Returns:
         The files written.
@@ -59,20 +59,20 @@ def draw_all(results: Path, out: Path) -> list[Path]:
                 figure = draw(results)
             except FileNotFoundError:
                 continue
-            written += save(figure, out / name)
+            written += save(figure, out / name, (".png",) if name in PICTURES else (".png", ".svg"))
             plt.close(figure)
     return written
 
 
-def save(figure: Figure, path: Path) -> list[Path]:
-    """Write a figure as PNG and as SVG, without a date, so that equal numbers give equal files."""
+def save(figure: Figure, path: Path, suffixes: tuple[str, ...] = (".png", ".svg")) -> list[Path]:
+    """Write a figure, without a date, so that equal numbers give equal files."""
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}}
     return [
         write_atomically(
             path.with_suffix(suffix),
-            lambda temporary, keys=keys: figure.savefig(temporary, metadata=keys),
+            lambda temporary, keys=metadata[suffix]: figure.savefig(temporary, metadata=keys),
         )
-        for suffix, keys in metadata.items()
+        for suffix in suffixes
     ]
 
 
@@ -391,9 +391,13 @@ FIGURES: dict[str, Callable[[Path], Figure]] = {
     "gallery": gallery,
     "real-radiographs": real_radiographs,
     "real-radiographs-wide": lambda results: real_radiographs(results / "wide"),
+    "error-maps-wide": lambda results: figures_comparison.error_maps(results / "wide"),
     "robustness": robustness,
     **figures_confidence.FIGURES,
     **figures_thresholds.FIGURES,
     **figures_comparison.FIGURES,
 }
 """File name of each figure and the function that draws it."""
+
+PICTURES = {"gallery", "error-maps", "error-maps-wide", "real-radiographs", "real-radiographs-wide"}
+"""Figures made of pictures: as SVG they would be larger and no sharper."""

@@ -20,6 +20,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 RELEASED_WEIGHTS = REPOSITORY / "weights" / "xnet.npz"
 """The reproduction's: the quick profile on the 105 training images of ``data/``."""
 
+WIDE = "wide"
+"""The profile whose weights are for users."""
+
 USER_WEIGHTS = REPOSITORY / "weights" / "xnet-wide.npz"
 """For radiographs of one's own: the wide profile on some hundred more simulated subjects."""
 
@@ -55,7 +58,9 @@ def find(profile: Profile, name: str) -> tuple[Path, str]:
     Raises:
         InputError: if neither has it.
     """
-    for path, origin in ((folder(profile) / name, "this run"), (REPOSITORY / name, "the release")):
+    places = [(folder(profile) / name, "this run")]
+    places += [(path, "the release") for path in _released(profile, name)]
+    for path, origin in places:
         if path.exists():
             return path, origin
     raise InputError(
@@ -78,3 +83,13 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def _released(profile: Profile, name: str) -> list[Path]:
+    """Return where the release may have a run's file: the wide profile's lie beside the others."""
+    usual = REPOSITORY / name
+    if profile.name != WIDE:
+        return [usual]
+    if name.startswith("weights/"):
+        return [usual.with_name(usual.name.replace("xnet", USER_WEIGHTS.stem, 1))]
+    return [usual.parent / WIDE / usual.name, usual]
