@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population wide compare robustness confidence release lint lock clean
+.PHONY: help reproduce test test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population wide compare robustness seeds confidence release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'

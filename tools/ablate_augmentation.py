@@ -3,8 +3,9 @@
     python tools/ablate_augmentation.py [--population DIR] [--profile quick] [--seeds 1 2]
 
 Five presets, each with what the one before has and something more: none, affine, affine and
-elastic, the paper's in full, robust. All networks see equally many images, half of the profile's
-epochs. An interrupted run goes on where it was, and a finished network is not trained again.
+elastic, the paper's in full, robust. All networks see equally many images, at the budget of the
+comparison (`xnet_tf.tasks.budget`), whose XNet is one of them. An interrupted run goes on where it
+was, and a finished network is not trained again.
 
 Writes ``results/ablation-augmentation.csv``: per preset and condition (plain, and every condition
 of `xnet_tf.robustness`) macro F1 of the seeds' pixels pooled, its interval by subject, each seed's
@@ -24,22 +25,25 @@ from xnet_tf import dataset, metrics, profiles, runs
 from xnet_tf.evaluation import counts_of, save_table
 from xnet_tf.files import InputError
 from xnet_tf.profiles import Profile
+from xnet_tf.tasks import Task, budget
 
 LADDER = ("none", "affine", "affine-elastic", "paper", "robust")
 
 
-def shortened(profile: Profile, preset: str, seed: int) -> Profile:
-    """Return the profile of one run: half of the epochs, its own folder."""
-    epochs = max(1, profile.epochs // 2)
-    return dataclasses.replace(
-        profile,
-        name=f"ablation-augmentation/{profile.name}-{preset}-{seed}",
-        augmentation=preset,
-        seed=seed,
-        epochs=epochs,
-        coarse_epochs=min(profile.coarse_epochs // 2, epochs),
-        patience=epochs,
-    )
+def varied(profile: Profile, seed: int, slug: str, **changes) -> Profile:
+    """Return the profile of one network: the comparison's XNet with something changed.
+
+    Args:
+        profile: which the comparison's settings derive from.
+        seed: of the network.
+        slug: what to call the change; part of the name of the run's folder.
+        **changes: fields of the profile. If they change nothing, the run is the comparison's own.
+    """
+    task = Task(f"xnet-seed{seed}", "XNet", "network", "xnet", seed=seed)
+    usual = budget(profile, task, 1, 1)
+    if dataclasses.replace(usual, **changes) == usual:
+        return usual
+    return dataclasses.replace(usual, name=f"{profile.name}/ablation/{slug}-seed{seed}", **changes)
 
 
 def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.DataFrame:
@@ -49,7 +53,9 @@ def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.Data
         Pixel counts per condition and image, as in ``population.csv``.
     """
     from xnet_tf import robustness, training
+    from xnet_tf.backend import keras
 
+    keras.utils.clear_session()
     scored = runs.folder(profile) / "results" / "population.csv"
     trained = training.train(data, profile)
     if not scored.is_file() or scored.stat().st_mtime < trained.weights.stat().st_mtime:
@@ -106,7 +112,7 @@ def main() -> None:
         tables[preset] = []
         for seed in options.seeds:
             print(f"{preset}, seed {seed}", flush=True)
-            run = shortened(profile, preset, seed)
+            run = varied(profile, seed, preset, augmentation=preset)
             tables[preset].append(counts(data, options.population, run))
     table = score_table(tables)
     print(save_table(table, options.out / "ablation-augmentation.csv"))

@@ -100,7 +100,7 @@ def evaluate(
         "simulated": _simulated(data),
         "versions": runs.versions(),
     }
-    processing, tried = choices.tune(_pictures(sets["validation"]), model, size)
+    processing, tried = choices.tune(pictures(*sets["validation"]), model, size)
     streams: dict[str, Stream] = {}
     changes: dict[str, recalibration.Scaling | recalibration.Isotonic] = {}
     for name in (n for n in (*FITTING, *JUDGING) if n in sets):
@@ -116,7 +116,7 @@ def evaluate(
         key = _key(record, name, stream.methods, processing)
         rows = sets[name]
         streams[name] = streaming.run(
-            stream, _pictures(rows), predict, len(rows[1]), state / f"{name}.npz", key
+            stream, pictures(*rows), predict, len(rows[1]), state / f"{name}.npz", key
         )
         if fitting:
             changes |= {f"{kind} ({name})": c for kind, c in refit(stream).items()}
@@ -128,6 +128,12 @@ def evaluate(
     scalings = {n: asdict(c) for n, c in changes.items() if isinstance(c, recalibration.Scaling)}
     write_json(results / RECORD, {**record, "recalibrations": scalings})
     return results
+
+
+def pictures(data: dataset.Dataset, manifest: pd.DataFrame) -> Iterator[streaming.Picture]:
+    """Read the images of a manifest's rows one by one."""
+    for row in manifest.itertuples():
+        yield streaming.Picture(row.Index, *dataset.read_pair(data.folder, row))
 
 
 def predictor(
@@ -387,12 +393,6 @@ def _about(rows: tuple) -> dict:
         "subjects": int(manifest["subject"].nunique()),
         "data_sha256": data.fingerprint(),
     }
-
-
-def _pictures(rows: tuple) -> Iterator[streaming.Picture]:
-    data, manifest = rows
-    for row in manifest.itertuples():
-        yield streaming.Picture(row.Index, *dataset.read_pair(data.folder, row))
 
 
 def _simulated(data: dataset.Dataset) -> bool:

@@ -1,0 +1,77 @@
+"""The ablations, ``tools/ablate_augmentation.py`` and ``tools/ablate_calibration.py``."""
+
+import dataclasses
+
+import ablate_augmentation
+import ablate_calibration
+import numpy as np
+import pandas as pd
+import pytest
+from made_counts import counts
+
+from xnet_tf import dataset, profiles
+from xnet_tf.files import InputError
+
+
+def test_scores_are_of_both_seeds_and_differences_from_the_preset_before():
+    def of(share):
+        return counts(share, "condition", ("plain", "gamma 2"))
+
+    tables = {"none": [of(0.6), of(0.7)], "affine": [of(0.8), of(0.8)]}
+    table = ablate_augmentation.score_table(tables).set_index(["preset", "condition"])
+    # All classes are alike, so that macro F1 is the share of correct pixels.
+    first, second = table.loc[("none", "plain")], table.loc[("affine", "plain")]
+    assert first["value"] == pytest.approx(0.65, abs=0.01)
+    assert (first["lowest_seed"], first["highest_seed"]) == pytest.approx((0.6, 0.7), abs=0.01)
+    assert np.isnan(first["difference"])
+    assert second["previous"] == "none"
+    assert second["difference"] == pytest.approx(0.15, abs=0.01)
+    assert len(table) == 4
+
+
+def test_runs_share_everything_but_the_change_and_the_seed():
+    quick = profiles.get("quick")
+    runs = {
+        (preset, seed): ablate_augmentation.varied(quick, seed, preset, augmentation=preset)
+        for preset in ("none", "robust")
+        for seed in (1, 2)
+    }
+    assert len({run.name for run in runs.values()}) == 4
+    assert {run.epochs for run in runs.values()} == {quick.epochs // 2}
+    assert {run.coarse_epochs for run in runs.values()} == {runs["none", 1].coarse_epochs}
+    # What is not changed is the comparison's own network, which is trained but once.
+    assert runs["robust", 2].name == "quick/comparison/xnet-seed2"
+
+
+def test_calibration_changes_one_thing_at_a_time():
+    quick = profiles.get("quick")
+    runs = ablate_calibration.changes(quick, 2)
+    usual = runs.pop("nothing").as_dict()
+    lengths = {"epochs", "coarse_epochs", "patience"}
+    for change, run in runs.items():
+        differing = {k for k, v in run.as_dict().items() if v != usual[k]} - {"name"}
+        assert differing <= lengths if "epochs" in change else len(differing) == 1, change
+    assert runs["twice the epochs"].epochs == 2 * usual["epochs"]
+    assert runs["half the epochs"].coarse_epochs == usual["coarse_epochs"] // 2
+    assert len({run.name for run in runs.values()}) == len(runs)
+
+
+@pytest.mark.slow
+def test_calibration_is_scored_and_not_trained_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    data = dataset.load()
+    few = dataclasses.replace(data, split={"test": data.split["test"][:3]})
+    population = dataclasses.replace(few, manifest=few.subset("test"))
+    run = ablate_calibration.changes(profiles.get("smoke"), 1)["label smoothing"]
+    first = ablate_calibration.scores(data, population, run)
+    assert set(zip(first["score"], first["class"], strict=True)) == ablate_calibration.KEPT
+    monkeypatch.setattr("xnet_tf.training.fit", None)
+    pd.testing.assert_frame_equal(ablate_calibration.scores(data, population, run), first)
+
+
+@pytest.mark.parametrize("tool", [ablate_augmentation, ablate_calibration])
+def test_a_missing_population_is_said_before_training(tool, tmp_path, monkeypatch):
+    words = ["ablate", "--population", str(tmp_path), "--profile", "smoke"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(InputError, match="make population"):
+        tool.main()

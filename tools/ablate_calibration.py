@@ -1,0 +1,112 @@
+"""What training does to calibration: change one thing at a time, judge how sure the network is.
+
+    python tools/ablate_calibration.py [--population DIR] [--profile quick] [--seeds 1 2]
+
+The comparison's XNet, and the same with another augmentation, without L2, with label smoothing,
+half as wide, and trained half and twice as long. All are judged on the evaluation population as
+they were trained, without re-calibration. Twice as long is the profile's own budget.
+
+Writes ``results/ablation-calibration.csv``: per change, seed and score the value of pooled pixels,
+with its interval by subject. An interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from ablate_augmentation import varied
+from compare_seeds import seeded
+
+from xnet_tf import dataset, profiles, runs
+from xnet_tf.evaluation import save_table
+from xnet_tf.files import InputError, read_json
+from xnet_tf.profiles import Profile
+
+KEPT = {
+    ("accuracy", "top label"),
+    ("confidence", "top label"),
+    ("ECE", "top label"),
+    ("ECE", "mean of classes"),
+    ("NLL", "all"),
+    ("Brier", "all"),
+}
+"""Scores of `xnet_tf.confidence.score_table` and what they are of."""
+
+
+def changes(profile: Profile, seed: int) -> dict[str, Profile]:
+    """Return the settings of every training with a seed, by what was changed."""
+    usual = varied(profile, seed, "")
+    half = {"epochs": usual.epochs // 2, "coarse_epochs": usual.coarse_epochs // 2}
+    narrow = tuple(max(1, filters // 2) for filters in usual.filters)
+    return {
+        "nothing": usual,
+        "no augmentation": varied(profile, seed, "none", augmentation="none"),
+        "the paper's augmentation": varied(profile, seed, "paper", augmentation="paper"),
+        "no L2": varied(profile, seed, "without-l2", l2=0.0),
+        "label smoothing": varied(profile, seed, "label-smoothing", loss="label_smoothing"),
+        "half the width": varied(profile, seed, "narrow", filters=narrow),
+        "half the epochs": varied(profile, seed, "short", **half),
+        "twice the epochs": seeded(profile, seed),
+    }
+
+
+def scores(data: dataset.Dataset, population: dataset.Dataset, profile: Profile) -> pd.DataFrame:
+    """Train one network and judge it on a population, as far as that has not been done.
+
+    Returns:
+        Columns ``score, class, value, low, high``.
+    """
+    from xnet_tf import confidence, models, streaming, training
+    from xnet_tf.backend import keras
+
+    keras.utils.clear_session()
+    trained = training.train(data, profile)
+    key = read_json(trained.weights.with_suffix(".json"))["sha256"] + population.fingerprint()
+    stream = streaming.run(
+        streaming.Stream([confidence.AS_TRAINED]),
+        confidence.pictures(population, population.manifest),
+        confidence.predictor(
+            models.load_weights(trained.weights), [], {}, profile.image_size, averages=False
+        ),
+        len(population.manifest),
+        runs.folder(profile) / "ablation-calibration.npz",
+        key,
+    )
+    subjects = population.manifest.loc[stream.images, "subject"].to_numpy(str)
+    table = confidence.score_table(stream, subjects).query("over == 'pixels'")
+    wanted = [pair in KEPT for pair in zip(table["score"], table["class"], strict=True)]
+    return table.loc[wanted, ["score", "class", "value", "low", "high"]]
+
+
+def main() -> None:
+    """Train, judge and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--population", type=Path, default=runs.REPOSITORY / "runs/population")
+    parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--data", type=Path, metavar="DIR", help="data set")
+    parser.add_argument("--out", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
+    options = parser.parse_args()
+    # Hours of training are no use if there is nothing to score on.
+    if not (options.population / "evaluation" / "manifest.csv").is_file():
+        raise InputError(f"{options.population}: no population; run `make population` first")
+    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    population = dataset.load(options.population / "evaluation")
+    parts = []
+    for seed in options.seeds:
+        for change, run in changes(profile, seed).items():
+            print(f"{change}, seed {seed}", flush=True)
+            parts.append(scores(data, population, run).assign(change=change, seed=seed))
+    table = pd.concat(parts)[["change", "seed", "score", "class", "value", "low", "high"]]
+    print(save_table(table, options.out / "ablation-calibration.csv"))
+    shown = table.assign(score=table["score"] + ", " + table["class"])
+    print(shown.pivot(index=["change", "seed"], columns="score", values="value").round(4))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(str(error)) from None
