@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_counts import counts
 
-from xnet_tf import dataset, profiles
+from xnet_tf import dataset, profiles, tasks
 from xnet_tf.files import InputError
 
 
@@ -56,6 +56,14 @@ def test_calibration_changes_one_thing_at_a_time():
     assert len({run.name for run in runs.values()}) == len(runs)
 
 
+def test_what_is_left_out_is_the_comparisons_own_training():
+    data, quick = dataset.load(), profiles.get("quick")
+    rest, run = ablate_calibration.without_unseen(data, quick, quick.seed)
+    assert not {"head", "neck"} & set(rest.subset("train")["body_part"])
+    planned = {task.slug: task for task in tasks.plan(data)}
+    assert run.name.removeprefix("quick/comparison/") in planned
+
+
 @pytest.mark.slow
 def test_calibration_is_scored_and_not_trained_twice(tmp_path, monkeypatch):
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
@@ -67,6 +75,8 @@ def test_calibration_is_scored_and_not_trained_twice(tmp_path, monkeypatch):
     assert set(zip(first["score"], first["class"], strict=True)) == ablate_calibration.KEPT
     monkeypatch.setattr("xnet_tf.training.fit", None)
     pd.testing.assert_frame_equal(ablate_calibration.scores(data, population, run), first)
+    part = population.manifest["body_part"].iloc[0]
+    assert not ablate_calibration.scores(data, population, run, (part,)).equals(first)
 
 
 @pytest.mark.parametrize("tool", [ablate_augmentation, ablate_calibration])

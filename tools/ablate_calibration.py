@@ -4,10 +4,11 @@
 
 The comparison's XNet, and the same with another augmentation, without L2, with label smoothing,
 half as wide, and trained half and twice as long. All are judged on the evaluation population as
-they were trained, without re-calibration. Twice as long is the profile's own budget.
+they were trained, without re-calibration. Twice as long is the profile's own budget. The last rows
+ask the same of body parts that a network has never seen, on their images alone.
 
 Writes ``results/ablation-calibration.csv``: per change, seed and score the value of pooled pixels,
-with its interval by subject. An interrupted run goes on where it was.
+with its interval by subject; ``images`` says of which. An interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pandas as pd
 from ablate_augmentation import varied
 from compare_seeds import seeded
 
-from xnet_tf import dataset, profiles, runs
+from xnet_tf import dataset, partitions, profiles, runs, tasks
 from xnet_tf.evaluation import save_table
 from xnet_tf.files import InputError, read_json
 from xnet_tf.profiles import Profile
@@ -33,6 +34,9 @@ KEPT = {
     ("Brier", "all"),
 }
 """Scores of `xnet_tf.confidence.score_table` and what they are of."""
+
+UNSEEN = "head and neck"
+"""The group of `xnet_tf.partitions.REGION_GROUPS` that a network is trained without."""
 
 
 def changes(profile: Profile, seed: int) -> dict[str, Profile]:
@@ -52,8 +56,32 @@ def changes(profile: Profile, seed: int) -> dict[str, Profile]:
     }
 
 
-def scores(data: dataset.Dataset, population: dataset.Dataset, profile: Profile) -> pd.DataFrame:
+def without_unseen(
+    data: dataset.Dataset, profile: Profile, seed: int
+) -> tuple[dataset.Dataset, Profile]:
+    """Return data and settings of the training that never sees the group: the comparison's own."""
+    parts = partitions.REGION_GROUPS[UNSEEN]
+    fold = {"kind": "region group", "name": UNSEEN, "parts": list(parts)}
+    slug = f"xnet-without-{UNSEEN.replace(' ', '-')}"
+    task = tasks.Task(slug, "XNet", "network", "xnet", seed=seed, fold=fold)
+    rest = partitions.without_parts(data, parts)
+    count = rest.subset("train")["body_part"].nunique()
+    return rest, tasks.budget(profile, task, count, data.manifest["body_part"].nunique())
+
+
+def scores(
+    data: dataset.Dataset,
+    population: dataset.Dataset,
+    profile: Profile,
+    parts: tuple[str, ...] = (),
+) -> pd.DataFrame:
     """Train one network and judge it on a population, as far as that has not been done.
+
+    Args:
+        data: to train on.
+        population: to judge on.
+        profile: of the network.
+        parts: body parts whose images are judged; by default all.
 
     Returns:
         Columns ``score, class, value, low, high``.
@@ -63,18 +91,21 @@ def scores(data: dataset.Dataset, population: dataset.Dataset, profile: Profile)
 
     keras.utils.clear_session()
     trained = training.train(data, profile)
+    manifest = population.manifest
+    if parts:
+        manifest = manifest[manifest["body_part"].isin(parts)]
     key = read_json(trained.weights.with_suffix(".json"))["sha256"] + population.fingerprint()
     stream = streaming.run(
         streaming.Stream([confidence.AS_TRAINED]),
-        confidence.pictures(population, population.manifest),
+        confidence.pictures(population, manifest),
         confidence.predictor(
             models.load_weights(trained.weights), [], {}, profile.image_size, averages=False
         ),
-        len(population.manifest),
-        runs.folder(profile) / "ablation-calibration.npz",
-        key,
+        len(manifest),
+        runs.folder(profile) / f"calibration{'-of-parts' * bool(parts)}.npz",
+        key + ",".join(parts),
     )
-    subjects = population.manifest.loc[stream.images, "subject"].to_numpy(str)
+    subjects = manifest.loc[stream.images, "subject"].to_numpy(str)
     table = confidence.score_table(stream, subjects).query("over == 'pixels'")
     wanted = [pair in KEPT for pair in zip(table["score"], table["class"], strict=True)]
     return table.loc[wanted, ["score", "class", "value", "low", "high"]]
@@ -98,11 +129,21 @@ def main() -> None:
     for seed in options.seeds:
         for change, run in changes(profile, seed).items():
             print(f"{change}, seed {seed}", flush=True)
-            parts.append(scores(data, population, run).assign(change=change, seed=seed))
-    table = pd.concat(parts)[["change", "seed", "score", "class", "value", "low", "high"]]
+            table = scores(data, population, run)
+            parts.append(table.assign(change=change, seed=seed, images="all"))
+    seed, unseen = profile.seed, partitions.REGION_GROUPS[UNSEEN]
+    for change, known, run in (
+        ("nothing", data, varied(profile, seed, "")),
+        (f"{UNSEEN} left out", *without_unseen(data, profile, seed)),
+    ):
+        print(f"{change}, judged on {UNSEEN}", flush=True)
+        table = scores(known, population, run, unseen)
+        parts.append(table.assign(change=change, seed=seed, images=UNSEEN))
+    columns = ["change", "seed", "images", "score", "class", "value", "low", "high"]
+    table = pd.concat(parts)[columns]
     print(save_table(table, options.out / "ablation-calibration.csv"))
     shown = table.assign(score=table["score"] + ", " + table["class"])
-    print(shown.pivot(index=["change", "seed"], columns="score", values="value").round(4))
+    print(shown.pivot(index=["images", "change", "seed"], columns="score", values="value").round(4))
 
 
 if __name__ == "__main__":
