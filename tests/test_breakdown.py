@@ -35,9 +35,8 @@ def test_parts_are_pooled_scores_of_their_images(methods):
     table = breakdown.parts(methods)
     method = by_name(methods, "Otsu, overall")
     images, counts = method.images("population"), method.confusions("population")[:, 0]
-    for part, expected in metrics.by_group(
-        counts, images["body_part"].to_numpy(str), metrics.macro_f1
-    ).items():
+    for part in images["body_part"].unique():
+        expected = metrics.macro_f1(counts[images["body_part"] == part].sum(axis=0))
         where = {"variant": "overall", "subset": "population", "body_part": part}
         row = one(table, score="macro F1", **where)
         assert row["value"] == pytest.approx(expected)

@@ -140,19 +140,6 @@ def per_image(counts: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> 
     return macro(score(counts).T)
 
 
-def by_group(
-    counts: np.ndarray, groups: np.ndarray, score: Callable[[np.ndarray], np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return the pooled score of each group of images, for instance of each body part.
-
-    Args:
-        counts: integer ``(N, C, C)``, per image.
-        groups: ``(N,)``, names.
-        score: one of this module's.
-    """
-    return {str(g): score(counts[groups == g].sum(axis=0)) for g in np.unique(groups)}
-
-
 def auc(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Area under the ROC curve, each class against the rest, over all pixels.
 
