@@ -11,7 +11,7 @@ import pytest
 
 from xnet_tf import dataset, pipeline, training
 from xnet_tf.backend import keras, tf
-from xnet_tf.files import InputError
+from xnet_tf.files import InputError, sha256
 
 
 @pytest.fixture
@@ -132,6 +132,39 @@ def test_a_state_of_another_profile_is_not_taken_up(data, undisturbed, tmp_path)
     other = dataclasses.replace(profile, epochs=2)
     assert len(training.train(data, other, copy).history) == 2
     assert (copy / "previous-1" / "weights" / "xnet.npz").read_bytes() == first.weights.read_bytes()
+
+
+def test_training_begins_with_given_weights(data, undisturbed, tmp_path):
+    first, profile, _ = undisturbed
+    # Nothing moves but batch-norm's running means: what was given comes out again.
+    still = dataclasses.replace(profile, learning_rate=0.0, filters=(8, 8, 8, 8), l2=0.0)
+    trained = training.train(data, still, tmp_path, first.weights)
+    before, after = weights_of(first), weights_of(trained)
+    np.testing.assert_array_equal(before["conv1/kernel"], after["conv1/kernel"])
+    record = json.loads(trained.weights.with_suffix(".json").read_text())
+    assert record["initial_sha256"] == sha256(first.weights)
+    assert record["profile"]["filters"] == list(profile.filters)
+
+
+def test_a_run_from_other_weights_is_not_taken_up(data, undisturbed, tmp_path):
+    first, profile, _ = undisturbed
+    short = dataclasses.replace(profile, epochs=1, coarse_epochs=0)
+    training.train(data, short, tmp_path)
+    training.train(data, short, tmp_path, first.weights)
+    assert (tmp_path / "previous-1" / "state.npz").exists()
+    training.train(data, short, tmp_path, first.weights)
+    assert not (tmp_path / "previous-2").exists()
+
+
+def test_weights_to_begin_with_must_be_whole(data, undisturbed, tmp_path):
+    first, profile, _ = undisturbed
+    path = tmp_path / "cut.npz"
+    path.write_bytes(first.weights.read_bytes()[:-9])
+    shutil.copy(first.weights.with_suffix(".json"), path.with_suffix(".json"))
+    with pytest.raises(InputError, match="does not match its record"):
+        training.train(data, profile, tmp_path / "run", path)
+    with pytest.raises(InputError, match="no such weights file"):
+        training.train(data, profile, tmp_path / "run", tmp_path / "none.npz")
 
 
 def test_published_learning_rate_decay(tiny_profile):

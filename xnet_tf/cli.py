@@ -211,7 +211,7 @@ def train(options: argparse.Namespace) -> None:
 
     print(f"{profile.name} profile; {describe_device()}")
     run = distributed.train if distributed.several_devices() else training.train
-    trained = run(data, profile)
+    trained = run(data, profile, initial=options.init)
     if trained is None:
         return  # one of several machines; the first one says what came out
     best = trained.history.loc[trained.history["val_loss"].idxmin()]
@@ -375,6 +375,12 @@ def _add_compare(command: argparse.ArgumentParser) -> None:
 
 
 def _add_training(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="a .npz of trained weights to begin with; the network takes their size",
+    )
     command.add_argument(
         "--batch-size",
         type=_count,

@@ -63,6 +63,7 @@ def train(
     profile: Profile,
     folder: Path | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    initial: Path | None = None,
 ) -> Trained | None:
     """Train XNet on several devices, or take up or load the run that lies in the folder.
 
@@ -71,6 +72,7 @@ def train(
         profile: every hyper-parameter. Its batch is the whole one, shared among the replicas.
         folder: of the run; all machines must see it. By default the profile's.
         strategy: by default `find_strategy`'s.
+        initial: weights to begin with, as for `xnet_tf.training.train`; all machines must see them.
 
     Returns:
         What `xnet_tf.training.train` returns, on the first machine; None on the others, which
@@ -83,14 +85,15 @@ def train(
     folder = folder or runs.folder(profile)
     manifest = dataset.subset("train")
     parts = manifest["body_part"].nunique()
-    profile = share_equally(
-        training.settle_precision(profile), parts, strategy.num_replicas_in_sync
-    )
+    profile = training.settle_precision(training.beginning_with(initial, profile))
+    profile = share_equally(profile, parts, strategy.num_replicas_in_sync)
     keras.utils.set_random_seed(profile.seed)
     chief = is_chief(strategy)
     with strategy.scope():
-        model = training.build_model(profile, pipeline.steps_per_epoch(manifest, profile))
-        state = RunState(folder, training.identity(dataset, profile), profile.patience, chief)
+        steps = pipeline.steps_per_epoch(manifest, profile)
+        model = training.build_model(profile, steps, initial)
+        identity = training.identity(dataset, profile, initial)
+        state = RunState(folder, identity, profile.patience, chief)
         state.restore(model)
     if not state.finished:
         with training.memory_advice(profile), lost_worker_advice():

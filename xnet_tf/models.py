@@ -20,6 +20,7 @@ from xnet_tf.files import InputError, read_json, sha256, write_atomically, write
 layers = keras.layers
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error)
+_UNFIT = (KeyError, TypeError, ValueError, AttributeError, EOFError, *_DAMAGED)
 
 POOLINGS = 3
 """How often XNet halves the resolution; height and width must be divisible by 2 to this power."""
@@ -264,6 +265,34 @@ def load_weights(
     Raises:
         InputError: if a file is missing, damaged, or does not belong to the other.
     """
+    record = read_record(path)
+    try:
+        model = build(input_shape, **record["architecture"])
+        _assign(model, path)
+    except _UNFIT as error:
+        raise InputError(f"{path}: not weights for {build.__name__} ({error})") from None
+    return model
+
+
+def assign_weights(model: keras.Model, path: str | Path) -> keras.Model:
+    """Give a model the weights of a file, whatever its precision. Returns the model.
+
+    Raises:
+        InputError: if the file does not hold the model's weights.
+    """
+    try:
+        _assign(model, path)
+    except _UNFIT as error:
+        raise InputError(f"{path}: not weights for {model.name} ({error})") from None
+    return model
+
+
+def read_record(path: str | Path) -> dict:
+    """Return the record that lies beside released weights.
+
+    Raises:
+        InputError: if a file is missing, damaged, or does not belong to the other.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such weights file")
@@ -272,14 +301,13 @@ def load_weights(
     record = read_json(path.with_suffix(".json"))
     if record.get("sha256") != sha256(path):
         raise InputError(f"{path}: does not match its record {path.with_suffix('.json').name}")
-    try:
-        model = build(input_shape, **record["architecture"])
-        with np.load(path, allow_pickle=False) as arrays:
-            for variable in model.weights:
-                variable.assign(arrays[variable.path].astype("float32"))
-    except (KeyError, TypeError, ValueError, AttributeError, EOFError, *_DAMAGED) as error:
-        raise InputError(f"{path}: not weights for {build.__name__} ({error})") from None
-    return model
+    return record
+
+
+def _assign(model: keras.Model, path: str | Path) -> None:
+    with np.load(path, allow_pickle=False) as arrays:
+        for variable in model.weights:
+            variable.assign(arrays[variable.path].astype("float32"))
 
 
 def _for_release(name: str, value: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Every hyper-parameter, in four profiles: smoke, quick, wide and paper."""
+"""Every hyper-parameter, in five profiles: smoke, quick, tune, wide and paper."""
 
 from __future__ import annotations
 
@@ -98,6 +98,10 @@ PROFILES = {
         coarse_size=104,
         coarse_epochs=75,
         patience=100,
+    ),
+    # For data of one's own, with `train --init`: a minute or two, small steps.
+    "tune": Profile(
+        "tune", **_QUICK | {"learning_rate": 5e-4}, images_per_part=4, epochs=5, patience=5
     ),
     # For weights that people use: trained on `make population`'s training half.
     "wide": Profile(

@@ -45,32 +45,54 @@ class Trained:
     weights: Path
 
 
-def train(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Trained:
+def train(
+    dataset: Dataset, profile: Profile, folder: Path | None = None, initial: Path | None = None
+) -> Trained:
     """Train the profile's network, or take up or load the run that lies in the folder.
 
     Args:
         dataset: with a training and a validation subset.
         profile: every hyper-parameter, and which network.
         folder: of the run; by default the profile's.
+        initial: released weights (``.npz``) to begin with, in place of random ones; the network
+            and its size are then theirs.
 
     Returns:
         The trained network. It is loaded from its released form (float16 kernels), so that what is
         evaluated is what is given away.
 
     Raises:
-        InputError: if the device's memory does not suffice.
+        InputError: if the device's memory does not suffice, or `initial` cannot be used.
     """
     folder = folder or runs.folder(profile)
-    profile = settle_precision(profile)
+    profile = settle_precision(beginning_with(initial, profile))
     keras.utils.set_random_seed(profile.seed)
-    model = build_model(profile, pipeline.steps_per_epoch(dataset.subset("train"), profile))
-    state = RunState(folder, identity(dataset, profile), profile.patience)
+    steps = pipeline.steps_per_epoch(dataset.subset("train"), profile)
+    model = build_model(profile, steps, initial)
+    state = RunState(folder, identity(dataset, profile, initial), profile.patience)
     state.restore(model)
     if not state.finished:
         with memory_advice(profile):
             fit(model, dataset, profile, state)
         released_weights(folder, profile).unlink(missing_ok=True)
     return release(state, profile)
+
+
+def beginning_with(initial: Path | None, profile: Profile) -> Profile:
+    """Return the profile with the network and the size of the weights to begin with, if any.
+
+    Raises:
+        InputError: if the file or its record is missing or damaged.
+    """
+    if initial is None:
+        return profile
+    record = models.read_record(initial)
+    try:
+        size = {name: record["architecture"][name] for name in ("filters", "kernel_size", "l2")}
+    except (KeyError, TypeError):
+        raise InputError(f"{initial}: its record names no architecture") from None
+    size["filters"] = tuple(size["filters"])
+    return dataclasses.replace(profile, network=record.get("network", "xnet"), **size)
 
 
 def settle_precision(profile: Profile) -> Profile:
@@ -90,22 +112,26 @@ def settle_precision(profile: Profile) -> Profile:
     return profile
 
 
-def build_model(profile: Profile, steps_per_epoch: int) -> keras.Model:
+def build_model(profile: Profile, steps_per_epoch: int, initial: Path | None = None) -> keras.Model:
     """Build the profile's network in its precision, open in size, and compile it."""
     build = networks.get(profile.network).build
     with dtype_policy(POLICIES[profile.precision]):
         model = build((None, None, 1), **profile.architecture)
+    if initial is not None:
+        models.assign_weights(model, initial)
     compile_model(model, profile, steps_per_epoch)
     return model
 
 
-def identity(dataset: Dataset, profile: Profile) -> dict:
-    """Return what a run's result depends on: profile, augmentation, data."""
+def identity(dataset: Dataset, profile: Profile, initial: Path | None = None) -> dict:
+    """Return what a run's result depends on: profile, augmentation, data, initial weights."""
     content = {
         "profile": profile.as_dict(),
         "augmentation": asdict(augmentation.PRESETS[profile.augmentation]),
         "data": dataset.fingerprint(),
     }
+    if initial is not None:
+        content["initial_sha256"] = sha256(initial)
     # What JSON makes of tuples, so that a state read back compares equal.
     return json.loads(json.dumps(content))
 
