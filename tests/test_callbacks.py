@@ -83,3 +83,12 @@ def test_a_synchronised_network_is_saved_for_one_device(tmp_path):
     assert not alone.get_layer("conv1_bn").synchronized
     for first, second in zip(shared.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_what_a_kill_left_is_cleared_and_another_run_is_left_alone(model, tmp_path):
+    own, others = tmp_path / ".writing-state", tmp_path / "comparison" / ".writing-state"
+    others.parent.mkdir()
+    for path in (own, others):
+        path.touch()
+    callbacks.RunState(tmp_path, {}, patience=1).restore(model)
+    assert others.exists() and not own.exists()

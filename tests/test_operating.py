@@ -9,9 +9,9 @@ from xnet_tf.operating import Point
 from xnet_tf.postprocessing import Processing
 
 POINTS = [
-    Point(0.05, False, 0.8, 59, "calibration", 600, 0.05, {"mean_fdr": 0.03}),
-    Point(0.05, True, 0.7, 59, "calibration", 600, 0.05, {}),
-    Point(0.005, False, None, 598, "calibration", 600, 0.05, {}),
+    Point(0.05, False, 0.8, 63, "calibration", 600, 0.05, {"mean_fdr": 0.03}),
+    Point(0.05, True, 0.7, 63, "calibration", 600, 0.05, {}),
+    Point(0.005, False, None, 614, "calibration", 600, 0.05, {}),
 ]
 
 
@@ -25,7 +25,7 @@ def pointed(weights, tmp_path):  # noqa: F811
     record = read_json(folder / "xnet.json")
     made = {"weights_sha256": record["sha256"], "working_size": 200, "sets": {}}
     made |= {"simulated": True, "versions": {}}
-    operating.write(folder, POINTS, Processing(0, 3, 50), made)
+    operating.write(folder / "xnet.npz", POINTS, Processing(0, 3, 50), made)
     return folder / "xnet.npz"
 
 
@@ -54,7 +54,7 @@ def test_post_processing_has_operating_points_of_its_own(pointed, picture, tmp_p
     [
         (
             ["--target-fdr", "0.005"],
-            "at least 598 are needed, if none of them errs; certified: 0.05",
+            "at least 614 are needed, if none of them errs; certified: 0.05",
         ),
         (["--target-fdr", "0.03"], "was not tried; certified: 0.05"),
         (["--target-fdr", "0.05", "--threshold", "0.5"], "not both"),
@@ -80,3 +80,8 @@ def test_points_of_other_weights_and_no_points_are_refused(pointed, weights):  #
 def test_no_options_leave_no_record(pointed, picture, tmp_path):  # noqa: F811
     assert segment(pointed, tmp_path / "out", picture) == 0
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["bars_mask.png"]
+
+
+def test_without_a_population_nothing_is_certified_and_the_message_says_how(pointed):
+    with pytest.raises(InputError, match="make population"):
+        operating.certified([], 0.2, processed=False)

@@ -6,7 +6,7 @@ import pytest
 from made_counts import counts
 
 from xnet_tf import profiles
-from xnet_tf.files import InputError
+from xnet_tf.files import InputError, write_json
 
 
 def test_seeds_are_pooled_and_the_users_weights_compared_with_each():
@@ -38,3 +38,11 @@ def test_a_missing_population_is_said_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["seeds", "--population", str(tmp_path), "--profile", "smoke"])
     with pytest.raises(InputError, match="make population"):
         compare_seeds.main()
+
+
+def test_scores_of_other_data_are_made_anew(tmp_path):
+    record = tmp_path / "run.json"
+    assert not compare_seeds.made_from(record, weights_sha256="a")
+    write_json(record, {"weights_sha256": "a", "data_sha256": "b", "more": 1})
+    assert compare_seeds.made_from(record, weights_sha256="a", data_sha256="b")
+    assert not compare_seeds.made_from(record, weights_sha256="a", data_sha256="c")

@@ -96,11 +96,20 @@ def test_the_wide_weights_are_released_beside_the_others(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
     (run / "weights" / "xnet.npz").write_bytes(b"new")
     write_json(run / "weights" / "xnet.json", {"sha256": "wide"})
+    write_json(run / "weights" / "xnet-operating-points.json", {"weights_sha256": "wide"})
     write_json(run / "results" / "run.json", {"weights_sha256": "wide", "data_sha256": "data"})
     (tmp_path / "weights" / "xnet.npz").write_bytes(b"quick")
     release.release_wide(run)
     found = {path.name: path.read_bytes() for path in (tmp_path / "weights").iterdir()}
     assert found["xnet-wide.npz"] == b"new" and found["xnet.npz"] == b"quick"
+    assert (tmp_path / "results" / "wide" / "real").is_dir()
+    write_json(run / "weights" / "xnet-operating-points.json", {"weights_sha256": "others"})
+    with pytest.raises(InputError, match="other weights"):
+        release.release_wide(run)
+    write_json(run / "weights" / "xnet-operating-points.json", {"weights_sha256": "wide"})
+    (run / "results" / "real").rmdir()
+    with pytest.raises(InputError, match="is missing"):
+        release.release_wide(run)
     assert (tmp_path / "results" / "wide" / "real").is_dir()
     write_json(run / "results" / "run.json", {"weights_sha256": "others", "data_sha256": "data"})
     with pytest.raises(InputError, match="other weights"):

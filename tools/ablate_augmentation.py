@@ -20,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from compare_seeds import made_from
 
 from xnet_tf import dataset, metrics, profiles, runs
 from xnet_tf.evaluation import counts_of, save_table
-from xnet_tf.files import InputError
+from xnet_tf.files import InputError, read_json
 from xnet_tf.profiles import Profile
 from xnet_tf.tasks import Task, budget
 
@@ -56,11 +57,12 @@ def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.Data
     from xnet_tf.backend import keras
 
     keras.utils.clear_session()
-    scored = runs.folder(profile) / "results" / "population.csv"
-    trained = training.train(data, profile)
-    if not scored.is_file() or scored.stat().st_mtime < trained.weights.stat().st_mtime:
+    results = runs.folder(profile) / "results"
+    used = read_json(training.train(data, profile).weights.with_suffix(".json"))["sha256"]
+    new = dataset.load(population / "evaluation").fingerprint()
+    if not made_from(results / "robustness.json", weights_sha256=used, population_sha256=new):
         robustness.evaluate(population, profile, runs.folder(profile))
-    return pd.read_csv(scored)
+    return pd.read_csv(results / "population.csv", dtype={"subject": str})
 
 
 def score_table(tables: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:

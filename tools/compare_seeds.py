@@ -37,6 +37,11 @@ def seeded(profile: Profile, seed: int) -> Profile:
     return dataclasses.replace(profile, name=f"{profile.name}-seed{seed}", seed=seed)
 
 
+def made_from(record: Path, **expected: str) -> bool:
+    """Tell whether results with this record are there and were made from these files."""
+    return record.is_file() and expected.items() <= read_json(record).items()
+
+
 def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.DataFrame:
     """Score one network as far as that has not been done.
 
@@ -48,13 +53,11 @@ def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.Data
     weights, _ = runs.weights(profile)
     used = read_json(weights.with_suffix(".json"))["sha256"]
     results = runs.folder(profile) / "results"
-    for record, score in (
-        ("run.json", lambda: evaluation.evaluate(data, profile)),
-        ("robustness.json", lambda: robustness.evaluate(population, profile)),
-    ):
-        path = results / record
-        if not path.is_file() or read_json(path)["weights_sha256"] != used:
-            score()
+    new = dataset.load(population / "evaluation").fingerprint()
+    if not made_from(results / "run.json", weights_sha256=used, data_sha256=data.fingerprint()):
+        evaluation.evaluate(data, profile)
+    if not made_from(results / "robustness.json", weights_sha256=used, population_sha256=new):
+        robustness.evaluate(population, profile)
     small = pd.read_csv(results / "confusion.csv", dtype={"subject": str})
     small = small[small["method"] == "XNet"].rename(columns={"subset": "set"})
     large = pd.read_csv(results / "population.csv", dtype={"subject": str})

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import nbformat
 
-from xnet_tf import profiles, runs
+from xnet_tf import operating, profiles, runs
 from xnet_tf.dataset import load
 from xnet_tf.files import InputError, read_json, write_atomically
 
@@ -54,10 +54,18 @@ def main() -> None:
 def release_wide(run: Path) -> None:
     """Release the weights for users, with the tables of their run."""
     results, record = read_json(run / "results/run.json"), read_json(run / "weights/xnet.json")
-    if results["weights_sha256"] != record["sha256"]:
-        raise InputError(f"{run}: results are of other weights; evaluate the wide profile again")
+    points = read_json(operating.path_for(run / "weights/xnet.npz"))
+    if {results["weights_sha256"], points["weights_sha256"]} != {record["sha256"]}:
+        raise InputError(
+            f"{run}: results or operating points are of other weights; run `evaluate` and "
+            "`confidence` of the wide profile again"
+        )
     if results["data_sha256"] != load().fingerprint():
         raise InputError(f"{run}: evaluated on other data; evaluate the wide profile again")
+    pictures = [run / "results" / name for name in ("real", "gallery")]
+    for folder in pictures:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is missing: install pydicom-data, evaluate again")
     for path in sorted((run / "weights").glob("xnet*")):
         shutil.copy(path, runs.USER_WEIGHTS.with_name(path.name.replace("xnet", WIDE_WEIGHTS, 1)))
     target = runs.REPOSITORY / "results" / WIDE
@@ -66,8 +74,8 @@ def release_wide(run: Path) -> None:
     for path in sorted((run / "results").iterdir()):
         if path.suffix in (".csv", ".json"):
             shutil.copy(path, target / path.name)
-    for name in ("real", "gallery"):
-        shutil.copytree(run / "results" / name, target / name)
+    for folder in pictures:
+        shutil.copytree(folder, target / folder.name)
 
 
 def benchmarks() -> list[Path]:

@@ -56,8 +56,10 @@ class RunState(keras.callbacks.Callback):
         A state of another profile or other data is put aside with what was made from it.
         """
         if self.writes:
-            for left_by_a_kill in self.folder.rglob(f"{UNFINISHED}*"):
-                left_by_a_kill.unlink()
+            # Not deeper: other runs lie there, and may be writing just now.
+            for place in (self.folder, self.folder / "weights", self.folder / "results"):
+                for left_by_a_kill in place.glob(f"{UNFINISHED}*"):
+                    left_by_a_kill.unlink(missing_ok=True)
         if not self.path.exists():
             return
         with np.load(self.path, allow_pickle=False) as saved:

@@ -3,7 +3,7 @@
 ``results/`` then holds ``thresholds-curves.csv``, ``thresholds-images.npz`` (each image's curve),
 ``thresholds-choices.csv``, ``thresholds-folds.csv``, ``thresholds-parts.csv``,
 ``thresholds-splits.csv``, ``thresholds-tuning.csv`` and ``thresholds-effects.csv``; beside the
-run's weights lie the operating points that `xnet_tf.operating` reads.
+run's weights, if it has any, lie the operating points that `xnet_tf.operating` reads.
 """
 
 from __future__ import annotations
@@ -131,6 +131,7 @@ def write(
     tried: pd.DataFrame,
     record: dict,
     results: Path,
+    weights: Path | None,
 ) -> None:
     """Write every table of the thresholds, and the operating points.
 
@@ -140,7 +141,8 @@ def write(
         processing: that was tuned.
         tried: table of `tune`.
         record: what the numbers are made from.
-        results: folder of the tables; the operating points go to ``../weights``.
+        results: folder of the tables.
+        weights: of the run, beside which the operating points go; None for none.
     """
     subjects = {name: m["subject"].to_numpy(str) for name, m in manifests.items()}
     chosen = choice_table(streams, subjects)
@@ -163,8 +165,8 @@ def write(
     write_atomically(
         results / "thresholds-images.npz", lambda path: np.savez_compressed(path, **arrays)
     )
-    points = operating_points(streams, subjects)
-    operating.write(results.parent / "weights", points, processing, record)
+    if weights:
+        operating.write(weights, operating_points(streams, subjects), processing, record)
 
 
 def read_images(results: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -358,8 +360,14 @@ def effect_table(
 def operating_points(
     streams: dict[str, Stream], subjects: dict[str, np.ndarray]
 ) -> list[operating.Point]:
-    """Certify thresholds by Learn-then-Test, and note what each reaches on other images."""
+    """Certify thresholds by Learn-then-Test, and note what each reaches on other images.
+
+    Without a calibration population nothing is certified: validation images chose the epoch and
+    the post-processing, so that nothing can be promised from them.
+    """
     fitted, judged = _pair(streams)
+    if fitted != "calibration":
+        return []
     points = []
     for target, processed in itertools.product(operating.OFFERED, (False, True)):
         seen = _subjects(streams[fitted], subjects[fitted], processed)

@@ -86,7 +86,7 @@ def evaluate(
     Returns:
         The folder of results.
     """
-    weights, _ = runs.weights(profile)
+    weights, origin = runs.weights(profile)
     sets = _sets(data, population)
     model, others = models.load_weights(weights), [models.load_weights(m) for m in members]
     size = profile.image_size
@@ -124,7 +124,8 @@ def evaluate(
     for name, table in tables(streams, manifests).items():
         save_table(table, results / f"calibration-{name}.csv")
     save_table(strangers.table(model, data, size), results / "calibration-strangers.csv")
-    choices.write(streams, manifests, processing, tried, record, results)
+    beside = weights if origin == "this run" else None
+    choices.write(streams, manifests, processing, tried, record, results, beside)
     scalings = {n: asdict(c) for n, c in changes.items() if isinstance(c, recalibration.Scaling)}
     write_json(results / RECORD, {**record, "recalibrations": scalings})
     return results

@@ -15,36 +15,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import binom
-
-
-def hoeffding_bentkus(losses: np.ndarray, target: float, delta: float = 0.05) -> np.ndarray:
-    """P-value of "the mean loss exceeds the target", for independent losses in [0, 1].
-
-    The smaller of Hoeffding's bound (in its tight form, by the Kullback-Leibler divergence) and
-    Bentkus's.
-
-    Args:
-        losses: float ``(N, T)``.
-        target: in (0, 1).
-        delta: not used; all tests of this module are called alike.
-
-    Returns:
-        float ``(T,)``; a small one speaks for a mean loss at or below the target.
-
-    References:
-        Bates et al., Distribution-free, risk-controlling prediction sets, J. ACM 68 (2021);
-        Angelopoulos et al., Learn then test, Ann. Appl. Stat. 19 (2025).
-    """
-    number, mean = len(losses), losses.mean(axis=0)
-    below = np.minimum(mean, target)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        first = np.where(below > 0, below * np.log(below / target), 0)
-        second = np.where(below < 1, (1 - below) * np.log((1 - below) / (1 - target)), 0)
-    hoeffding = np.exp(-number * (first + second))
-    # The sum of losses is rounded up to an integer; 1e-9 keeps rounding errors from adding one.
-    bentkus = math.e * binom.cdf(np.ceil(number * mean - 1e-9), number, target)
-    return np.minimum(np.minimum(hoeffding, bentkus), 1)
 
 
 def betting(losses: np.ndarray, target: float, delta: float = 0.05) -> np.ndarray:
@@ -53,7 +23,7 @@ def betting(losses: np.ndarray, target: float, delta: float = 0.05) -> np.ndarra
     A gambler stakes a share of their capital on each loss being below the target. If the mean is
     not, capital is not expected to grow, and that it ever reaches 1 / p has a probability of at
     most p. Stakes adapt to the spread of the losses seen so far: where they vary little, this needs
-    fewer subjects than `hoeffding_bentkus`.
+    fewer subjects than bounds that know the mean alone (Hoeffding's, Bentkus's).
 
     Args:
         losses: float ``(N, T)``, in an order that does not depend on them.
@@ -76,23 +46,17 @@ def betting(losses: np.ndarray, target: float, delta: float = 0.05) -> np.ndarra
     return np.exp(-np.maximum(capital.max(axis=0), 0))
 
 
-def learn_then_test(
-    losses: np.ndarray,
-    target: float,
-    delta: float = 0.05,
-    test: Callable[[np.ndarray, float, float], np.ndarray] = betting,
-) -> int | None:
+def learn_then_test(losses: np.ndarray, target: float, delta: float = 0.05) -> int | None:
     """Choose the lowest threshold whose mean loss is at most the target, with confidence.
 
-    Thresholds are tested from the highest down, until the first that fails (fixed-sequence
-    testing): so the chance of ever accepting a bad one is at most `delta`, whatever the losses do
-    between.
+    Thresholds are tested, by `betting`, from the highest down, until the first that fails
+    (fixed-sequence testing): so the chance of ever accepting a bad one is at most `delta`, whatever
+    the losses do between.
 
     Args:
         losses: float ``(N, T)``, independent subjects.
         target: largest mean loss wished for, in (0, 1).
         delta: chance that the promise is broken.
-        test: gives the p-value of each threshold.
 
     Returns:
         Position of the threshold, or None if not even the highest can be promised.
@@ -100,7 +64,7 @@ def learn_then_test(
     References:
         Angelopoulos et al., Learn then test, Ann. Appl. Stat. 19 (2025).
     """
-    accepted = test(losses, target, delta)[::-1] <= delta
+    accepted = betting(losses, target, delta)[::-1] <= delta
     run = len(accepted) if accepted.all() else int(np.argmin(accepted))
     return len(accepted) - run if run else None
 
@@ -144,14 +108,31 @@ def needed(target: float, delta: float | None = None) -> int:
         target: largest mean loss wished for, in (0, 1).
         delta: chance that `learn_then_test` may break its promise; None for `conformal`.
     """
-    # Rounded first: 1 / 0.05 is 20, and not a little more.
-    exact = 1 / target - 1 if delta is None else math.log(delta) / math.log1p(-target)
-    return math.ceil(round(exact, 9))
+    if delta is None:
+        # Rounded first: 1 / 0.05 is 20, and not a little more.
+        return math.ceil(round(1 / target - 1, 9))
+    # No gambler gains more than the target on a subject, so that fewer can never do.
+    number = math.ceil(math.log(1 / delta) / math.log1p(target))
+    while not _flawless_suffice(number, target, delta):
+        number += 1
+    return number
 
 
 def smallest_target(subjects: int, delta: float | None = None) -> float:
     """Return the smallest target that so many flawless subjects allow. See `needed`."""
-    return 1 / (subjects + 1) if delta is None else 1 - delta ** (1 / subjects)
+    if delta is None:
+        return 1 / (subjects + 1)
+    low, high = 0.0, 1.0
+    if not _flawless_suffice(subjects, high, delta):
+        return high
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _flawless_suffice(subjects, middle, delta) else (middle, high)
+    return high
+
+
+def _flawless_suffice(subjects: int, target: float, delta: float) -> bool:
+    return learn_then_test(np.zeros((subjects, 1)), target, delta) is not None
 
 
 def trial(

@@ -108,11 +108,11 @@ def path_for(weights: Path) -> Path:
     return weights.with_name(f"{weights.stem}-operating-points.json")
 
 
-def write(folder: Path, points: list[Point], processing: Processing, record: dict) -> Path:
-    """Write the operating points of a run's network.
+def write(weights: Path, points: list[Point], processing: Processing, record: dict) -> Path:
+    """Write the operating points of a network.
 
     Args:
-        folder: of the weights.
+        weights: beside which they go.
         points: all that were tried, certified or not.
         processing: the post-processing that the processed ones were certified with.
         record: with ``weights_sha256``, ``working_size``, ``sets`` and ``versions``.
@@ -124,7 +124,7 @@ def write(folder: Path, points: list[Point], processing: Processing, record: dic
         "points": [asdict(point) for point in points],
         **{name: record[name] for name in kept},
     }
-    return write_json(path_for(folder / "xnet.npz"), content)
+    return write_json(path_for(weights), content)
 
 
 def read(weights: Path) -> tuple[list[Point], Processing]:
@@ -137,7 +137,7 @@ def read(weights: Path) -> tuple[list[Point], Processing]:
     if not path.is_file():
         raise InputError(
             f"{path}: no such file; these weights have no certified operating points: "
-            "`python -m xnet_tf confidence` makes them"
+            "`python -m xnet_tf confidence --profile NAME` makes those of a run"
         )
     content = read_json(path)
     try:
@@ -161,6 +161,11 @@ def certified(points: list[Point], target: float, processed: bool) -> Point:
     Raises:
         InputError: if that was not certified; says what was, and what it would take.
     """
+    if not points:
+        raise InputError(
+            f"a false discovery rate of {target:g} was not certified, nor was any other: that "
+            "takes new subjects; run `make population`, then `python -m xnet_tf confidence`"
+        )
     own = [p for p in points if p.processed == processed]
     for point in own:
         if point.target_fdr == target and point.threshold is not None:
