@@ -143,4 +143,5 @@ def test_groups_alone_have_no_seen_score(tmp_path):
     made.held_out(tmp_path, "region group", "1", ["hand"], 0.3)
     table = breakdown.folds(compared.read_runs(tmp_path / "comparison"))
     assert "seen" not in table
-    assert breakdown.folds([]).empty
+    for empty in (breakdown.folds([]), breakdown.seeds([])):
+        assert empty.empty and {"method", "subset"} < set(empty)

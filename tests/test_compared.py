@@ -109,11 +109,34 @@ def test_folds_are_not_scored_with_the_split(tmp_path):
     assert len(compared.read_runs(tmp_path / "comparison")) == 2
 
 
+def test_subjects_may_have_any_name(tmp_path):
+    for method in ("XNet", "U-Net"):
+        path = made.write(tmp_path, method, "seed 1") / "counts.csv"
+        table = pd.read_csv(path)
+        table.loc[table["subject"] == "test-00", ["subject", "body_part"]] = "NA"
+        table.loc[table["subject"] == "test-01", "subject"] = "null"
+        table.to_csv(path, index=False)
+    method, _ = compared.read(tmp_path / "comparison")
+    assert {"NA", "null"} < set(method.subjects("test"))
+    assert "NA" in set(method.images("test")["body_part"])
+    assert np.isfinite(method.by_subject("test")).all()
+
+
 def test_other_images_are_refused(tmp_path):
     made.write(tmp_path, "XNet", "seed 1")
     path = made.write(tmp_path, "U-Net", "seed 1") / "counts.csv"
     pd.read_csv(path).iloc[1:].to_csv(path, index=False)
     with pytest.raises(InputError, match=r"other test images than"):
+        compared.read(tmp_path / "comparison")
+
+
+def test_other_sizes_are_refused(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1")
+    path = made.write(tmp_path, "U-Net", "seed 1") / "counts.csv"
+    table = pd.read_csv(path)
+    table.loc[3, "bone as bone"] += 10
+    table.to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"other sizes than .*`compare` renews the older"):
         compared.read(tmp_path / "comparison")
 
 

@@ -5,10 +5,26 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from xnet_tf import cli, comparison, coverage, dataset, runs, tasks, training
+from xnet_tf import (
+    classical,
+    cli,
+    comparison,
+    coverage,
+    dataset,
+    inference,
+    labels,
+    metrics,
+    networks,
+    radiographs,
+    runs,
+    tasks,
+    training,
+    tuning,
+)
 from xnet_tf.evaluation import counts_of
-from xnet_tf.files import InputError, read_json
+from xnet_tf.files import InputError, read_json, write_json
 
 ONLY = ("constant", "multi-otsu-*", "unet-seed1", "xnet-without-leg", "segnet-fold2")
 
@@ -20,8 +36,10 @@ def profile(tiny_profile):
 
 @pytest.fixture(scope="module")
 def data(data_folder, tmp_path_factory):
-    """The tiny data set with other subjects: each has one body part only."""
+    """The tiny data set with other subjects: each has one body part only; legs are narrow."""
     folder = shutil.copytree(data_folder, tmp_path_factory.mktemp("data") / "data")
+    for path in folder.rglob("leg-*.png"):
+        Image.open(path).crop((0, 0, 54, 72)).save(path)
     manifest = pd.read_csv(folder / "manifest.csv")
     manifest["subject"] = manifest["body_part"] + (manifest.index // 4).astype(str)
     manifest.to_csv(folder / "manifest.csv", index=False)
@@ -42,6 +60,12 @@ def population(data_folder, tmp_path):
     return tmp_path / "population"
 
 
+@pytest.fixture
+def quick_coverage(monkeypatch):
+    quick = functools.partial(coverage.write, repetitions=4, resamples=20)
+    monkeypatch.setattr(comparison.coverage, "write", quick)
+
+
 def stamps(root):
     return {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
 
@@ -56,7 +80,8 @@ def test_every_task_leaves_its_folder(done, data):
         )
         assert record["slug"] == slug and record["milliseconds_per_image"] > 0
         assert set(counts["subset"]) == {"validation", "test"}
-        assert (counts_of(counts).sum(axis=(1, 2)) == 32 * 32).all()
+        pixels = counts["body_part"].map({"arm": 32 * 32, "leg": 32 * 24})
+        assert (counts_of(counts).sum(axis=(1, 2)) == pixels).all(), "of the picture alone"
         assert len(pd.read_csv(done / slug / "surfaces.csv")) == 3 * len(counts)
 
 
@@ -78,13 +103,37 @@ def test_held_out_images_are_what_is_scored(done, data):
     record = read_json(done / "xnet-without-leg" / "record.json")
     assert record["fold"] == {"kind": "region group", "name": "leg", "parts": ["leg"]}
     assert record["profile"]["images_per_part"] == 8, "as many images, of one part"
-    assert record["data"] != data.fingerprint()
+    assert record["data"] != data.fingerprint() == record["divided_from"]
+
+
+def test_networks_see_pictures_as_segment_shows_them(done, data):
+    model = networks.load_weights(done / "xnet-without-leg" / "weights" / "xnet.npz")
+    counts = pd.read_csv(done / "xnet-without-leg" / "counts.csv").query("subset == 'test'")
+    assert len(counts) == 12
+    for row in data.manifest.loc[counts["image"]].itertuples():
+        image, truth = dataset.read_pair(data.folder, row)
+        small = radiographs.resize_area(image, 32, 24)
+        found = inference.segment(model, small, working_size=32).labels
+        expected = metrics.confusion(labels.resize_nearest(truth, 32, 24), found)
+        own = counts_of(counts[counts["image"] == row.Index])[0]
+        np.testing.assert_array_equal(own, expected)
+
+
+def test_the_constant_is_the_commonest_class_of_the_pictures(data, profile, tmp_path, monkeypatch):
+    """A third of the square is the picture, all flesh; bone fills it up."""
+    maps = np.full((1, 30, 30), 2, np.uint8)
+    maps[:, :, :10] = 1
+    arrays = dataset.Arrays(maps[..., None], maps, data.manifest[:1], np.array([[30, 10]]))
+    bench = comparison.Bench(data, profile, tmp_path)
+    monkeypatch.setattr(bench, "arrays", lambda data, subset: arrays)
+    (task,) = tasks.select(tasks.plan(data), ("constant",))
+    assert bench.make(task, data).record == {"settings": {"class": 1}}
 
 
 def test_the_oracle_bounds_what_tuning_reaches(done):
     def score(variant):
         counts = counts_of(pd.read_csv(done / f"multi-otsu-{variant}" / "counts.csv"))
-        return np.mean([comparison.tuning.metrics.macro_f1(matrix) for matrix in counts])
+        return metrics.macro_f1(counts).mean()
 
     assert score("oracle") >= max(score("overall"), score("by-part"))
     settings = read_json(done / "multi-otsu-by-part" / "record.json")["settings"]
@@ -121,6 +170,22 @@ def test_a_population_is_scored_later_without_training(
     assert stamps(copy) == before
 
 
+def test_a_population_without_the_parts_left_out_is_not_waited_for(
+    done, data, profile, population, tmp_path, monkeypatch
+):
+    manifest = pd.read_csv(population / "evaluation" / "manifest.csv")
+    arms = manifest[manifest["body_part"] == "arm"]
+    arms.to_csv(population / "evaluation" / "manifest.csv", index=False)
+    shutil.copytree(done, tmp_path / "runs" / profile.name / "comparison")
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path / "runs"))
+    status = comparison.listing(data, profile, population).set_index("task")["status"]
+    assert status["xnet-without-leg"] == "finished"
+    assert status["constant"] == "population to be scored"
+    before = stamps(tmp_path / "runs")
+    comparison.compare(data, profile, population, ("xnet-without-leg",))
+    assert stamps(tmp_path / "runs") == before
+
+
 def test_killed_before_its_record_a_task_is_scored_again_but_not_trained(
     done, data, profile, tmp_path, monkeypatch
 ):
@@ -148,6 +213,86 @@ def test_a_training_that_diverges_stops_no_other(data, profile, tmp_path, monkey
     assert (tmp_path / profile.name / "comparison" / "xnet-fold1").is_dir()
 
 
+def diverge_at(network):
+    """Return a training that diverges for one network."""
+    train = training.train
+
+    def train_or_fail(data, profile, folder):
+        if profile.network == network:
+            raise FloatingPointError("the validation loss was never finite")
+        return train(data, profile, folder)
+
+    return train_or_fail
+
+
+def test_tables_are_written_though_one_training_diverged(
+    data, profile, tmp_path, monkeypatch, quick_coverage
+):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    monkeypatch.setattr(training, "train", diverge_at("unet"))
+    with pytest.raises(InputError, match=r"^unet-seed1: the validation loss was never finite$"):
+        comparison.compare(data, profile, tmp_path, ("constant", "xnet-seed1", "unet-seed1"))
+    table = pd.read_csv(tmp_path / profile.name / "results" / "table3.csv")
+    assert set(table["method"]) == {"XNet", "constant predictor"}
+
+
+def test_the_command_reports_a_diverged_training(data_folder, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    monkeypatch.setattr(training, "train", diverge_at("unet"))
+    words = ["compare", "--profile", "smoke", "--data", str(data_folder), "--only", "unet-seed1"]
+    assert cli.main([*words, "--population", str(tmp_path)]) == 2
+    assert "xnet_tf: unet-seed1: the validation loss was never" in capfd.readouterr().err
+
+
+def test_three_subjects_of_one_part_are_listed_and_scored(data_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    folder = shutil.copytree(data_folder, tmp_path / "data")
+    manifest = pd.read_csv(folder / "manifest.csv").query("body_part == 'arm'").head(3)
+    manifest.assign(subject=["NA", "None", "null"]).to_csv(folder / "manifest.csv", index=False)
+    words = ["compare", "--profile", "smoke", "--data", str(folder), "--population", str(tmp_path)]
+    assert cli.main([*words, "--list"]) == 0
+    assert cli.main([*words, "--only", "constant"]) == 0
+
+
+METHODS = {slug: classical.METHODS[slug] for slug in ("otsu", "multi-otsu")}
+
+
+def test_tables_of_tuning_are_made_of_what_was_stored(data, profile, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+    monkeypatch.setattr(classical, "METHODS", METHODS)
+    results = tmp_path / profile.name / "results"
+    files = results / "classical-tuning.csv", results / "classical-validation.csv"
+    root = comparison.compare(data, profile, tmp_path, ("otsu-overall",))
+    write_json(root / "tuning" / "of-old.json", {"identity": ""})
+    comparison.compare(data, profile, tmp_path, ("otsu-by-part",))
+    assert not results.exists(), "one method is not tuned yet; what else lies there does not count"
+    comparison.compare(data, profile, tmp_path, ("multi-otsu-overall",))
+    written = [path.read_bytes() for path in files]
+    assert set(pd.read_csv(files[0])["slug"]) == set(METHODS)
+    values = pd.read_csv(files[1])
+    assert set(values["image"]) == set(data.split["validation"])
+    # The comparison's own score of the same choice on the same images.
+    own = values.query("slug == 'otsu' and variant == 'overall'").set_index("image")["macro_f1"]
+    counts = pd.read_csv(root / "otsu-overall" / "counts.csv").query("subset == 'validation'")
+    expected = metrics.macro_f1(counts_of(counts))
+    np.testing.assert_allclose(own[counts["image"]], expected, rtol=1e-5)
+    # As a kill between the two would leave it.
+    files[1].unlink()
+    monkeypatch.setattr(tuning, "tune", None)
+    comparison.compare(data, profile, tmp_path, ("otsu-overall",))
+    assert [path.read_bytes() for path in files] == written
+
+
+def test_methods_are_tuned_anew_at_another_size(done, data, profile, tmp_path):
+    bench = comparison.Bench(data, profile, tmp_path)
+    bench.root = done
+    method = classical.METHODS["multi-otsu"]
+    assert bench.examined(method) is not None
+    other = comparison.Bench(data, dataclasses.replace(profile, image_size=40), tmp_path)
+    other.root = done
+    assert other.examined(method) is None
+
+
 def test_the_command_lists_and_runs(data_folder, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
     words = ["compare", "--profile", "smoke", "--data", str(data_folder)]
@@ -162,13 +307,13 @@ def test_the_command_lists_and_runs(data_folder, tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().err.count("\n") == 1
 
 
-def test_tables_are_written_as_soon_as_xnet_is_there(done, data, profile, tmp_path, monkeypatch):
-    assert comparison.write_tables(done, data) == []
+def test_tables_are_written_as_soon_as_xnet_is_there(
+    done, data, profile, tmp_path, monkeypatch, quick_coverage
+):
+    assert not (done.parent / "results").exists()
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
-    quick = functools.partial(coverage.write, repetitions=4, resamples=20)
-    monkeypatch.setattr(comparison.coverage, "write", quick)
     root = comparison.compare(data, profile, tmp_path, ("constant", "xnet-seed1"))
-    names = {path.name for path in comparison.write_tables(root, data)}
+    names = {path.name for path in (root.parent / "results").iterdir()}
     assert {"table3.csv", "table3-differences.csv", "coverage.csv"} <= names
     table = pd.read_csv(root.parent / "results" / "table3.csv")
     assert {"XNet", "constant predictor"} == set(table["method"])

@@ -76,6 +76,24 @@ def test_coverage_is_said_whatever_it_is(tmp_path):
     assert "in 85.0% of simulated studies" in text and "90.0% to 90.0%" in text
 
 
+def test_without_another_method_only_its_own_score_is_said(tmp_path, table, differences):
+    text = conclusions.statement(table, differences.head(0), "test")
+    assert text.startswith("On the test set") and text.count("XNet has macro F1") == 1
+    assert "significantly" not in text
+    columns = ["drawn_from", "subjects", "quantity", "score", "interval", "coverage"]
+    rows = [("test", 20, "XNet", "macro F1", "BCa", 0.85)]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "coverage.csv", index=False)
+    assert conclusions.coverage(tmp_path).endswith("in 85.0% of simulated studies.")
+
+
+def test_a_body_part_may_be_called_na(tmp_path):
+    rows = {"method": "XNet", "variant": "", "body_part": ["NA", "7"], "low": [None, 0.5]}
+    pd.DataFrame(rows).to_csv(tmp_path / "table3-parts.csv", index=False)
+    table = conclusions.load(tmp_path, "table3-parts")
+    assert list(table["body_part"]) == ["NA", "7"] and (table["variant"] == "").all()
+    assert table["low"].isna().tolist() == [True, False]
+
+
 def test_conclusions_doubt_what_other_seeds_could_turn_round(table, differences):
     mixed = differences.copy()
     mixed.loc[mixed["other"] == "DeepLabV3+", "pairs above"] = 1

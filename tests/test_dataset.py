@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from xnet_tf import dataset
 from xnet_tf.files import InputError
@@ -32,6 +33,28 @@ def test_arrays_have_the_promised_form(data_folder):
     # Open beam is brighter than flesh, flesh than bone: image and mask belong together.
     means = [arrays.images[..., 0][arrays.labels == k].mean() for k in range(3)]
     assert means[0] > means[1] > means[2]
+
+
+def test_pictures_are_found_again_in_their_squares(copy):
+    for kind in ("images", "masks"):
+        path = copy / kind / "arm-00.png"
+        Image.open(path).crop((0, 0, 72, 45)).save(path)
+    data = dataset.load(copy)
+    arrays = dataset.read_arrays(data, "all", 48)
+    first = list(data.manifest.index).index("images/arm-00.png")
+    assert arrays.sizes[first].tolist() == [30, 48]
+    assert (np.delete(arrays.sizes, first, axis=0) == 48).all()
+    images, maps = arrays.unpadded
+    assert images[first].shape == (30, 48, 1) and maps[first].shape == (30, 48)
+    np.testing.assert_array_equal(arrays.labels[first, 30:], maps[first][:-19:-1])
+    np.testing.assert_array_equal(arrays.images[first, :30], images[first])
+
+
+def test_arrays_without_sizes_are_full():
+    arrays = dataset.Arrays(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4)), pd.DataFrame())
+    images, maps = arrays.unpadded
+    assert [image.shape for image in images] == [(4, 4, 1)] * 2
+    assert [map_.shape for map_ in maps] == [(4, 4)] * 2
 
 
 def test_subjects_lie_on_one_side_and_parts_on_all(data_folder):
@@ -113,8 +136,6 @@ def test_a_split_that_forgets_an_image_is_refused(copy):
 
 
 def test_a_mask_of_another_size_is_refused(copy):
-    from PIL import Image
-
     path = copy / "masks" / "arm-00.png"
     Image.open(path).resize((50, 60), Image.Resampling.NEAREST).save(path)
     with pytest.raises(InputError, match="50x60 pixels, but its image"):

@@ -52,6 +52,39 @@ def test_folds_hold_out_every_image_once_and_no_subject_is_on_two_sides(data):
     assert sorted(held_out) == sorted(data.manifest.index)
 
 
+def few(parts, subjects, each=1):
+    """A manifest of so many subjects, with images of so many parts of each."""
+    pairs = [(f"p{p}", f"s{s}") for s in range(subjects) for p in range(parts) for _ in range(each)]
+    return pd.DataFrame(pairs, columns=["body_part", "subject"])
+
+
+@pytest.mark.parametrize(
+    ("manifest", "possible"),
+    [
+        (few(1, 8), True),  # a fold has two subjects at most, and six are divided again
+        (few(1, 6), False),
+        (few(1, 4, each=5), False),
+        (pd.concat([few(1, 4), few(2, 4).assign(subject="s9")]), False),
+        (few(1, 8).assign(body_part=list("abcdefgh")), False),
+    ],
+)
+def test_small_data_sets_have_no_folds(manifest, possible):
+    assert partitions.has_folds(manifest) is possible
+    if possible:
+        whole = dataset.Dataset(None, manifest, {})
+        for number in range(1, partitions.FOLDS + 1):
+            assert all(partitions.fold(whole, number).split.values())
+
+
+def test_a_group_is_left_out_only_if_the_others_can_be_divided():
+    """Six other subjects, but each with another body part."""
+    manifest = few(1, 8)
+    manifest.loc[2:, "body_part"] = [f"p{k}" for k in range(2, 8)]
+    assert not partitions.region_groups(manifest)
+    manifest.loc[2:, "body_part"] = "p2"
+    assert partitions.region_groups(manifest) == {"p0": ("p0",)}
+
+
 def test_folds_spread_the_common_parts(data):
     parts = data.manifest["body_part"]
     tests = [parts[partitions.fold(data, k).split["test"]] for k in range(1, partitions.FOLDS + 1)]

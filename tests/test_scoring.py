@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,6 +33,41 @@ def test_numbers_are_those_of_each_image(arrays):
     assert scored.coarse.shape == (len(arrays.images), 3, 2, 256)
     assert (scored.coarse.sum(axis=(2, 3)) == 32 * 32).all()
     assert len(scored.milliseconds) == len(arrays.images)
+
+
+def test_what_fills_a_square_up_is_neither_shown_nor_counted(arrays):
+    """All that is filled up is bone and would be right."""
+    filled = dataclasses.replace(arrays, labels=arrays.labels.copy(), sizes=np.full((4, 2), 32))
+    filled.sizes[0] = 20, 32
+    filled.labels[0, 20:] = 2
+    shown = []
+
+    def segment(example):
+        shown.append((example.image.shape, example.truth.shape))
+        return unsure(example)
+
+    scored = scoring.score(segment, filled, "test")
+    assert shown[1:3] == [((20, 32, 1), (20, 32)), ((32, 32, 1), (32, 32))]
+    truth = arrays.labels[0, :20]
+    expected = metrics.confusion(truth, np.full_like(truth, 2))
+    np.testing.assert_array_equal(counts_of(scored.counts)[0], expected)
+    first = surfaces.scores(truth, np.full_like(truth, 2))
+    np.testing.assert_array_equal(scored.surfaces["hd95"][:3], [row["hd95"] for row in first])
+    assert scored.coarse[0].sum(axis=(1, 2)).tolist() == [20 * 32] * 3
+    np.testing.assert_allclose(scored.areas, 1)
+
+
+@pytest.mark.parametrize("name", ["NA", "None", "null", "007"])
+def test_subjects_and_parts_may_have_any_name(name, arrays, tmp_path):
+    named = arrays.manifest.assign(subject=name, body_part=name)
+    strange = dataclasses.replace(arrays, manifest=named)
+    for subset in ("test", "population"):
+        scoring.save(scoring.score(lambda e: Guess(e.truth), strange, subset), tmp_path)
+    counts = scoring.read_table(tmp_path / "counts.csv")
+    assert len(counts) == 2 * len(named)
+    assert set(counts["subject"]) == set(counts["body_part"]) == {name}
+    found = scoring.read_table(tmp_path / "surfaces.csv")
+    assert found["hd95"].dtype == float, "what is not defined stays NaN"
 
 
 def test_a_subset_scored_again_replaces_its_own_rows_alone(arrays, tmp_path):

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xnet_tf import classes, compared, conclusions, metrics, table3
+from xnet_tf import classes, compared, conclusions, dataset, metrics, runs, table3
 from xnet_tf.evaluation import counts_of
 from xnet_tf.files import InputError, read_json, write_json
 
@@ -144,12 +144,72 @@ def test_runs_of_two_data_sets_are_refused(tmp_path):
         table3.write(tmp_path)
 
 
+def test_nothing_is_overwritten_by_a_mixture(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1")
+    table3.write(tmp_path)
+    before = {path: path.read_bytes() for path in (tmp_path / "results").iterdir()}
+    other = made.write(tmp_path, "Otsu", "overall") / "record.json"
+    write_json(other, {**read_json(other), "data": "1" * 64})
+    with pytest.raises(InputError, match="2 data sets"):
+        table3.write(tmp_path)
+    assert {path: path.read_bytes() for path in (tmp_path / "results").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [({"divided_from": "1" * 64}, "2 data sets"), ({"population": "b"}, "2 populations")],
+)
+def test_runs_with_other_images_held_out_must_fit_too(changed, message, tmp_path):
+    own = made.write(tmp_path, "XNet", "seed 1") / "record.json"
+    write_json(own, {**read_json(own), "population": "a"})
+    fold = {"kind": "subjects", "name": "fold 1 of 5"}
+    path = made.write(tmp_path, "XNet", "seed 1", fold=fold) / "record.json"
+    fitting = {**read_json(path), "data": "2" * 64, "divided_from": "0" * 64, "population": "a"}
+    write_json(path, fitting)
+    table3.write(tmp_path)
+    write_json(path, fitting | changed)
+    with pytest.raises(InputError, match=message):
+        table3.write(tmp_path)
+
+
+def test_simulated_is_what_the_repositorys_data_are(tmp_path, data_folder, monkeypatch):
+    path = made.write(tmp_path, "XNet", "seed 1") / "record.json"
+    simulated = dataset.load(runs.REPOSITORY / "data").fingerprint()
+    own = dataset.load(data_folder).fingerprint()
+    monkeypatch.setenv("XNET_DATA", str(data_folder))
+    for data, expected in ((simulated, True), (own, False)):
+        write_json(path, {**read_json(path), "data": data})
+        table3.write(tmp_path)
+        assert read_json(tmp_path / "results" / "table3.json")["simulated"] is expected
+
+
+def test_xnet_alone_has_tables_without_rows(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1")
+    table3.write(tmp_path)
+    for name in ("differences", "seeds", "folds"):
+        table = conclusions.load(tmp_path / "results", f"table3-{name}")
+        assert table.empty and "subset" in table
+    text = conclusions.read(tmp_path / "results")
+    assert text.startswith("On the test set (22 images of 20 subjects) XNet has macro F1 0.")
+    assert "better" not in text and "worse" not in text
+
+
+def test_a_population_of_other_methods_alone_concludes_nothing(tmp_path):
+    made.write(tmp_path, "XNet", "seed 1", subsets=tuple(made.IMAGES))
+    made.write(tmp_path, "XNet", "seed 2")
+    made.write(tmp_path, "Otsu", "overall", 0.2, subsets=tuple(made.IMAGES), luck=10)
+    table3.write(tmp_path)
+    text = conclusions.read(tmp_path / "results")
+    assert "evaluation population" not in text and "better than Otsu" in text
+
+
 def test_runs_scored_on_two_populations_are_refused(tmp_path):
     for number, method in enumerate(("Otsu", "k-means")):
         path = made.write(tmp_path, method, "overall", subsets=("population",)) / "record.json"
         write_json(path, {**read_json(path), "population": str(number)})
     with pytest.raises(InputError, match="2 populations"):
-        table3.record(compared.read(tmp_path / "comparison"))
+        folder = tmp_path / "comparison"
+        table3.record(compared.read(folder), compared.read_runs(folder))
 
 
 def test_a_comparison_without_xnet_is_refused(tmp_path):

@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from xnet_tf import dataset, networks, profiles, tasks
@@ -12,6 +13,13 @@ def plan():
 def test_every_task_has_its_own_folder(plan):
     assert len({task.slug for task in plan}) == len(plan)
     assert all(task.slug.replace("-", "").isalnum() for task in plan)
+
+
+def test_small_data_sets_are_not_divided_anew():
+    rows = {"body_part": ["hand"] * 3, "subject": ["a", "b", "c"]}
+    plan = tasks.plan(dataset.Dataset(None, pd.DataFrame(rows), {}))
+    assert not any(task.fold for task in plan)
+    assert sum(task.family == "network" for task in plan) == 3 * len(networks.NETWORKS)
 
 
 def test_trainings_are_as_many_as_budgeted(plan):

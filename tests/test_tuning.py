@@ -1,5 +1,6 @@
 """Tuning: which setting is chosen, from which images, worked out by hand."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -78,16 +79,36 @@ def test_the_oracle_takes_each_image_at_its_best():
         np.testing.assert_array_equal(tuning.oracle(STEPS, image, labels), labels)
 
 
-def test_a_run_saves_choices_and_scores_of_validation_images(tmp_path, monkeypatch):
+def test_what_fills_a_square_up_chooses_nothing():
+    """The first setting is right on the pictures, the third on what fills them up."""
+    images, truth = pictures(0, 0)
+    truth[:, 8:] = STEPS.segment(images[:, 8:], **STEPS.settings[2])
+    rows = pd.DataFrame({"body_part": ["hand", "knee"]}, index=["a", "b"])
+    arrays = dataset.Arrays(images, truth, rows)
+    cut = dataclasses.replace(arrays, sizes=np.array([[8, 20], [8, 20]]))
+    examined = tuning.examine(STEPS, cut, cut)
+    assert examined["overall"] == 0 and examined["scores"]["all"] == 1
+    assert set(examined["validation"]["macro_f1"]) == {1}
+    assert tuning.examine(STEPS, arrays, arrays)["overall"] == 2
+
+
+def test_what_was_found_is_the_same_after_json():
+    images, truth = pictures(1, 0)
+    rows = pd.DataFrame({"body_part": ["hand", "knee"]}, index=["a", "b"])
+    arrays = dataset.Arrays(images, truth, rows)
+    examined = json.loads(json.dumps(tuning.examine(STEPS, arrays, arrays)))
+    found = tuning.restored(STEPS, examined)
+    assert found == tuning.tune(STEPS, images, truth, arrays.parts)
+
+
+def test_tables_hold_choices_and_scores_of_validation_images(tmp_path):
     data = dataset.load()
     split = {name: images[:3] for name, images in data.split.items()}
     small = dataset.Dataset(data.folder, data.manifest, split)
-    read = []
-    monkeypatch.setattr(
-        tuning, "read_arrays", lambda d, s, size: read.append(s) or dataset.read_arrays(d, s, 40)
-    )
-    tuning.run(small, tmp_path, ["otsu", "watershed"])
-    assert read == ["train", "validation"]
+    seen = [dataset.read_arrays(small, subset, 40) for subset in ("train", "validation")]
+    examined = {s: tuning.examine(classical.METHODS[s], *seen) for s in ("otsu", "watershed")}
+    files = tuning.save_tables(examined, tmp_path)
+    assert [f.name for f in files] == ["classical-tuning.csv", "classical-validation.csv"]
     choices = pd.read_csv(tmp_path / "classical-tuning.csv")
     assert set(choices["slug"]) == {"otsu", "watershed"}
     for row in choices.itertuples():
@@ -102,9 +123,9 @@ def test_a_run_saves_choices_and_scores_of_validation_images(tmp_path, monkeypat
     assert set(wide) == set(tuning.VARIANTS)
     for variant in ("untuned", "overall", "by part"):
         assert (wide["oracle"] >= wide[variant] - 1e-6).all()
-    arrays = dataset.read_arrays(small, "validation", 40)
+    images, truth = seen[1].unpadded
     for row in values[values["variant"] == "untuned"].itertuples():
-        index = list(arrays.manifest.index).index(row.image)
+        index = split["validation"].index(row.image)
         method = classical.METHODS[row.slug]
-        labels = method.segment(arrays.images[index], **method.settings[0])
-        assert row.macro_f1 == pytest.approx(tuning.score(labels, arrays.labels[index]), abs=1e-5)
+        labels = method.segment(images[index], **method.settings[0])
+        assert row.macro_f1 == pytest.approx(tuning.score(labels, truth[index]), abs=1e-5)

@@ -40,7 +40,7 @@ def seeds(methods: list[Method]) -> pd.DataFrame:
         for subset in method.subsets
         for run, counts in zip(method.runs, method.confusions(subset).sum(axis=0), strict=True)
     ]
-    return pd.DataFrame(rows)
+    return _table(rows, ("method", "variant", "subset", "seed", *SCORES))
 
 
 def parts(methods: list[Method]) -> pd.DataFrame:
@@ -183,7 +183,8 @@ def folds(runs: list[Run]) -> pd.DataFrame:
             for name, table in tables.items():
                 about = {"method": method, "kind": kind, "subset": subset, "fold": name}
                 rows += _fold_rows({**about, "images": len(table)}, table, seen)
-    return pd.DataFrame(rows)
+    columns = ("method", "kind", "subset", "fold", "images", "subjects")
+    return _table(rows, (*columns, "score", "value", "low", "high"))
 
 
 def _seen(runs: list[Run], own: Run, subset: str) -> pd.DataFrame | None:
@@ -205,6 +206,11 @@ def _fold_rows(about: dict, table: pd.DataFrame, seen: pd.DataFrame | None) -> l
         for row in rows:
             row |= _lost(SCORES[row["score"]], counts, known, subjects)
     return rows
+
+
+def _table(rows: list[dict], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return rows as a table; without any it has these columns, so that it can be read back."""
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(columns))
 
 
 def _judged(method: Method) -> list[str]:

@@ -68,7 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--post-process",
         action="store_true",
-        help="open and dilate bone and drop small islands, as was tuned for these weights",
+        help="apply the steps that were tuned for these weights (the released ones: small islands "
+        "of soft tissue are given up)",
     )
     command.add_argument(
         "--polarity",
@@ -265,9 +266,7 @@ def compare(options: argparse.Namespace) -> None:
     if options.list:
         print(comparison.listing(data, profile, options.population).to_string(index=False))
         return
-    folder = comparison.compare(data, profile, options.population, tuple(options.only))
-    for path in comparison.write_tables(folder, data):
-        print(path)
+    comparison.compare(data, profile, options.population, tuple(options.only))
 
 
 def augment(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ import pandas as pd
 from xnet_tf import classes, intervals, metrics, streamed_auc
 from xnet_tf.evaluation import counts_of
 from xnet_tf.files import InputError, read_json
+from xnet_tf.scoring import read_table
 
 SUBSETS = ("test", "validation", "population")
 SURFACES = {"NSD1": "nsd1", "NSD2": "nsd2", "HD95": "hd95"}
@@ -111,12 +112,12 @@ class Run:
         """Return the exact area under each class's ROC curve ``(3,)``; None without scores."""
         if not (self.folder / "auc.csv").is_file():
             return None
-        table = pd.read_csv(self.folder / "auc.csv")
+        table = read_table(self.folder / "auc.csv")
         table = table[table["subset"] == subset].set_index("class")["auc"]
         return table.reindex(list(classes.NAMES)).to_numpy(float)
 
     def _surfaces(self, subset: str, rows: pd.DataFrame) -> np.ndarray:
-        table = pd.read_csv(self.folder / "surfaces.csv")
+        table = read_table(self.folder / "surfaces.csv")
         table = table[table["subset"] == subset].set_index(["image", "class"])
         wanted = pd.MultiIndex.from_product([rows.index, classes.NAMES])
         if not wanted.isin(table.index).all():
@@ -187,7 +188,7 @@ def read(folder: Path) -> list[Method]:
         The methods scored on the paper's split, networks first, then as their folders are named.
 
     Raises:
-        InputError: if there is none, or if two were scored on other images.
+        InputError: if there is none, or if two were scored on other images, or sizes of them.
     """
     runs = [run for run in read_runs(folder) if not run.fold]
     if not runs:
@@ -204,7 +205,7 @@ def read_runs(folder: Path) -> list[Run]:
     """Read every finished run, folds as well; a folder without a record is unfinished."""
     found = []
     for path in sorted(folder.glob("*/record.json")):
-        counts = pd.read_csv(path.with_name("counts.csv"), dtype={"subject": str, "image": str})
+        counts = read_table(path.with_name("counts.csv"))
         found.append(Run(path.parent, read_json(path), counts))
     return found
 
@@ -261,7 +262,7 @@ def _variant(record: dict) -> str:
 
 
 def _check_images(runs: list[Run]) -> None:
-    """Raise InputError unless all runs that were scored on a subset saw the same images."""
+    """Raise InputError unless all runs that were scored on a subset saw the same pixels."""
     for subset in SUBSETS:
         scored = [run for run in runs if subset in run.subsets]
         for run in scored[1:]:
@@ -269,4 +270,9 @@ def _check_images(runs: list[Run]) -> None:
             if list(own.index) != list(first.index) or (own["subject"] != first["subject"]).any():
                 raise InputError(
                     f"{run.folder}: was scored on other {subset} images than {scored[0].folder}"
+                )
+            if (counts_of(own).sum(axis=(1, 2)) != counts_of(first).sum(axis=(1, 2))).any():
+                raise InputError(
+                    f"{run.folder}: was scored on {subset} images of other sizes than "
+                    f"{scored[0].folder}; `compare` renews the older"
                 )

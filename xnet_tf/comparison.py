@@ -55,7 +55,7 @@ class Made:
 def compare(
     dataset: Dataset, profile: Profile, population: Path, only: tuple[str, ...] = ()
 ) -> Path:
-    """Do what is left of the comparison.
+    """Do what is left of the comparison, then write the tables of all that is finished.
 
     Args:
         dataset: with a training, validation and test subset.
@@ -67,7 +67,8 @@ def compare(
         The comparison's folder.
 
     Raises:
-        InputError: if no task is called so, or, in the end, if a training diverged.
+        InputError: if no task is called so, if finished tasks do not fit together, or, in the end,
+            with all tables written, if a training diverged.
     """
     tasks = select(plan(dataset), only)
     bench = Bench(dataset, profile, population / "evaluation")
@@ -78,32 +79,12 @@ def compare(
             bench.do(task)
         except FloatingPointError as error:  # one training that diverges stops no other
             failed.append(f"{task.slug}: {error}")
+            print(failed[-1], flush=True)
+    for path in bench.write_tables():
+        print(path)
     if failed:
         raise InputError("; ".join(failed))
     return bench.root
-
-
-def write_tables(root: Path, dataset: Dataset) -> list[Path]:
-    """Write the tables of what is finished: the comparison's own and the classical methods' tuning.
-
-    Args:
-        root: the comparison's folder.
-        dataset: which the methods were tuned on.
-
-    Returns:
-        The files written; none of a part that is not far enough.
-    """
-    results = root.parent / "results"
-    written: list[Path] = []
-    tuned = [path.stat().st_mtime for path in (root / "tuning").glob("*.json")]
-    choices = results / "classical-tuning.csv"
-    written_at = choices.stat().st_mtime if choices.is_file() else 0
-    if len(tuned) == len(classical.METHODS) and written_at < max(tuned):
-        tuning.run(dataset, results)
-        written.append(choices)
-    if any(root.glob("xnet-seed*/record.json")):
-        written += [*table3.write(root.parent), coverage.write(root.parent)]
-    return written
 
 
 class Bench:
@@ -132,12 +113,30 @@ class Bench:
             taken = np.concatenate([of_subset.milliseconds for of_subset in scored])
             record = {**self.about(task, data, made), "milliseconds_per_image": np.median(taken)}
             write_json(folder / "record.json", record)
-        arrays = self.population_arrays(task)
-        if arrays is not None and record["population"] != self.population_fingerprint:
+        images = self.on_population(task)
+        if images and record["population"] != self.population_fingerprint:
             made = made or self.make(task, data)
+            arrays = self._arrays(self.population.folder, tuple(images))
             scoring.save(scoring.score(made.segment, arrays, "population"), folder)
             record["population"] = self.population_fingerprint
             write_json(folder / "record.json", record)
+
+    def write_tables(self) -> list[Path]:
+        """Write the tables of what is finished: the classical methods' tuning, the comparison's.
+
+        All are written anew each time, so that none is missing for good after a kill.
+
+        Returns:
+            The files; none of a part that is not far enough.
+        """
+        results = self.root.parent / "results"
+        written: list[Path] = []
+        examined = {slug: self.examined(m) for slug, m in classical.METHODS.items()}
+        if all(examined.values()):
+            written += tuning.save_tables(examined, results)
+        if any(self.root.glob("xnet-seed*/record.json")):
+            written += [*table3.write(self.root.parent), coverage.write(self.root.parent)]
+        return written
 
     def finished(self, task: Task, data: Dataset) -> dict | None:
         """Return a task's record if it was made from the same data and settings."""
@@ -152,20 +151,24 @@ class Bench:
         record = self.finished(task, self.data(task))
         if record is None:
             return "to do"
-        waits = self.population is not None and self.on_population(task)
-        if waits and record["population"] != self.population_fingerprint:
+        if self.on_population(task) and record["population"] != self.population_fingerprint:
             return "population to be scored"
         return "finished"
 
     def identity(self, task: Task, data: Dataset) -> str:
         """Return a SHA-256 of what a task's result depends on."""
         content: dict = {"task": dataclasses.asdict(task), "data": self.fingerprint(data)}
-        content["image_size"] = self.profile.image_size
+        content |= {"image_size": self.profile.image_size, "pixels": scoring.PIXELS}
+        content["divided_from"] = self.divided_from(task)
         if task.family == "network":
             content |= training.identity(data, self.settings(task, data))
         elif task.key:
             content["settings"] = classical.METHODS[task.key].settings
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return _sha256(content)
+
+    def divided_from(self, task: Task) -> str | None:
+        """Return the fingerprint of the data set that a task's data are another division of."""
+        return self.fingerprint(self.dataset) if task.fold else None
 
     def about(self, task: Task, data: Dataset, made: Made) -> dict:
         """Return a task's record, but for the time it takes."""
@@ -180,6 +183,7 @@ class Bench:
             "profile": None,
             "settings": None,
             "data": self.fingerprint(data),
+            "divided_from": self.divided_from(task),
             "population": None,
             "identity": self.identity(task, data),
             "versions": runs.versions(),
@@ -190,9 +194,9 @@ class Bench:
         """Train or tune a method."""
         if task.family == "network":
             return self.train(task, data)
-        seen = self.arrays(data, "train")
         if task.family == "constant":
-            commonest = classical.constant(seen.labels)
+            seen = self.arrays(data, "train")
+            commonest = classical.constant(np.concatenate([m.ravel() for m in seen.unpadded[1]]))
             return Made(
                 lambda e: Guess(np.full(e.truth.shape, commonest, np.uint8)),
                 {"settings": {"class": commonest}},
@@ -200,12 +204,13 @@ class Bench:
         method = classical.METHODS[task.key]
         if task.variant == "oracle":
             return Made(lambda e: Guess(tuning.oracle(method, e.image, e.truth)), {})
-        overall, by_part = self.tuned(method, seen)
+        tuned = self.tuned(method)
         if task.variant == "overall":
-            by_part = {}
+            overall = tuned.overall
+            return Made(lambda e: Guess(method.segment(e.image, **overall)), {"settings": overall})
         return Made(
-            lambda e: Guess(method.segment(e.image, **by_part.get(e.body_part, overall))),
-            {"settings": by_part or overall},
+            lambda e: Guess(method.segment(e.image, **tuned.setting(e.body_part))),
+            {"settings": tuned.by_part},
         )
 
     def train(self, task: Task, data: Dataset) -> Made:
@@ -219,6 +224,7 @@ class Bench:
         weights = read_json(trained.weights.with_suffix(".json"))
 
         def segment(example: Example) -> Guess:
+            # As `inference.segment` does at its working size, before it enlarges the answer.
             probabilities = inference.predict(trained.model, example.image[None])[0]
             return Guess(probabilities.argmax(axis=-1).astype(np.uint8), probabilities)
 
@@ -234,21 +240,33 @@ class Bench:
             },
         )
 
-    def tuned(self, method: classical.ClassicalMethod, seen: Arrays) -> tuple[dict, dict]:
-        """Return a method's setting for all body parts, and each part's own; tune it but once."""
+    def tuned(self, method: classical.ClassicalMethod) -> tuning.Tuned:
+        """Return a method's settings; tune it but once."""
+        found = self.examined(method)
+        if found is None:
+            seen = (self.arrays(self.dataset, subset) for subset in ("train", "validation"))
+            found = {**tuning.examine(method, *seen), "identity": self.tuning_identity(method)}
+            write_json(self.root / "tuning" / f"{method.slug}.json", found)
+        return tuning.restored(method, found)
+
+    def examined(self, method: classical.ClassicalMethod) -> dict | None:
+        """Return what tuning a method on these data gave, or None if that is still to be done."""
         path = self.root / "tuning" / f"{method.slug}.json"
-        key = hashlib.sha256(
-            json.dumps([method.settings, self.fingerprint(self.dataset)]).encode()
-        ).hexdigest()
-        if not path.is_file() or read_json(path)["identity"] != key:
-            found = tuning.tune(method, seen.images, seen.labels, seen.parts)
-            place = {json.dumps(setting): k for k, setting in enumerate(method.settings)}
-            by_part = {part: place[json.dumps(own)] for part, own in found.by_part.items()}
-            overall = place[json.dumps(found.overall)]
-            write_json(path, {"identity": key, "overall": overall, "by_part": by_part})
-        chosen = read_json(path)
-        by_part = {part: method.settings[k] for part, k in chosen["by_part"].items()}
-        return method.settings[chosen["overall"]], by_part
+        if not path.is_file():
+            return None
+        found = read_json(path)
+        return found if found["identity"] == self.tuning_identity(method) else None
+
+    def tuning_identity(self, method: classical.ClassicalMethod) -> str:
+        """Return a SHA-256 of what a method's tuning depends on."""
+        return _sha256(
+            {
+                "settings": method.settings,
+                "data": self.fingerprint(self.dataset),
+                "image_size": self.profile.image_size,
+                "pixels": scoring.PIXELS,
+            }
+        )
 
     def data(self, task: Task) -> Dataset:
         """Return the data set with what the task holds out as its test set."""
@@ -281,29 +299,26 @@ class Bench:
         """Return a data set's fingerprint, computed but once."""
         return self._fingerprint(json.dumps(data.split))
 
-    def on_population(self, task: Task) -> bool:
-        """Tell whether a task is scored on the population too.
+    def on_population(self, task: Task) -> list[str]:
+        """Return the population's images that a task is scored on; if parts are left out, those.
 
-        Folds of subjects are not: their purpose is the images of `data/` that they hold out. Nor is
-        the oracle, which would segment each image with each setting.
+        There are none for folds of subjects: their purpose is the images of `data/` that they hold
+        out. Nor for the oracle, which would segment each image with each setting.
         """
-        return task.variant != "oracle" and (not task.fold or "parts" in task.fold)
-
-    def population_arrays(self, task: Task) -> Arrays | None:
-        """Return the population's images; of those, the parts left out, if some were."""
-        if self.population is None or not self.on_population(task):
-            return None
+        left_out = task.fold and task.fold.get("parts")
+        if self.population is None or task.variant == "oracle" or (task.fold and not left_out):
+            return []
         manifest = self.population.manifest
-        if task.fold:
-            manifest = manifest[manifest["body_part"].isin(task.fold["parts"])]
-        return (
-            self._arrays(self.population.folder, tuple(manifest.index)) if len(manifest) else None
-        )
+        return list(manifest.index[manifest["body_part"].isin(left_out or manifest["body_part"])])
 
     @functools.cached_property
     def population_fingerprint(self) -> str:
         """A SHA-256 of the population's files."""
         return self.population.fingerprint()
+
+
+def _sha256(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def listing(dataset: Dataset, profile: Profile, population: Path) -> pd.DataFrame:

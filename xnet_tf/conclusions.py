@@ -32,7 +32,7 @@ def read(results: Path, score: str = "macro F1") -> str:
     lines = [
         statement(table, differences, subset, score, record["simulated"])
         for subset in ("population", "test")
-        if (table["subset"] == subset).any()
+        if ((table["method"] == OWN) & (table["subset"] == subset)).any()
     ]
     return "\n\n".join([*lines, f"Budget of each network: {record['budget']}."])
 
@@ -45,17 +45,24 @@ def coverage(results: Path, score: str = "macro F1") -> str:
     for (drawn_from, subjects), rows in table.groupby(["drawn_from", "subjects"], sort=False):
         own = rows["quantity"] == OWN
         others = rows[~own]["coverage"]
-        lines.append(
+        line = (
             f"With {subjects} subjects, drawn from the {WHERE[drawn_from]}, the 95 % interval of "
             f"{OWN}'s {score} holds the truth in {rows[own]['coverage'].iloc[0]:.1%} of simulated "
-            f"studies, those of its differences in {others.min():.1%} to {others.max():.1%}."
+            "studies"
         )
+        if len(others):
+            line += f", those of its differences in {others.min():.1%} to {others.max():.1%}"
+        lines.append(f"{line}.")
     return "\n".join(lines)
 
 
 def load(results: Path, name: str) -> pd.DataFrame:
-    """Read a table of the comparison; a method without variants has an empty one, not NaN."""
-    table = pd.read_csv(results / f"{name}.csv")
+    """Read a table of the comparison; a method without variants has an empty one, not NaN.
+
+    Only an empty field is NaN: a body part may be called "NA".
+    """
+    names = dict.fromkeys(("body_part", "fold"), str)
+    table = pd.read_csv(results / f"{name}.csv", dtype=names, keep_default_na=False, na_values=[""])
     if "variant" in table:
         table["variant"] = table["variant"].astype(object).fillna("")
     return table
@@ -78,25 +85,33 @@ def statement(
         simulated: whether the images are.
 
     Returns:
-        Sentences. "Significant" is p < 0.05 after Holm's adjustment, by resampling subjects.
+        Sentences; just one where no other method was scored. "Significant" is p < 0.05 after Holm's
+        adjustment, by resampling subjects.
     """
     row = table[(table["method"] == OWN) & (table["subset"] == subset)].iloc[0]
     rows = differences[(differences["subset"] == subset) & (differences["score"] == score)]
     rows = rows[rows["variant"] != BOUND].sort_values("value")
-    known = rows["significant"].astype(bool)
-    better, worse = rows[known & (rows["value"] < 0)], rows[known & (rows["value"] > 0)]
     kind = "simulated images" if simulated else "images"
     value = _span(row[score], row[f"{score} low"], row[f"{score} high"])
-    sentences = [
+    first = (
         f"On the {WHERE[subset]} ({row['images']} {kind} of {row['subjects']} subjects) {OWN} has "
-        f"{score} {value}.",
+        f"{score} {value}."
+    )
+    return " ".join([first, *(_judged(rows) if len(rows) else [])])
+
+
+def _judged(rows: pd.DataFrame) -> list[str]:
+    """Say of differences from other methods which are significant, and which way."""
+    known = rows["significant"].astype(bool)
+    better, worse = rows[known & (rows["value"] < 0)], rows[known & (rows["value"] > 0)]
+    sentences = [
         f"It is significantly worse than {_listed(better, -1)}.",
         f"It is significantly better than {_listed(worse, 1)}.",
     ]
     if not known.all():
         undecided = _listed(rows[~known], 1, "difference")
         sentences.append(f"It cannot be told apart from {undecided}.")
-    return " ".join([*sentences, *_unsettled(rows[known])])
+    return [*sentences, *_unsettled(rows[known])]
 
 
 def _listed(rows: pd.DataFrame, sign: int, word: str = "by") -> str:

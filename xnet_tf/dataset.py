@@ -69,11 +69,14 @@ class Arrays:
         images: float32 ``(N, S, S, 1)`` in [0, 1], open beam bright.
         labels: uint8 ``(N, S, S)``, class ids.
         manifest: the N rows, in the same order.
+        sizes: int ``(N, 2)``, height and width of the picture, which lies in the upper left corner;
+            what is beyond was filled up. Without it, pictures fill their squares.
     """
 
     images: np.ndarray
     labels: np.ndarray
     manifest: pd.DataFrame
+    sizes: np.ndarray | None = None
 
     @property
     def parts(self) -> np.ndarray:
@@ -84,6 +87,14 @@ class Arrays:
     def subjects(self) -> np.ndarray:
         """Subject of each image."""
         return self.manifest["subject"].to_numpy(dtype=str)
+
+    @property
+    def unpadded(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Images ``(H, W, 1)`` and label maps ``(H, W)`` without what they were filled up with."""
+        sizes = [m.shape for m in self.labels] if self.sizes is None else self.sizes
+        images = [image[:h, :w] for image, (h, w) in zip(self.images, sizes, strict=True)]
+        maps = [map_[:h, :w] for map_, (h, w) in zip(self.labels, sizes, strict=True)]
+        return images, maps
 
 
 def load(folder: str | Path | None = None) -> Dataset:
@@ -111,7 +122,7 @@ def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
     """Read a subset's images and label maps and bring them to one size.
 
     Images are averaged over areas, label maps resampled by nearest neighbour. What is not square is
-    fitted with its longer side and filled up by reflection.
+    fitted with its longer side and filled up by reflection; `Arrays.sizes` says how far it reaches.
 
     Args:
         dataset: the data set.
@@ -123,7 +134,7 @@ def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
             image's.
     """
     rows = dataset.subset(subset)
-    images, masks, problems = [], [], []
+    images, masks, sizes, problems = [], [], [], []
     for row in tqdm(rows.itertuples(), f"reading {subset}", len(rows), leave=False, delay=5):
         try:
             image, mask = read_pair(dataset.folder, row)
@@ -132,9 +143,10 @@ def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
             continue
         images.append(fit_square(image, size, radiographs.resize_area))
         masks.append(fit_square(mask, size, labels.resize_nearest))
+        sizes.append(fitted(mask.shape, size))
     if problems:
         raise faults(problems)
-    return Arrays(np.stack(images), np.stack(masks), rows)
+    return Arrays(np.stack(images), np.stack(masks), rows, np.array(sizes))
 
 
 def read_pair(folder: Path, row) -> tuple[np.ndarray, np.ndarray]:
@@ -189,6 +201,13 @@ def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
     return {name: sorted(manifest.index[assigned == i]) for i, name in enumerate(SUBSETS)}
 
 
+def fitted(shape: tuple[int, int], size: int) -> tuple[int, int]:
+    """Return height and width of a picture whose longer side is brought to `size`."""
+    height, width = shape
+    scale = size / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
     """Resize an array so that its longer side is `size` and fill it up to a square.
 
@@ -197,9 +216,7 @@ def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
         size: height and width of the result.
         resize: called with the array, a height and a width.
     """
-    height, width = image.shape[:2]
-    scale = size / max(height, width)
-    image = resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
+    image = resize(image, *fitted(image.shape[:2], size))
     padding = [(0, size - image.shape[0]), (0, size - image.shape[1])]
     return np.pad(image, padding + [(0, 0)] * (image.ndim - 2), mode="symmetric")
 

@@ -44,8 +44,8 @@ def region_groups(manifest: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
     Returns:
         By the group's name, its parts that the data set has. A part that is in no group is one by
-        itself. Groups that leave too few other subjects to train on and validate with are not
-        among them.
+        itself. Groups that leave too few other images or subjects to train on and validate with
+        are not among them.
     """
     there = set(manifest["body_part"])
     known = {part for parts in REGION_GROUPS.values() for part in parts}
@@ -54,12 +54,28 @@ def region_groups(manifest: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return {
         name: parts
         for name, parts in found.items()
-        if parts and _rest(manifest, manifest["body_part"].isin(parts))["subject"].nunique() > FOLDS
+        if parts and _divisible(_rest(manifest, manifest["body_part"].isin(parts)), FOLDS + 1)
     }
 
 
+def has_folds(manifest: pd.DataFrame) -> bool:
+    """Tell whether `fold` can divide a data set: not if it has a handful of images or subjects.
+
+    Args:
+        manifest: with columns ``body_part`` and ``subject``.
+    """
+    return _divisible(manifest, FOLDS) and all(
+        _divisible(_rest(manifest, _fold(manifest, FOLDS, k)), FOLDS + 1) for k in range(FOLDS)
+    )
+
+
 def without_parts(dataset: Dataset, parts: tuple[str, ...]) -> Dataset:
-    """Return the data set with all images of some body parts as its test set."""
+    """Return the data set with all images of some body parts as its test set.
+
+    Args:
+        dataset: whose images are divided anew.
+        parts: a group of `region_groups`.
+    """
     return _holding_out(dataset, dataset.manifest["body_part"].isin(parts).to_numpy())
 
 
@@ -68,7 +84,7 @@ def fold(dataset: Dataset, number: int) -> Dataset:
 
     Args:
         dataset: all of its images are divided anew, by subject, with body parts spread over the
-            folds as evenly as subjects allow.
+            folds as evenly as subjects allow; see `has_folds`.
         number: counted from 1.
     """
     return _holding_out(dataset, _fold(dataset.manifest, FOLDS, number - 1))
@@ -89,6 +105,15 @@ def _holding_out(dataset: Dataset, test: np.ndarray) -> Dataset:
 def _rest(manifest: pd.DataFrame, test: np.ndarray) -> pd.DataFrame:
     """Return the images of all subjects that have none in the test set."""
     return manifest[~manifest["subject"].isin(manifest.loc[test, "subject"])]
+
+
+def _divisible(manifest: pd.DataFrame, count: int) -> bool:
+    """Tell whether images can be divided by subject into so many folds, none of them empty.
+
+    The division wants one body part, at least, with an image for each fold.
+    """
+    commonest = manifest["body_part"].value_counts().max()  # NaN if there are no images
+    return bool(manifest["subject"].nunique() >= count and commonest >= count)
 
 
 def _fold(manifest: pd.DataFrame, count: int, number: int) -> np.ndarray:

@@ -1,5 +1,8 @@
 """Score any method on a set of images, and keep the numbers per image that all scores follow from.
 
+Methods are given pictures whose longer side is the network's input, and every number is of pixels
+of the picture alone: what training fills squares up with is neither shown to them nor counted.
+
 A method's folder holds ``counts.csv`` (confusion counts), ``surfaces.csv`` (agreement of the
 boundaries) and, for methods that give probabilities, ``auc.csv`` (exact, over all pixels) and
 ``scores.npz`` (coarse counts of the logit per image). Rows and arrays are by subset, so that a
@@ -23,12 +26,15 @@ from xnet_tf.dataset import Arrays
 from xnet_tf.evaluation import counts_row
 from xnet_tf.files import write_atomically
 
+PIXELS = "the picture's"
+"""Which pixels are scored. It is part of what tells results apart: others were of whole squares."""
+
 
 class Example(NamedTuple):
     """One image to be segmented, and what only some methods may look at.
 
     Attributes:
-        image: float32 ``(H, W, 1)`` in [0, 1], open beam bright.
+        image: float32 ``(H, W, 1)`` in [0, 1], open beam bright; of any H and W.
         body_part: for methods that are tuned by body part.
         truth: uint8 ``(H, W)``, for the bound that is tuned on the image itself.
     """
@@ -68,15 +74,14 @@ def score(segment: Callable[[Example], Guess], arrays: Arrays, subset: str) -> S
     """Let a method segment images one by one.
 
     Args:
-        segment: the method.
-        arrays: images and their true label maps.
+        segment: the method; its label maps and probabilities have the image's height and width.
+        arrays: images and their true label maps, of which the pictures alone are shown and scored.
         subset: their name.
     """
     counts, boundaries, coarse, taken = [], [], [], []
     curves = streamed_auc.Counts()
-    examples = [
-        Example(*given) for given in zip(arrays.images, arrays.parts, arrays.labels, strict=True)
-    ]
+    images, maps = arrays.unpadded
+    examples = [Example(*given) for given in zip(images, arrays.parts, maps, strict=True)]
     segment(examples[0])  # the first call compiles
     rows = arrays.manifest.itertuples()
     for row, example in tqdm(zip(rows, examples, strict=True), subset, len(examples), leave=False):
@@ -116,8 +121,17 @@ def save(scored: Scored, folder: Path) -> None:
     write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of a method's folder: its names are text, and nothing but an empty field is NaN.
+
+    A subject may well be called "NA", "None" or "007".
+    """
+    names = dict.fromkeys(("subset", "image", "body_part", "subject", "class"), str)
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
+
+
 def _replace(path: Path, rows: pd.DataFrame, subset: str) -> None:
     if path.is_file():
-        saved = pd.read_csv(path, dtype={"subject": str})
+        saved = read_table(path)
         rows = pd.concat([saved[saved["subset"] != subset], rows])
     write_atomically(path, lambda temporary: rows.to_csv(temporary, index=False))

@@ -4,6 +4,9 @@ It reads what the runs of a comparison left (`xnet_tf.compared`) and writes ``re
 Nothing here trains or segments, so the table can be made again in a minute, and population scores
 that are added later fall into place.
 
+Scores are of the pictures' pixels at the size the networks saw, 200 along the longer side (the
+profile's `image_size`); `xnet_tf.evaluation` scores one network at each image's own size.
+
 Intervals are of 95 %, by subjects, BCa. They hold the trained networks fixed: what another seed
 would have given is said by the spread over seeds beside them, and by the share of pairs of seeds in
 which XNet comes out above.
@@ -17,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from xnet_tf import breakdown, classes, compared, dataset, intervals, metrics, runs
-from xnet_tf.compared import Method, of_class
+from xnet_tf.compared import Method, Run, of_class
 from xnet_tf.evaluation import save_table
 from xnet_tf.files import InputError, read_json, write_json
 
@@ -40,6 +43,23 @@ PUBLISHED = {
 }
 """XNet's published figures. How the paper averages its F1 and AUC over the classes is not known."""
 
+DIFFERENCES = (
+    "other",
+    "variant",
+    "family",
+    "subset",
+    "score",
+    "value",
+    "low",
+    "high",
+    "p",
+    "pairs above",
+    "pairs",
+    "p Holm",
+    "significant",
+)
+"""Columns of `differences`."""
+
 _UNPUBLISHED = ("precision soft tissue", *(of_class("recall", k) for k in classes.NAMES))
 
 
@@ -50,10 +70,11 @@ def write(folder: Path) -> list[Path]:
         folder: of the run, which holds ``comparison/``; ``results/`` in it is written to.
 
     Returns:
-        The files written.
+        The files written. A table without rows has its header.
 
     Raises:
-        InputError: if no run is finished, XNet's are not, or the runs do not fit together.
+        InputError: if no run is finished, XNet's are not, or the runs do not fit together; then
+            nothing is written.
     """
     found = compared.read_runs(folder / "comparison")
     methods = compared.read(folder / "comparison")
@@ -68,13 +89,10 @@ def write(folder: Path) -> list[Path]:
         "table3-history": breakdown.history(methods),
         "table3-folds": breakdown.folds(found),
     }
+    made_from = record(methods, found)  # refuses a mixture before anything is overwritten
     results = folder / "results"
-    written = [
-        save_table(content, results / f"{name}.csv")
-        for name, content in tables.items()
-        if len(content)
-    ]
-    return [*written, write_json(results / "table3.json", record(methods))]
+    written = [save_table(content, results / f"{name}.csv") for name, content in tables.items()]
+    return [*written, write_json(results / "table3.json", made_from)]
 
 
 def table(methods: list[Method]) -> pd.DataFrame:
@@ -120,6 +138,7 @@ def differences(methods: list[Method]) -> pd.DataFrame:
         mean of its seeds) with ``low`` and ``high``; ``p``, two-sided, by inversion of the BCa
         interval; ``p Holm``, adjusted for the number of methods compared on that subset in that
         score; ``significant``, whether that is below 0.05; ``pairs above`` of ``pairs`` of seeds.
+        Without another method no rows.
 
     Raises:
         InputError: if XNet itself is missing.
@@ -134,7 +153,7 @@ def differences(methods: list[Method]) -> pd.DataFrame:
         if other is not own and subset in own.subsets and subset in other.subsets
         for row in _difference(own, other, subset)
     ]
-    found = pd.DataFrame(rows)
+    found = pd.DataFrame(rows, columns=DIFFERENCES)
     if rows:
         groups = found.groupby(["subset", "score"])["p"]
         found["p Holm"] = groups.transform(lambda p: intervals.holm(p.to_numpy()))
@@ -142,20 +161,29 @@ def differences(methods: list[Method]) -> pd.DataFrame:
     return found
 
 
-def record(methods: list[Method]) -> dict:
+def record(methods: list[Method], found: list[Run]) -> dict:
     """Return what the tables were made from.
+
+    Args:
+        methods: scored on the paper's split.
+        found: all finished runs, those with other images held out as well.
 
     Raises:
         InputError: if the runs were made from different data sets or populations.
     """
     records = [run.record for m in methods for run in m.runs]
     networks = [r for r in records if r["family"] == "network"]
-    data = _only({r["data"] for r in records}, "data sets")
+    everything = [run.record for run in found]
+    # Where other images are held out, the data of the run are a data set divided anew.
+    data = _only({r.get("divided_from") or r["data"] for r in everything}, "data sets")
     fullest = max(methods, key=lambda method: len(method.subsets))
     return {
         "data_sha256": data,
-        "population_sha256": _only({r.get("population") for r in records} - {None}, "populations"),
-        "simulated": dataset.load().fingerprint() == data,
+        "population_sha256": _only(
+            {r.get("population") for r in everything} - {None}, "populations"
+        ),
+        # By content: a copy of the data is simulated too, whatever XNET_DATA names meanwhile.
+        "simulated": dataset.load(runs.REPOSITORY / "data").fingerprint() == data,
         "runs": sorted(r["slug"] for r in records),
         "profiles": {r["slug"]: r["profile"] for r in networks},
         "weights_sha256": {r["slug"]: r["weights_sha256"] for r in networks},

@@ -1,7 +1,8 @@
 """What the comparison consists of: a list of tasks, in the order in which they are wanted.
 
 The constant predictor, the classical methods, every network with one seed, the other seeds, then
-XNet with groups of body parts left out, and three networks on folds of subjects.
+XNet with groups of body parts left out, and three networks on folds of subjects, as far as the data
+set is large enough to be divided so.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def plan(dataset: Dataset) -> list[Task]:
     for name, parts in partitions.region_groups(dataset.manifest).items():
         held_out = {"kind": "region group", "name": name, "parts": list(parts)}
         tasks.append(_network("xnet", 1, f"without-{name.replace(' ', '-')}", held_out))
-    for slug in FOLDED:
+    for slug in FOLDED if partitions.has_folds(dataset.manifest) else ():
         for number in range(1, partitions.FOLDS + 1):
             name = f"fold {number} of {partitions.FOLDS}"
             held_out = {"kind": "subjects", "name": name, "number": number}

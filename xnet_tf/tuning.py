@@ -4,6 +4,9 @@ A method's settings are compared by the mean, over images, of macro F1. `tune` l
 images alone. An `oracle` looks at the truth of the very image it segments: it is no method but a
 bound, the best that tuning could ever reach with these settings.
 
+In the comparison, methods see and are scored on the picture alone, not on what fills it up to a
+square (`Arrays.unpadded`).
+
 ``results/classical-tuning.csv`` holds which setting was chosen for which body part,
 ``results/classical-validation.csv`` what the choices score on the validation images.
 """
@@ -12,24 +15,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from xnet_tf import metrics
 from xnet_tf.classical import METHODS, ClassicalMethod
-from xnet_tf.dataset import Arrays, Dataset, read_arrays
+from xnet_tf.dataset import Arrays
 from xnet_tf.evaluation import save_table
 
 IMAGES = 40
 """Training images that a method is tuned on."""
 
 SIZE = 200
-"""Height and width of the images, in pixels: the network's."""
+"""Height and width of the images that notebooks look at, in pixels: the network's."""
 
 VARIANTS = ("untuned", "overall", "by part", "oracle")
 
@@ -70,13 +72,15 @@ def balanced(parts: np.ndarray, count: int = IMAGES) -> np.ndarray:
     return np.sort(np.argsort(turn, kind="stable")[:count])
 
 
-def scores(method: ClassicalMethod, images: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def scores(
+    method: ClassicalMethod, images: Sequence[np.ndarray], truth: Sequence[np.ndarray]
+) -> np.ndarray:
     """Score every setting of a method on every image.
 
     Args:
         method: whose settings are tried.
-        images: float32 ``(N, H, W)`` or ``(N, H, W, 1)`` in [0, 1].
-        truth: uint8 ``(N, H, W)``, class ids.
+        images: N of float32 ``(H, W)`` or ``(H, W, 1)`` in [0, 1]; each may have its own size.
+        truth: N of uint8 ``(H, W)``, class ids.
 
     Returns:
         float64 ``(S, N)``, macro F1.
@@ -93,22 +97,26 @@ def score(labels: np.ndarray, truth: np.ndarray) -> float:
 
 
 def tune(
-    method: ClassicalMethod, images: np.ndarray, truth: np.ndarray, parts: np.ndarray
+    method: ClassicalMethod,
+    images: Sequence[np.ndarray],
+    truth: Sequence[np.ndarray],
+    parts: np.ndarray,
 ) -> Tuned:
     """Choose a method's setting over all images and for each body part.
 
     Args:
         method: to be tuned.
-        images: float32 ``(N, H, W)`` or ``(N, H, W, 1)`` in [0, 1], of the training subset; 40
+        images: N of float32 ``(H, W)`` or ``(H, W, 1)`` in [0, 1], of the training subset; 40
             of them are used, see `balanced`.
-        truth: uint8 ``(N, H, W)``, class ids.
+        truth: N of uint8 ``(H, W)``, class ids.
         parts: str ``(N,)``, the body part of each image.
 
     Returns:
         The settings. Of equally good ones the first is taken.
     """
     chosen = balanced(parts)
-    parts, table = parts[chosen], scores(method, images[chosen], truth[chosen])
+    pairs = [images[i] for i in chosen], [truth[i] for i in chosen]
+    parts, table = parts[chosen], scores(method, *pairs)
     means = {"all": table.mean(axis=1)}
     means |= {str(part): table[:, parts == part].mean(axis=1) for part in np.unique(parts)}
     best = {part: method.settings[values.argmax()] for part, values in means.items()}
@@ -135,24 +143,57 @@ def oracle(method: ClassicalMethod, image: np.ndarray, truth: np.ndarray) -> np.
     return max(tried, key=lambda labels: score(labels, truth))
 
 
-def run(dataset: Dataset, results: Path, slugs: Iterable[str] = tuple(METHODS)) -> None:
-    """Tune methods on training images, score them on validation images, save both tables.
+def examine(method: ClassicalMethod, training: Arrays, validation: Arrays) -> dict:
+    """Tune a method on training images, score its choices on validation images.
 
     Args:
-        dataset: with a training and a validation subset; the test is not looked at.
-        results: folder for ``classical-tuning.csv`` and ``classical-validation.csv``.
-        slugs: of the methods.
+        method: to be tuned.
+        training: images it is tuned on; see `tune`.
+        validation: images its choices are scored on; the test is not looked at.
+
+    Returns:
+        What can be written as JSON and holds all that `restored` and `save_tables` need. Settings
+        are said by their place among the method's.
     """
-    training = read_arrays(dataset, "train", SIZE)
-    validation = read_arrays(dataset, "validation", SIZE)
-    choices, values = [], []
-    for slug in tqdm(slugs, "classical methods", delay=5):
-        method = METHODS[slug]
-        tuned = tune(method, training.images, training.labels, training.parts)
-        choices.append(choice_table(method, tuned))
-        values.append(score_table(method, tuned, validation))
-    save_table(pd.concat(choices), results / "classical-tuning.csv")
-    save_table(pd.concat(values), results / "classical-validation.csv")
+    tuned = tune(method, *training.unpadded, training.parts)
+    place = method.settings.index
+    return {
+        "overall": place(tuned.overall),
+        "by_part": {part: place(setting) for part, setting in tuned.by_part.items()},
+        "images": tuned.images,
+        "scores": tuned.scores,
+        "validation": score_table(method, tuned, validation).to_dict("list"),
+    }
+
+
+def restored(method: ClassicalMethod, examined: dict) -> Tuned:
+    """Return the settings that `examine` found for a method."""
+    settings = method.settings
+    return Tuned(
+        overall=settings[examined["overall"]],
+        by_part={part: settings[k] for part, k in examined["by_part"].items()},
+        images=examined["images"],
+        scores=examined["scores"],
+    )
+
+
+def save_tables(examined: dict[str, dict], results: Path) -> list[Path]:
+    """Write what was chosen and what the choices score on validation images.
+
+    Args:
+        examined: by a method's slug, what `examine` returned.
+        results: folder for ``classical-tuning.csv`` and ``classical-validation.csv``.
+
+    Returns:
+        Both files.
+    """
+    methods = {slug: METHODS[slug] for slug in examined}
+    choices = [choice_table(m, restored(m, examined[slug])) for slug, m in methods.items()]
+    values = [pd.DataFrame(examined[slug]["validation"]) for slug in methods]
+    return [
+        save_table(pd.concat(choices), results / "classical-tuning.csv"),
+        save_table(pd.concat(values), results / "classical-validation.csv"),
+    ]
 
 
 def choice_table(method: ClassicalMethod, tuned: Tuned) -> pd.DataFrame:
@@ -172,13 +213,14 @@ def choice_table(method: ClassicalMethod, tuned: Tuned) -> pd.DataFrame:
 
 
 def score_table(method: ClassicalMethod, tuned: Tuned, arrays: Arrays) -> pd.DataFrame:
-    """Score each variant of a method on each image.
+    """Score each variant of a method on each image, without what fills it up to a square.
 
     Returns:
         Columns ``method, slug, family, variant, image, body_part, macro_f1, milliseconds``; the
         last for one image with the setting chosen over all.
     """
-    table = scores(method, arrays.images, arrays.labels)
+    images, truth = arrays.unpadded
+    table = scores(method, images, truth)
     frame = pd.DataFrame({"image": arrays.manifest.index, "body_part": arrays.parts})
     own = [method.settings.index(tuned.setting(part)) for part in arrays.parts]
     rows = {
@@ -187,7 +229,7 @@ def score_table(method: ClassicalMethod, tuned: Tuned, arrays: Arrays) -> pd.Dat
         "by part": table[own, np.arange(len(own))],
         "oracle": table.max(axis=0),
     }
-    duration = milliseconds(method, tuned.overall, arrays.images)
+    duration = milliseconds(method, tuned.overall, images)
     described = {"method": method.name, "slug": method.slug, "family": method.family}
     return pd.concat(
         frame.assign(**described, variant=name, macro_f1=values, milliseconds=duration)
@@ -195,7 +237,7 @@ def score_table(method: ClassicalMethod, tuned: Tuned, arrays: Arrays) -> pd.Dat
     )
 
 
-def milliseconds(method: ClassicalMethod, setting: dict, images: np.ndarray) -> float:
+def milliseconds(method: ClassicalMethod, setting: dict, images: Sequence[np.ndarray]) -> float:
     """Median time for one image, in milliseconds, after one that does not count."""
     durations = []
     for image in (images[0], *images):
