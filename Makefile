@@ -67,7 +67,7 @@ wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `se
 	$(RUN) -m xnet_tf evaluate --profile wide
 
 compare: .venv/.installed  ## XNet beside other networks and classical methods (hours, resumable)
-	$(RUN) -m xnet_tf compare --profile quick
+	$(RUN) -m xnet_tf compare --profile quick --jobs 2
 
 robustness: .venv/.installed  ## score the quick run on the population, plain and made strange
 	$(RUN) -m xnet_tf robustness --profile quick

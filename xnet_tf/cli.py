@@ -266,7 +266,7 @@ def compare(options: argparse.Namespace) -> None:
     if options.list:
         print(comparison.listing(data, profile, options.population).to_string(index=False))
         return
-    comparison.compare(data, profile, options.population, tuple(options.only))
+    comparison.compare(data, profile, options.population, tuple(options.only), options.jobs)
 
 
 def augment(options: argparse.Namespace) -> None:
@@ -369,6 +369,13 @@ def _add_compare(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="TASK",
         help="these tasks alone, for instance xnet-seed1 'unet-*' (default: all that are left)",
+    )
+    command.add_argument(
+        "--jobs",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes that share the cores; two nearly double the speed (default: 1)",
     )
     command.add_argument("--list", action="store_true", help="say what there is to do, and stop")
 

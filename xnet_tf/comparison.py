@@ -10,8 +10,11 @@ import dataclasses
 import functools
 import hashlib
 import json
+import multiprocessing
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +56,11 @@ class Made:
 
 
 def compare(
-    dataset: Dataset, profile: Profile, population: Path, only: tuple[str, ...] = ()
+    dataset: Dataset,
+    profile: Profile,
+    population: Path,
+    only: tuple[str, ...] = (),
+    jobs: int = 1,
 ) -> Path:
     """Do what is left of the comparison, then write the tables of all that is finished.
 
@@ -62,6 +69,8 @@ def compare(
         profile: which the networks' settings derive from.
         population: folder whose ``evaluation/`` is scored too, as soon as it is there.
         only: slugs of tasks, with ``*`` for anything; by default all tasks.
+        jobs: processes, which share the processor's cores. So small a network gains little from a
+            second core: two trainings side by side take hardly longer than one.
 
     Returns:
         The comparison's folder.
@@ -72,14 +81,11 @@ def compare(
     """
     tasks = select(plan(dataset), only)
     bench = Bench(dataset, profile, population / "evaluation")
+    outcomes = map(bench.attempt, tasks) if jobs == 1 else _side_by_side(bench, tasks, jobs)
     failed = []
-    for number, task in enumerate(tasks, 1):
-        print(f"[{number}/{len(tasks)}] {task.slug}: {task.title}", flush=True)
-        try:
-            bench.do(task)
-        except FloatingPointError as error:  # one training that diverges stops no other
-            failed.append(f"{task.slug}: {error}")
-            print(failed[-1], flush=True)
+    for number, (task, failure) in enumerate(zip(tasks, outcomes, strict=True), 1):
+        print(f"[{number}/{len(tasks)}] {task.slug}: {failure or 'done'}", flush=True)
+        failed += [f"{task.slug}: {failure}"] * bool(failure)
     for path in bench.write_tables():
         print(path)
     if failed:
@@ -87,14 +93,47 @@ def compare(
     return bench.root
 
 
+def _side_by_side(bench: Bench, tasks: list[Task], jobs: int) -> Iterator[str]:
+    """Do tasks in several processes, and yield what went wrong with each, in their order."""
+    # Spawned: TensorFlow must not be forked.
+    context = multiprocessing.get_context("spawn")
+    shared = (bench.dataset, bench.profile, bench.place)
+    # TensorFlow reads this as it is imported, too soon for any call in the processes.
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+    with ProcessPoolExecutor(jobs, context, _start, shared) as pool:
+        yield from pool.map(_attempt, tasks)
+
+
+def _start(dataset: Dataset, profile: Profile, population: Path) -> None:
+    global _bench
+    _bench = Bench(dataset, profile, population)
+
+
+def _attempt(task: Task) -> str:
+    return _bench.attempt(task)
+
+
+_bench: Bench | None = None
+"""Of a process that does tasks for another."""
+
+
 class Bench:
     """What the tasks share: data, settings, folders."""
 
     def __init__(self, dataset: Dataset, profile: Profile, population: Path):
-        self.dataset, self.profile = dataset, profile
+        self.dataset, self.profile, self.place = dataset, profile, population
         self.root = runs.folder(profile) / "comparison"
         there = (population / "manifest.csv").is_file()
         self.population = load(population) if there else None
+
+    def attempt(self, task: Task) -> str:
+        """Do a task. Returns what went wrong, if its training diverged: that stops no other."""
+        print(f"{task.slug}: {task.title}", flush=True)
+        try:
+            self.do(task)
+        except FloatingPointError as error:
+            return str(error)
+        return ""
 
     def do(self, task: Task) -> None:
         """Make, score and record a method, as far as that has not been done."""

@@ -60,8 +60,8 @@ def plan(dataset: Dataset) -> list[Task]:
     tasks = [Task("constant", "constant predictor", "constant")]
     tasks += [
         Task(f"{m.slug}-{variant.replace(' ', '-')}", m.name, m.family, m.slug, variant)
+        for variant in VARIANTS  # a method's tuning is shared, so its variants lie far apart
         for m in classical.METHODS.values()
-        for variant in VARIANTS
     ]
     tasks += [_network(slug, seed) for seed in SEEDS for slug in networks.NETWORKS]
     for name, parts in partitions.region_groups(dataset.manifest).items():
