@@ -79,13 +79,13 @@ def test_differences_are_between_pooled_scores(evaluated):
     assert row.loc["XNet - constant", "value"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_counts_are_those_of_segment_as_a_user_calls_it(evaluated):
+def test_counts_are_those_of_segment_looking_once(evaluated):
     data, profile, results = evaluated
     name = data.split["test"][0]
     image = radiographs.read(data.folder / name, polarity="bright")
     truth = labels.read_mask(data.folder / data.manifest.loc[name, "mask"])
     model = xnet_tf.load_weights(results.parent / "weights" / "xnet.npz")
-    mask = xnet_tf.segment(model, image, working_size=profile.image_size).labels
+    mask = xnet_tf.segment(model, image, working_size=profile.image_size, quality="normal").labels
     table = read(evaluated, "confusion").query("method == 'XNet' and image == @name")
     counts = metrics.confusion(truth, mask)
     np.testing.assert_array_equal(counts, evaluation.counts_of(table)[0])

@@ -35,7 +35,8 @@ def test_a_certified_wish_gives_its_threshold_and_its_record(pointed, picture, t
     assert record["threshold"] == 0.8
     assert record["operating_point"]["reached"] == {"mean_fdr": 0.03}
     assert "simulated bodies, not patients" in record["promise"]
-    assert segment(pointed, tmp_path / "t", picture, "--threshold", "0.8") == 0
+    words = ("--threshold", "0.8", "--quality", "normal")
+    assert segment(pointed, tmp_path / "t", picture, *words) == 0
     masks = [np.asarray(Image.open(tmp_path / k / "bars_mask.png")) for k in ("out", "t")]
     np.testing.assert_array_equal(*masks)
     assert read_json(tmp_path / "t" / "bars_mask.json")["promise"] is None

@@ -107,7 +107,8 @@ def tune(pictures: Iterable[Picture], model, working_size: int) -> tuple[Process
     edges: list[list[float]] = [[] for _ in TUNED]
     total = 0
     for _, image, truth in pictures:
-        probabilities = inference.segment(model, image, working_size=working_size).probabilities
+        seen = inference.segment(model, image, working_size=working_size, quality="normal")
+        probabilities = seen.probabilities
         labels = thresholds.decide(probabilities)
         total += np.count_nonzero(truth == TISSUE)
         for t, processing in enumerate(TUNED):

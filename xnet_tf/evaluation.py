@@ -68,7 +68,8 @@ class Prediction:
 def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Path:
     """Evaluate the run's XNet, multi-Otsu and the constant predictor on validation and test.
 
-    Every image is segmented as a user would, by `xnet_tf.segment`, and scored at its own size.
+    Every image is segmented by `xnet_tf.segment`, in quality normal (the network as it is), and
+    scored at its own size.
 
     Args:
         dataset: with a training, validation and test subset.
@@ -124,7 +125,7 @@ def predict(
     rows = dataset.subset(subset)
     for row in tqdm(rows.itertuples(), subset, len(rows), leave=False, delay=5):
         grey, truth = read_pair(dataset.folder, row)
-        segmented = inference.segment(model, grey, working_size=working_size)
+        segmented = inference.segment(model, grey, working_size=working_size, quality="normal")
         guesses = {
             "XNet": segmented.labels,
             "multi-Otsu": classical.multi_otsu(grey),

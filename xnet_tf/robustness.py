@@ -178,14 +178,14 @@ def _counts(
     for row, image, truth in _pairs(data, next(iter(changes))):
         for condition, change in changes.items():
             seen, true = change(image, truth) if change else (image, truth)
-            found = inference.segment(model, seen, working_size=working_size).labels
+            found = inference.segment(model, seen, working_size=working_size, quality="normal")
             rows.append(
                 {
                     "condition": condition,
                     "image": row.Index,
                     "body_part": row.body_part,
                     "subject": row.subject,
-                    **counts_row(true, found),
+                    **counts_row(true, found.labels),
                 }
             )
     return pd.DataFrame(rows).sort_values("condition", key=lambda c: c.map(list(changes).index))

@@ -51,10 +51,11 @@ def table(model, data: dataset.Dataset, working_size: int) -> pd.DataFrame:
     images = [dataset.read_pair(data.folder, row)[0] for row in rows.itertuples()]
     found = []
     for name, change in STRANGERS.items():
-        answers = [
-            inference.segment(model, change(image, i), working_size=working_size).probabilities
-            for i, image in enumerate(images)
-        ]
+        answers = []
+        for i, image in enumerate(images):
+            given = change(image, i)
+            seen = inference.segment(model, given, working_size=working_size, quality="normal")
+            answers.append(seen.probabilities)
         top = np.concatenate([a.max(axis=-1).ravel() for a in answers])
         best = np.concatenate([a.argmax(axis=-1).ravel() for a in answers])
         shares = np.bincount(best, minlength=classes.COUNT) / len(best)
