@@ -113,7 +113,7 @@ def test_networks_see_pictures_as_segment_shows_them(done, data):
     for row in data.manifest.loc[counts["image"]].itertuples():
         image, truth = dataset.read_pair(data.folder, row)
         small = radiographs.resize_area(image, 32, 24)
-        found = inference.segment(model, small, working_size=32).labels
+        found = inference.segment(model, small, working_size=32, quality="normal").labels
         expected = metrics.confusion(labels.resize_nearest(truth, 32, 24), found)
         own = counts_of(counts[counts["image"] == row.Index])[0]
         np.testing.assert_array_equal(own, expected)
