@@ -12,6 +12,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,8 @@ from tqdm import tqdm
 
 from simulation import contrast, parts, subjects
 from simulation.composition import PARTS, Sitting, number, stream
-from simulation.projector import PreparedVolume, prepare
-from simulation.render import Picture, render
+from simulation.projector import PreparedVolume, prepare, project
+from simulation.render import Picture, beam_of, render
 from simulation.scene import Scene
 from simulation.technique import draw_technique, shifted
 from xnet_tf.classes import COLOURS
@@ -133,37 +134,48 @@ def pose(sitting: Sitting, seed: int) -> Posed:
     return Posed(sitting, scene, prepare(scene.volume))
 
 
-def take(posed: Posed, index: int, seed: int, shift: str | None = None) -> tuple[Picture, dict]:
-    """Take one picture of a sitting.
+def take(
+    posed: Posed, index: int, seed: int, shifts: Sequence[str | None] = (None,)
+) -> list[tuple[Picture, dict]]:
+    """Take one picture of a sitting with one technique or several; the rays are followed once.
 
     Args:
         posed: the sitting.
         index: which of its pictures.
         seed: of the data set.
-        shift: one of :data:`simulation.technique.SHIFTS`, to take it with another technique.
+        shifts: of :data:`simulation.technique.SHIFTS`, each to take it with another technique, or
+            None for the sitting's own.
 
     Returns:
-        the picture and its record.
+        for each, the picture and its record.
     """
     sitting, scene = posed.sitting, posed.scene
     name, geometry = sitting.names[index], scene.geometries[index]
     # All projections of a scan share technique, size and panel, as on a real scanner.
     shared = sitting.names[0] if sitting.source == "ct-projection" else name
     drawn = stream(seed, "technique", shared)
-    technique = draw_technique(sitting.part, sitting.source, scene.kvp, drawn)
-    technique = shifted(technique, shift) if shift else technique
+    own = draw_technique(sitting.part, sitting.source, scene.kvp, drawn)
+    techniques = [shifted(own, shift) if shift else own for shift in shifts]
     size = int(drawn.integers(NATIVE[0], NATIVE[1] + 1))
     sides = sorted((geometry.width_mm, geometry.height_mm))
     size = max(size, round(SHORTEST * sides[1] / sides[0]))
-    chance, panel = stream(seed, "picture", name), stream(seed, "panel", shared)
-    picture = render(scene, geometry, technique, chance, size, posed.prepared, panel)
+    projections = project(posed.prepared, geometry, [beam_of(t) for t in techniques], size)
+    pictures = []
+    for technique, projection in zip(techniques, projections, strict=True):
+        chance, panel = stream(seed, "picture", name), stream(seed, "panel", shared)
+        picture = render(projection, technique, chance, panel)
+        pictures.append((picture, _describe(sitting, geometry.view, technique.kvp, picture)))
+    return pictures
+
+
+def _describe(sitting: Sitting, view: str, kvp: float, picture: Picture) -> dict:
     shares = np.bincount(picture.label.ravel(), minlength=3) / picture.label.size
-    record = {
+    return {
         "body_part": sitting.part,
         "subject": sitting.subject,
         "source": sitting.source,
-        "view": geometry.view,
-        "kvp": technique.kvp,
+        "view": view,
+        "kvp": kvp,
         "metal": int(picture.metal),
         "cast": int(picture.cast),
         "collimated": int(picture.collimated),
@@ -175,7 +187,6 @@ def take(posed: Posed, index: int, seed: int, shift: str | None = None) -> tuple
         "spread": round(contrast.over_spread(picture), 2),
         "shares": [round(float(s), 4) for s in shares],
     }
-    return picture, record
 
 
 def _key(seed: int, shift: str | None) -> str:
@@ -183,13 +194,16 @@ def _key(seed: int, shift: str | None) -> str:
 
 
 def _work(sitting: Sitting, folders: dict[str | None, Path], seed: int) -> None:
-    """Render what is missing of a sitting; its scene is built once for all folders."""
+    """Render what is missing of a sitting; scene and rays are shared by all folders."""
     posed = pose(sitting, seed)
-    for shift, out in folders.items():
-        for index, name in enumerate(sitting.names):
-            if finished(out, name, _key(seed, shift)):
-                continue
-            picture, record = take(posed, index, seed, shift)
+    for index, name in enumerate(sitting.names):
+        missing = {
+            shift: out
+            for shift, out in folders.items()
+            if not finished(out, name, _key(seed, shift))
+        }
+        taken = take(posed, index, seed, list(missing)) if missing else []
+        for (shift, out), (picture, record) in zip(missing.items(), taken, strict=True):
             levels = quantise(picture.image, picture.noise)
             _write(out / "images" / f"{name}.png", Image.fromarray(levels))
             _write(out / "masks" / f"{name}.png", Image.fromarray(COLOURS[picture.label]))

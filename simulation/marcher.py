@@ -122,15 +122,19 @@ def _ray(voxels, source, direction, length, mass, path):
 
 @njit(cache=True, fastmath=True)
 def march(voxels, rays, mu, weights, rows, columns):
-    """March all rays of a view; see :func:`simulation.projector.project` for what comes out."""
+    """March all rays of a view; see :func:`simulation.projector.project` for what comes out.
+
+    What a ray passes is the same for all beams: ``mu`` is ``(beams, materials, bins)``, ``weights``
+    ``(beams, 2, bins)``, and ``signal`` and ``square`` come out as ``(beams, rows, columns)``.
+    """
     source, corner, right, down, subrays, bone_min, tissue_min = rays
-    signal = np.zeros((rows, columns), np.float32)
-    square = np.zeros((rows, columns), np.float32)
+    beams, materials, bins = mu.shape
+    signal = np.zeros((beams, rows, columns), np.float32)
+    square = np.zeros((beams, rows, columns), np.float32)
     areal = np.zeros((rows, columns), np.float32)
     bone = np.zeros((rows, columns), np.float32)
     label = np.zeros((rows, columns), np.uint8)
     marks = np.zeros(3, np.int64)
-    materials, bins = mu.shape
     mass = np.zeros(materials, np.float32)
     path = np.zeros(3, np.float32)
     exponent = np.zeros(bins, np.float32)
@@ -157,17 +161,20 @@ def march(voxels, rays, mu, weights, rows, columns):
                 direction[axis] = point - source[axis]
                 length += direction[axis] ** 2
             _ray(voxels, source, direction, np.sqrt(length), mass, path)
-            exponent[:] = 0.0
             for m in range(1, materials):
                 if mass[m] > 0:
                     areal[row, column] += mass[m] * share
                     seen[_MARKS[m]] = 1
-                    for e in range(bins):
-                        exponent[e] += mu[m, e] * mass[m]
-            for e in range(bins):
-                passed = np.exp(-exponent[e]) * share
-                signal[row, column] += weights[0, e] * passed
-                square[row, column] += weights[1, e] * passed
+            for beam in range(beams):
+                exponent[:] = 0.0
+                for m in range(1, materials):
+                    if mass[m] > 0:
+                        for e in range(bins):
+                            exponent[e] += mu[beam, m, e] * mass[m]
+                for e in range(bins):
+                    passed = np.exp(-exponent[e]) * share
+                    signal[beam, row, column] += weights[beam, 0, e] * passed
+                    square[beam, row, column] += weights[beam, 1, e] * passed
             bone[row, column] += path[2] * share
             if path[2] >= bone_min:
                 bones += 1

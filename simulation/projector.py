@@ -7,6 +7,7 @@ does. Blocks of air are jumped over. Single-threaded on purpose: two worker proc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,19 +124,23 @@ def pixel_grid(geometry: Geometry, size: int) -> tuple[int, int, float]:
 
 
 def project(
-    prepared: PreparedVolume, geometry: Geometry, beam: Beam, size: int, subrays: int = SUBRAYS
-) -> Projection:
-    """March ``subrays`` x ``subrays`` rays per pixel.
+    prepared: PreparedVolume,
+    geometry: Geometry,
+    beams: Sequence[Beam],
+    size: int,
+    subrays: int = SUBRAYS,
+) -> list[Projection]:
+    """March ``subrays`` x ``subrays`` rays per pixel, once for all beams.
 
     Args:
         prepared: the volume.
         geometry: source and detector in world mm.
-        beam: energy bins, weights and attenuation.
+        beams: energy bins, weights and attenuation of each.
         size: pixels of the detector's longer side.
         subrays: rays per pixel and axis, evenly spaced.
 
     Returns:
-        the projection. Deterministic: no random numbers.
+        a projection for each beam. Deterministic: no random numbers; other beams change nothing.
     """
     rows, columns, pitch = pixel_grid(geometry, size)
     to_voxel = 1.0 / prepared.spacing_mm
@@ -144,16 +149,25 @@ def project(
     down = np.asarray(geometry.down, float) * pitch * to_voxel
     centre = (np.asarray(geometry.detector_mm, float) - prepared.origin_mm) * to_voxel
     corner = centre - right * columns / 2 - down * rows / 2
-    mu = np.ascontiguousarray(beam.attenuation * 0.1 * prepared.spacing_mm, dtype=np.float32)
+    # Beams may have fewer bins than others; a bin of no weight adds nothing.
+    bins = max(len(beam.signal) for beam in beams)
+    mu = np.zeros((len(beams), len(KINDS), bins), np.float32)
+    weights = np.zeros((len(beams), 2, bins), np.float32)
+    for index, beam in enumerate(beams):
+        own = slice(len(beam.signal))
+        mu[index, :, own] = beam.attenuation * 0.1 * prepared.spacing_mm
+        weights[index, :, own] = beam.signal, beam.square
     density = (DENSITIES / _FIXED).astype(np.float32)
     voxels = Voxels(
         prepared.material, prepared.density, prepared.cells, prepared.blocks, density, KINDS
     )
     thresholds = BONE_MM / prepared.spacing_mm, TISSUE_MM / prepared.spacing_mm
     rays = Rays(source, corner, right, down, subrays, *thresholds)
-    weights = np.stack([beam.signal, beam.square]).astype(np.float32)
     signal, square, areal, bone, label, marks = march(voxels, rays, mu, weights, rows, columns)
     spacing = np.float32(prepared.spacing_mm)
     mass, path = areal * spacing * np.float32(0.1), bone * spacing
     metal, cast = (bool(n >= VISIBLE) for n in marks[1:])
-    return Projection(signal, square, mass, path, label, pitch, metal, cast)
+    return [
+        Projection(*of_beam, mass, path, label, pitch, metal, cast)
+        for of_beam in zip(signal, square, strict=True)
+    ]

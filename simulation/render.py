@@ -1,4 +1,4 @@
-"""One raw radiograph and its label map from a scene, a view and a technique."""
+"""One raw radiograph and its label map from a projection and a technique."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 
 from simulation import detector, overlays
 from simulation.materials import INDEX, MATERIALS
-from simulation.physics import beam, mass_attenuation
-from simulation.projector import PreparedVolume, prepare, project
-from simulation.scene import Geometry, Scene
+from simulation.physics import Beam, beam, mass_attenuation
+from simulation.projector import Projection
 from simulation.technique import Technique
 
 
@@ -40,33 +39,30 @@ class Picture:
     cast: bool
 
 
+def beam_of(technique: Technique) -> Beam:
+    """The beam that a technique's pictures are taken with."""
+    return beam(technique.kvp, technique.aluminium_mm, technique.copper_mm)
+
+
 def render(
-    scene: Scene,
-    geometry: Geometry,
+    projection: Projection,
     technique: Technique,
     rng: np.random.Generator,
-    size: int,
-    prepared: PreparedVolume | None = None,
     panel: np.random.Generator | None = None,
 ) -> Picture:
     """Take one picture.
 
     Args:
-        scene: volume and part.
-        geometry: one of the scene's views.
+        projection: of one of a scene's views, by :func:`beam_of` the technique.
         technique: exposure and everything else that is not anatomy.
         rng: generator of this picture: noise, blades, overlays.
-        size: pixels of the longer side.
-        prepared: ``prepare(scene.volume)``, to share it between views.
         panel: generator of the detector (gain pattern, heel effect, dead borders); ``rng`` if
             None. Projections of one scan share a panel.
 
     Returns:
         the picture; a function of its arguments alone.
     """
-    prepared = prepared or prepare(scene.volume)
-    rays = beam(technique.kvp, technique.aluminium_mm, technique.copper_mm)
-    projection = project(prepared, geometry, rays, size)
+    rays = beam_of(technique)
     shape, pitch = projection.signal.shape, projection.pixel_mm
     panel = panel or rng
     gains = detector.gain(shape, technique.gain, panel)

@@ -37,7 +37,7 @@ def test_runs_share_everything_but_the_change_and_the_seed():
         for seed in (1, 2)
     }
     assert len({run.name for run in runs.values()}) == 4
-    assert {run.epochs for run in runs.values()} == {quick.epochs // 2}
+    assert {run.epochs for run in runs.values()} == {quick.epochs // 3}
     assert {run.coarse_epochs for run in runs.values()} == {runs["none", 1].coarse_epochs}
     # What is not changed is the comparison's own network, which is trained but once.
     assert runs["robust", 2].name == "quick/comparison/xnet-seed2"

@@ -61,7 +61,7 @@ def test_networks_see_equally_many_images(plan):
         t.slug: tasks.budget(quick, t, 19, 19) for t in plan if t.family == "network" and not t.fold
     }
     assert {(s.epochs, s.coarse_epochs, s.images_per_part) for s in settings.values()} == {
-        (50, 38, 12)
+        (33, 25, 12)
     }
     assert {s.filters[0] for s in settings.values()} == {16}
     assert settings["segnet-seed2"].network == "segnet" and settings["segnet-seed2"].seed == 2

@@ -4,7 +4,7 @@
 
 The comparison's XNet, and the same with another augmentation, without L2, with label smoothing,
 half as wide, and trained half and twice as long. All are judged on the evaluation population as
-they were trained, without re-calibration. Twice as long is the profile's own budget. The last rows
+they were trained, without re-calibration. The last rows
 ask the same of body parts that a network has never seen, on their images alone.
 
 Writes ``results/ablation-calibration.csv``: per change, seed and score the value of pooled pixels,
@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pandas as pd
 from ablate_augmentation import varied
-from compare_seeds import seeded
 
 from xnet_tf import dataset, partitions, profiles, runs, tasks
 from xnet_tf.evaluation import save_table
@@ -42,7 +41,10 @@ UNSEEN = "head and neck"
 def changes(profile: Profile, seed: int) -> dict[str, Profile]:
     """Return the settings of every training with a seed, by what was changed."""
     usual = varied(profile, seed, "")
-    half = {"epochs": usual.epochs // 2, "coarse_epochs": usual.coarse_epochs // 2}
+    half, twice = (
+        {name: int(factor * getattr(usual, name)) for name in ("epochs", "coarse_epochs", "patience")}
+        for factor in (0.5, 2)
+    )
     narrow = tuple(max(1, filters // 2) for filters in usual.filters)
     return {
         "nothing": usual,
@@ -52,7 +54,7 @@ def changes(profile: Profile, seed: int) -> dict[str, Profile]:
         "label smoothing": varied(profile, seed, "label-smoothing", loss="label_smoothing"),
         "half the width": varied(profile, seed, "narrow", filters=narrow),
         "half the epochs": varied(profile, seed, "short", **half),
-        "twice the epochs": seeded(profile, seed),
+        "twice the epochs": varied(profile, seed, "long", **twice),
     }
 
 

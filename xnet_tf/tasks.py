@@ -17,6 +17,9 @@ from xnet_tf.files import InputError
 from xnet_tf.profiles import Profile
 
 SEEDS = (1, 2, 3)
+SHARE = 3
+"""A network of the comparison is trained for the profile's epochs divided by this."""
+
 FOLDED = ("xnet", "unet", "segnet")
 """Networks that are also trained on folds."""
 
@@ -88,7 +91,9 @@ def select(tasks: list[Task], only: tuple[str, ...]) -> list[Task]:
 
 
 def budget(profile: Profile, task: Task, parts: int, all_parts: int) -> Profile:
-    """Return the settings of a network's training: half of the profile's epochs.
+    """Return the settings of a network's training: a third of the profile's epochs.
+
+    All are trained in bfloat16 where the device gains from it, and in float32 elsewhere.
 
     Args:
         profile: as the user chose it.
@@ -97,16 +102,17 @@ def budget(profile: Profile, task: Task, parts: int, all_parts: int) -> Profile:
         all_parts: body parts of the data set. Where some are left out, more images of the others
             are shown, so that all trainings see about equally many.
     """
-    epochs = max(1, profile.epochs // 2)
+    epochs = max(1, profile.epochs // SHARE)
     return dataclasses.replace(
         profile,
         name=f"{profile.name}/comparison/{task.slug}",
         network=task.key,
         seed=task.seed,
         epochs=epochs,
-        coarse_epochs=min(-(-profile.coarse_epochs // 2), epochs - 1),
+        coarse_epochs=min(-(-profile.coarse_epochs // SHARE), epochs - 1),
         patience=epochs,
         images_per_part=round(profile.images_per_part * all_parts / parts),
+        precision="auto",
     )
 
 

@@ -210,12 +210,13 @@ def test_projection_says_whether_metal_shows(person, monkeypatch):
     monkeypatch.setattr(extras, "METAL_SHARE", 1.0)
     scene = parts.scene("wrist", person, rng(6))
     beam_ = physics.beam(60.0)
-    seen = projector.project(projector.prepare(scene.volume), scene.geometries[0], beam_, 80)
+    prepared = projector.prepare(scene.volume)
+    (seen,) = projector.project(prepared, scene.geometries[0], [beam_], 80)
     bare = scene.volume.material.copy()
     bare[np.isin(bare, [INDEX[n] for n in ("titanium", "steel", "cobalt_chrome", "gold")])] = 0
     bare[bare == INDEX["plaster"]] = 0
     volume = dataclasses.replace(scene.volume, material=bare)
-    plain = projector.project(projector.prepare(volume), scene.geometries[0], beam_, 80)
+    (plain,) = projector.project(projector.prepare(volume), scene.geometries[0], [beam_], 80)
     assert seen.metal and not plain.metal and not plain.cast
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,19 @@ BEAM = beam(60.0)
 
 
 def look(volume, geometry, size=120):
-    return project(prepare(volume), geometry, BEAM, size)
+    (projection,) = project(prepare(volume), geometry, [BEAM], size)
+    return projection
+
+
+def test_beams_share_their_rays_and_nothing_else():
+    volume, geometry = prepare(phantoms.sphere(20.0, "cortical")), phantoms.view(60)
+    beams = [BEAM, beam(100.0, copper_mm=0.2), beam(30.0)]
+    together = project(volume, geometry, beams, 60)
+    for own, one in zip(together, beams, strict=True):
+        (alone,) = project(volume, geometry, [one], 60)
+        for field in fields(alone):
+            np.testing.assert_array_equal(getattr(own, field.name), getattr(alone, field.name))
+    assert together[0].signal[30, 30] < together[1].signal[30, 30]
 
 
 def test_sphere_path_and_area():

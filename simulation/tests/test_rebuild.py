@@ -23,7 +23,7 @@ def test_rebuilt_picture_equals_data(part):
         pytest.skip("data/ is not there")
     if dataset.fingerprint() not in (DATA / "README.md").read_text():
         pytest.skip("data/ was made by other sources; run `python -m simulation dataset`")
-    picture, _ = dataset.take(dataset.pose(sitting, SEED), 0, SEED)
+    ((picture, _),) = dataset.take(dataset.pose(sitting, SEED), 0, SEED)
     levels = dataset.quantise(picture.image, picture.noise).astype(int)
     stored = np.asarray(Image.open(DATA / "images" / f"{name}.png")).astype(int)
     mask = np.asarray(Image.open(DATA / "masks" / f"{name}.png"))

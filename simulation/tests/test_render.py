@@ -7,7 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulation import composition, contrast, dataset, detector, overlays, render, technique
+from simulation import (
+    composition,
+    contrast,
+    dataset,
+    detector,
+    overlays,
+    projector,
+    render,
+    technique,
+)
 from simulation.tests import phantoms
 
 PLAIN = technique.Technique(kvp=55.0, heel=0.0, gain=0.0, glare=0.0)
@@ -19,9 +28,10 @@ def rng(seed=0):
 
 def shoot(seed=0, scene=None, **changes):
     scene = scene or phantoms.limb_scene()
-    return render.render(
-        scene, scene.geometries[0], replace(PLAIN, **changes), rng(seed), 64, panel=rng(99)
-    )
+    chosen = replace(PLAIN, **changes)
+    prepared, beam = projector.prepare(scene.volume), render.beam_of(chosen)
+    (projection,) = projector.project(prepared, scene.geometries[0], [beam], 64)
+    return render.render(projection, chosen, rng(seed), rng(99))
 
 
 def test_open_beam_bright_bone_dark():
