@@ -41,10 +41,8 @@ UNSEEN = "head and neck"
 def changes(profile: Profile, seed: int) -> dict[str, Profile]:
     """Return the settings of every training with a seed, by what was changed."""
     usual = varied(profile, seed, "")
-    half, twice = (
-        {name: int(factor * getattr(usual, name)) for name in ("epochs", "coarse_epochs", "patience")}
-        for factor in (0.5, 2)
-    )
+    lengths = ("epochs", "coarse_epochs", "patience")
+    half, twice = ({name: int(k * getattr(usual, name)) for name in lengths} for k in (0.5, 2))
     narrow = tuple(max(1, filters // 2) for filters in usual.filters)
     return {
         "nothing": usual,

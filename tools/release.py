@@ -25,6 +25,9 @@ from xnet_tf.files import InputError, read_json, write_atomically
 WIDE = runs.WIDE
 WIDE_WEIGHTS = runs.USER_WEIGHTS.stem
 
+MADE_APART = ("ablation-", "bench-", "classical-", "coverage", "seeds", "table3")
+"""How the names of results begin that are released though a run lacks them: hours of work."""
+
 
 def main() -> None:
     """Copy the run's files over the released ones."""
@@ -44,9 +47,10 @@ def main() -> None:
     }
     wide = {path.name for path in (runs.REPOSITORY / "weights").glob(f"{WIDE_WEIGHTS}*")}
     copy_files(run, "weights", keep=wide)
-    copy_files(run, "results", keep={"paper.json", WIDE} | {p.name for p in benchmarks()})
-    of_wide = {path.name for path in (runs.REPOSITORY / "figures").glob(f"*-{WIDE}.*")}
-    copy_files(run, "figures", keep={"INDEX.md", *of_wide})
+    copy_files(run, "results", keep={"paper.json", WIDE} | {p.name for p in made_apart()})
+    drawn = runs.REPOSITORY / "figures"
+    others = {path.name for kind in (f"*-{WIDE}.*", "comparison*") for path in drawn.glob(kind)}
+    copy_files(run, "figures", keep={"INDEX.md", *others})
     for target, notebook in notebooks.items():
         write_atomically(target, lambda path, content=notebook: nbformat.write(content, path))
 
@@ -78,10 +82,10 @@ def release_wide(run: Path) -> None:
         shutil.copytree(folder, target / folder.name)
 
 
-def benchmarks() -> list[Path]:
-    """Return the files in results/ that belong to no run: timings, ablations, seeds."""
+def made_apart() -> list[Path]:
+    """Return the files in results/ that other commands made: timings, ablations, comparison."""
     found = (runs.REPOSITORY / "results").iterdir()
-    return sorted(p for p in found if p.name.startswith(("bench-", "ablation-", "seeds")))
+    return sorted(p for p in found if p.name.startswith(MADE_APART))
 
 
 def check(run: Path) -> None:
