@@ -2,7 +2,7 @@
 
 The population (`make population`) holds new simulated subjects. Its pictures are scored as they
 are; as the simulation takes them with other techniques (tube voltage, dose, detector gain: folders
-of their own); and changed after the fact by more than the augmentation did in training.
+of their own); and changed after the fact, some by more than the augmentation did in training.
 
 ``results/`` then holds ``population.csv`` (pixel counts per condition and image),
 ``robustness.csv`` (scores per condition, with intervals, and their distance from the plain ones)
@@ -44,7 +44,7 @@ def changed_gamma(exponent: float) -> Change:
 def windowed(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Show the picture as hospitals do: logarithmic, both ends of the grey scale cut off, 8 bits.
 
-    Training had the logarithm, and nothing cut off.
+    Training drew such things at random; here every picture gets them.
     """
     shown = np.log1p(300 * image)
     low, high = np.percentile(shown, (3, 90))
