@@ -61,16 +61,29 @@ def test_a_higher_threshold_gives_less_soft_tissue(model):
 
 
 @pytest.mark.parametrize("size", [(40, 40), (37, 58)])
-def test_high_quality_sees_every_view_and_does_not_depend_on_the_images_own(model, size):
-    assert len(set(inference.VIEWS["high"])) == 8
+@pytest.mark.parametrize("quality", ["turned", "high"])
+def test_eight_views_are_averaged(model, size, quality):
+    assert len({view[1:] for view in inference.VIEWS[quality]}) == 8
     picture = image(*size)[None]
-    straight = inference.predict(model, picture, quality="high")
+    straight = inference.predict(model, picture, quality=quality)
     assert straight.shape == (1, *size, 3)
     np.testing.assert_allclose(straight.sum(-1), 1, atol=1e-5)
-    if size == (40, 40):  # without padding, turning the image turns the answer, and no more
-        turned = inference.predict(model, np.rot90(picture, axes=(1, 2)), quality="high")
-        np.testing.assert_allclose(turned, np.rot90(straight, axes=(1, 2)), atol=1e-5)
-        assert np.abs(straight - inference.predict(model, picture)).max() > 1e-4
+    assert np.abs(straight - inference.predict(model, picture)).max() > 1e-4
+
+
+def test_turned_views_do_not_depend_on_the_images_own_turn(model):
+    picture = image(40, 40)[None]  # without padding, turning the image turns the answer
+    straight = inference.predict(model, picture, quality="turned")
+    turned = inference.predict(model, np.rot90(picture, axes=(1, 2)), quality="turned")
+    np.testing.assert_allclose(turned, np.rot90(straight, axes=(1, 2)), atol=1e-5)
+
+
+def test_high_quality_shows_two_views_of_each_size(model):
+    sizes = [view.size for view in inference.VIEWS["high"]]
+    assert sorted(sizes) == sorted(2 * inference.SIZES)
+    smaller = inference.View(0.5)
+    halved = inference._seen(lambda x: x, image(40, 64)[None], smaller)
+    assert halved.shape == (1, 40, 64, 1)
 
 
 def test_low_quality_is_nearly_the_same(model):

@@ -162,7 +162,7 @@ def predictor(
         own = probabilities(model, image)
         found = {AS_TRAINED: own, **{name: change(own) for name, change in changes.items()}}
         if averages:
-            found[VIEWS] = probabilities(model, image, quality="high")
+            found[VIEWS] = probabilities(model, image, quality="turned")
         if others:
             found[ENSEMBLE] = np.mean([own, *(probabilities(m, image) for m in others)], axis=0)
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,17 +14,34 @@ from xnet_tf.backend import faster_precision, keras, tf
 WORKING_SIZE = 200
 """Longer side at which the network looks at an image, in pixels, as in the paper."""
 
-VIEWS = {
-    "low": [(0, False)],
-    "normal": [(0, False)],
-    "high": [(turns, mirrored) for turns in range(4) for mirrored in (False, True)],
-}
-"""For each quality, how the image is shown to the network: quarter turns, and whether mirrored.
 
-*High* averages the probabilities of eight views, eight times the work of one, and is what users get
-unless they ask for less: the errors of the views differ. *Normal* is the network as it is, and what
-is scored beside other methods. *Low* is the fastest form of the network: folded, in bfloat16 where
-the device gains from it.
+class View(NamedTuple):
+    """How an image is shown to the network: its size, 1 for as it is, quarter turns, mirrored."""
+
+    size: float = 1.0
+    turns: int = 0
+    mirrored: bool = False
+
+
+SIZES = (0.64, 0.8, 1.0, 1.24)
+
+_EIGHT = [(turns, mirrored) for turns in range(4) for mirrored in (False, True)]
+
+VIEWS = {
+    "low": [View()],
+    "normal": [View()],
+    "turned": [View(1.0, *how) for how in _EIGHT],
+    "high": [
+        View(SIZES[(turns + 2 * mirrored) % 4], turns, mirrored) for turns, mirrored in _EIGHT
+    ],
+}
+"""For each quality, the views of an image whose probabilities are averaged.
+
+*High* is what users get unless they ask for less: eight views, turned and mirrored, each way once,
+two of each size. A bone and the shadow of a collimator look alike in a window of one size, less so
+in several. *Turned* is the same at one size. Both are about eight times the work of *normal*, the
+network as it is, which is what is scored beside other methods. *Low* is the fastest form of the
+network: folded, in bfloat16 where the device gains from it.
 """
 
 
@@ -59,7 +77,7 @@ def segment(
             gives it.
         threshold: soft-tissue threshold in [0, 1], or None for the likeliest class.
         working_size: longer side the network looks at, in pixels.
-        quality: ``"low"``, ``"normal"`` or ``"high"``; see `VIEWS` and `predict`.
+        quality: ``"low"``, ``"normal"``, ``"turned"`` or ``"high"``; see `VIEWS` and `predict`.
 
     Raises:
         ValueError: if there is no such quality.
@@ -84,7 +102,7 @@ def predict(
             use, for speed; in the others as they are now.
         images: float32 ``(N, H, W, 1)`` in [0, 1], open beam bright; any H and W.
         batch_size: images at a time.
-        quality: ``"low"``, ``"normal"`` or ``"high"``; see `VIEWS`.
+        quality: ``"low"``, ``"normal"``, ``"turned"`` or ``"high"``; see `VIEWS`.
 
     Returns:
         float32 ``(N, H, W, 3)``.
@@ -94,19 +112,15 @@ def predict(
     """
     if quality not in VIEWS:
         raise ValueError(f"unknown quality {quality!r}; choose from {list(VIEWS)}")
-    height, width = images.shape[1:3]
-    step = 2**models.POOLINGS
-    padding = ((0, 0), (0, -height % step), (0, -width % step), (0, 0))
-    # Normalise first: what is filled in must not move the mean of what is there.
-    prepared = np.pad(radiographs.prepare(images).numpy(), padding, mode="symmetric")
     apply = _compiled(fast(model) if quality == "low" else model)
+    views = VIEWS[quality]
     parts = [
-        _mean_of_views(apply, prepared[start : start + batch_size], VIEWS[quality])
+        sum(_seen(apply, images[start : start + batch_size], view) for view in views) / len(views)
         for start in range(0, len(images), batch_size)
     ]
     if not parts:
-        return np.zeros((0, height, width, classes.COUNT), np.float32)
-    return np.concatenate(parts)[:, :height, :width]
+        return np.zeros((0, *images.shape[1:3], classes.COUNT), np.float32)
+    return np.concatenate(parts)
 
 
 @functools.lru_cache(maxsize=4)
@@ -115,16 +129,22 @@ def fast(model: keras.Model) -> keras.Model:
     return variants.folded(model, faster_precision()[0])
 
 
-def _mean_of_views(apply, batch: np.ndarray, views: list[tuple[int, bool]]) -> np.ndarray:
-    # Show the batch turned and mirrored, turn the probabilities back, average them.
-    total = 0
-    for turns, mirrored in views:
-        view = np.rot90(batch, turns, axes=(1, 2))
-        view = view[:, :, ::-1] if mirrored else view
-        seen = apply(tf.constant(view)).numpy()
-        seen = seen[:, :, ::-1] if mirrored else seen
-        total = total + np.rot90(seen, -turns, axes=(1, 2))
-    return total / len(views) if len(views) > 1 else total
+def _seen(apply, images: np.ndarray, view: View) -> np.ndarray:
+    # Show images in another size, turned and mirrored; bring the probabilities back.
+    own = images.shape[1:3]
+    height, width = (max(1, round(view.size * n)) for n in own)
+    if (height, width) != own:
+        images = np.stack([radiographs.resize_area(image, height, width) for image in images])
+    step = 2**models.POOLINGS
+    padding = ((0, 0), (0, -height % step), (0, -width % step), (0, 0))
+    # Normalise first: what is filled in must not move the mean of what is there.
+    shown = np.pad(radiographs.prepare(images).numpy(), padding, mode="symmetric")
+    shown = np.rot90(shown, view.turns, axes=(1, 2))
+    shown = shown[:, :, ::-1] if view.mirrored else shown
+    seen = apply(tf.constant(shown)).numpy()
+    seen = seen[:, :, ::-1] if view.mirrored else seen
+    seen = np.rot90(seen, -view.turns, axes=(1, 2))[:, :height, :width]
+    return seen if (height, width) == own else tf.image.resize(seen, own, antialias=True).numpy()
 
 
 @functools.lru_cache(maxsize=8)
