@@ -51,7 +51,6 @@ def test_calibration_changes_one_thing_at_a_time():
     for change, run in runs.items():
         differing = {k for k, v in run.as_dict().items() if v != usual[k]} - {"name"}
         assert differing <= lengths if "epochs" in change else len(differing) == 1, change
-    assert runs["twice the epochs"].epochs == 2 * usual["epochs"]
     assert runs["half the epochs"].coarse_epochs == usual["coarse_epochs"] // 2
     assert len({run.name for run in runs.values()}) == len(runs)
 
