@@ -25,7 +25,7 @@ from xnet_tf.files import InputError, read_json, write_atomically
 WIDE = runs.WIDE
 WIDE_WEIGHTS = runs.USER_WEIGHTS.stem
 
-MADE_APART = ("ablation-", "bench-", "classical-", "coverage", "seeds", "table3")
+MADE_APART = ("ablation-", "bench-", "classical-", "coverage", "qualities", "seeds", "table3")
 """How the names of results begin that are released though a run lacks them: hours of work."""
 
 
