@@ -9,7 +9,8 @@ was, and a finished network is not trained again.
 
 Writes ``results/ablation-augmentation.csv``: per preset and condition (plain, and every condition
 of `xnet_tf.robustness`) macro F1 of the seeds' pixels pooled, its interval by subject, each seed's
-own macro F1, and the difference from the preset before, paired by subject.
+own macro F1, and the difference from the preset before, paired by subject; and
+``results/ablation-augmentation.json``, what all this was made from.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from compare_seeds import made_from
 
 from xnet_tf import dataset, metrics, profiles, runs
 from xnet_tf.evaluation import counts_of, save_table
-from xnet_tf.files import InputError, read_json
+from xnet_tf.files import InputError, read_json, write_json
 from xnet_tf.profiles import Profile
 from xnet_tf.tasks import Task, budget
 
@@ -63,6 +64,24 @@ def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.Data
     if not made_from(results / "robustness.json", weights_sha256=used, population_sha256=new):
         robustness.evaluate(population, profile, runs.folder(profile))
     return pd.read_csv(results / "population.csv", dtype={"subject": str})
+
+
+def record(data: dataset.Dataset, population: dataset.Dataset, usual: Profile) -> dict:
+    """Return what an ablation's table was made from.
+
+    Args:
+        data: that all networks were trained on.
+        population: that they were judged on.
+        usual: settings of the network with nothing changed.
+    """
+    return {
+        "profile": usual.as_dict(),
+        "data_sha256": data.fingerprint(),
+        "population_sha256": population.fingerprint(),
+        "images": len(population.manifest),
+        "subjects": int(population.manifest["subject"].nunique()),
+        "versions": runs.versions(),
+    }
 
 
 def score_table(tables: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
@@ -118,6 +137,9 @@ def main() -> None:
             tables[preset].append(counts(data, options.population, run))
     table = score_table(tables)
     print(save_table(table, options.out / "ablation-augmentation.csv"))
+    judged_on = dataset.load(options.population / "evaluation")
+    made_from = record(data, judged_on, varied(profile, options.seeds[0], ""))
+    write_json(options.out / "ablation-augmentation.json", made_from)
     print(table[table["condition"] == "plain"].to_string(index=False))
 
 

@@ -3,12 +3,13 @@
     python tools/ablate_calibration.py [--population DIR] [--profile quick] [--seeds 1 2]
 
 The comparison's XNet, and the same with another augmentation, without L2, with label smoothing,
-half as wide, and trained half as long. All are judged on the evaluation population as
-they were trained, without re-calibration. The last rows
-ask the same of body parts that a network has never seen, on their images alone.
+half as wide, and trained half as long. All are judged on the evaluation population as they were
+trained, without re-calibration. The last rows ask the same of body parts that a network has never
+seen, on their images alone.
 
 Writes ``results/ablation-calibration.csv``: per change, seed and score the value of pooled pixels,
-with its interval by subject; ``images`` says of which. An interrupted run goes on where it was.
+with its interval by subject; ``images`` says of which; and ``results/ablation-calibration.json``,
+what all this was made from. An interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from ablate_augmentation import varied
+from ablate_augmentation import record, varied
 
 from xnet_tf import dataset, partitions, profiles, runs, tasks
 from xnet_tf.evaluation import save_table
-from xnet_tf.files import InputError, read_json
+from xnet_tf.files import InputError, read_json, write_json
 from xnet_tf.profiles import Profile
 
 KEPT = {
@@ -141,6 +142,8 @@ def main() -> None:
     columns = ["change", "seed", "images", "score", "class", "value", "low", "high"]
     table = pd.concat(parts)[columns]
     print(save_table(table, options.out / "ablation-calibration.csv"))
+    made_from = record(data, population, varied(profile, seed, ""))
+    write_json(options.out / "ablation-calibration.json", made_from)
     shown = table.assign(score=table["score"] + ", " + table["class"])
     print(shown.pivot(index=["images", "change", "seed"], columns="score", values="value").round(4))
 
