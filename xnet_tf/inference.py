@@ -24,6 +24,7 @@ class View(NamedTuple):
 
 
 SIZES = (0.64, 0.8, 1.0, 1.24)
+"""In which *high* shows an image, relative to the working size."""
 
 _EIGHT = [(turns, mirrored) for turns in range(4) for mirrored in (False, True)]
 
@@ -38,10 +39,10 @@ VIEWS = {
 """For each quality, the views of an image whose probabilities are averaged.
 
 *High* is what users get unless they ask for less: eight views, turned and mirrored, each way once,
-two of each size. A bone and the shadow of a collimator look alike in a window of one size, less so
-in several. *Turned* is the same at one size. Both are about eight times the work of *normal*, the
-network as it is, which is what is scored beside other methods. *Low* is the fastest form of the
-network: folded, in bfloat16 where the device gains from it.
+two of each of `SIZES`; ``results/qualities.csv`` has what it gains. *Turned* is the same at one
+size. Both are about eight times the work of *normal*, the network as it is, which is what is scored
+beside other methods. *Low* is the fastest form of the network: folded, in bfloat16 where the device
+gains from it.
 """
 
 
@@ -67,9 +68,9 @@ def segment(
 ) -> Segmentation:
     """Segment one radiograph.
 
-    The image is averaged down to the working size, filled up by reflection to a size that the
-    network can halve, segmented, cut back and brought to its own size: the probabilities are
-    interpolated linearly and decided upon there.
+    The image is averaged down to the working size, shown to the network in the quality's views,
+    each filled up by reflection to a size that the network can halve and cut back, and brought to
+    its own size: the probabilities are interpolated linearly and decided upon there.
 
     Args:
         model: a network, for instance of `xnet_tf.load_weights`.
