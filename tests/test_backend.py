@@ -44,12 +44,27 @@ def test_precision_follows_the_weakest_gpu(monkeypatch, capability, chosen):
 
 
 @pytest.mark.parametrize(
-    ("flags", "chosen"), [({"avx512f"}, "float32"), ({"avx512f", "avx512_bf16"}, "bfloat16")]
+    ("flags", "gain", "chosen"),
+    [
+        ({"avx512f"}, 9.0, "float32"),  # not even measured
+        ({"avx512f", "avx512_bf16"}, 1.9, "bfloat16"),
+        ({"avx512f", "avx512_bf16"}, 0.6, "float32"),
+    ],
 )
-def test_precision_follows_the_processor(monkeypatch, flags, chosen):
+def test_precision_follows_the_processor(monkeypatch, flags, gain, chosen):
     monkeypatch.setattr(backend, "GPUS", [])
     monkeypatch.setattr(backend, "_processor_flags", lambda: flags)
+    monkeypatch.setattr(backend, "_bfloat16_gain", lambda: gain)
     assert backend.faster_precision()[0] == chosen
+
+
+def test_gain_is_the_ratio_of_the_best_times(monkeypatch):
+    # After a first round of products that does not count, by a made-up clock: float32 and bfloat16
+    # take 8 and 8 seconds, then 4 and 2, then 8 and 8.
+    takes = [8, 8, 4, 2, 8, 8, 8, 8, 8, 8]
+    ticks = iter([0.0, 0.0] + [tick for seconds in takes for tick in (0.0, seconds)])
+    monkeypatch.setattr(backend, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    assert backend._bfloat16_gain.__wrapped__() == 2.0
 
 
 def test_dtype_policy_is_put_back():

@@ -114,6 +114,16 @@ def test_precision_auto_is_settled_and_said(tiny_profile, monkeypatch, capsys):
         training.settle_precision(dataclasses.replace(tiny_profile, precision="float8"))
 
 
+def test_a_run_keeps_the_precision_it_was_begun_in(data, tiny_profile, tmp_path, monkeypatch):
+    profile = dataclasses.replace(tiny_profile, precision="auto")
+    monkeypatch.setattr(training, "faster_precision", lambda: ("float32", "measured"))
+    training.train(data, profile, tmp_path)
+    monkeypatch.setattr(training, "faster_precision", lambda: ("bfloat16", "measured again"))
+    assert training.settle_precision(profile, tmp_path).precision == "float32"
+    other = dataclasses.replace(profile, seed=profile.seed + 1)
+    assert training.settle_precision(other, tmp_path).precision == "bfloat16"
+
+
 def test_lack_of_memory_gives_advice(tiny_profile):
     advice = pytest.raises(InputError, match=r"batches of 4 images.*halve.*batch_size.*filters")
     with advice, training.memory_advice(tiny_profile):

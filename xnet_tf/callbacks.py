@@ -21,6 +21,9 @@ from xnet_tf.files import UNFINISHED, write_atomically
 from xnet_tf.profiles import Profile
 from xnet_tf.variants import with_dtype
 
+STATE = "state.npz"
+"""Name of a run's state file."""
+
 
 class RunState(keras.callbacks.Callback):
     """Saves everything a run needs to go on, keeps the best epoch and stops early.
@@ -48,7 +51,7 @@ class RunState(keras.callbacks.Callback):
     @property
     def path(self) -> Path:
         """The state file."""
-        return self.folder / "state.npz"
+        return self.folder / STATE
 
     def restore(self, model: keras.Model) -> None:
         """Load weights, optimiser and history, if the folder holds a state of this run.
@@ -77,7 +80,7 @@ class RunState(keras.callbacks.Callback):
         number = 1 + len(list(self.folder.glob("previous-*")))
         aside = self.folder / f"previous-{number}"
         aside.mkdir()
-        for name in ("state.npz", "best.keras", "weights", "results", "tensorboard"):
+        for name in (STATE, "best.keras", "weights", "results", "tensorboard"):
             if (self.folder / name).exists():
                 (self.folder / name).rename(aside / name)
         print(f"another profile or other data: the earlier run was moved to {aside}")
@@ -173,6 +176,16 @@ def write_tensorboard(history: list[dict], path: Path) -> None:
                 writer.write(event.SerializeToString())
 
     write_atomically(path, write)
+
+
+def was_begun(folder: Path, profile: dict) -> bool:
+    """Tell whether a folder holds a state of a run with this profile, as plain JSON types."""
+    path = folder / STATE
+    if not path.exists():
+        return False
+    with np.load(path, allow_pickle=False) as saved:
+        begun = json.loads(str(saved["record"]))["identity"]
+    return same_run({"profile": begun.get("profile")}, {"profile": profile})
 
 
 def same_run(first: dict, second: dict) -> bool:

@@ -256,7 +256,7 @@ class Bench:
         """Train a network, or take up or load its training."""
         keras.utils.clear_session()
         folder = self.root / task.slug
-        profile = training.settle_precision(self.settings(task, data))
+        profile = training.settle_precision(self.settings(task, data), folder)
         trained = training.train(data, profile, folder)
         history = folder / "results" / "history.csv"
         write_atomically(folder / "history.csv", lambda path: shutil.copyfile(history, path))

@@ -85,7 +85,7 @@ def train(
     folder = folder or runs.folder(profile)
     manifest = dataset.subset("train")
     parts = manifest["body_part"].nunique()
-    profile = training.settle_precision(training.beginning_with(initial, profile))
+    profile = training.settle_precision(training.beginning_with(initial, profile), folder)
     profile = share_equally(profile, parts, strategy.num_replicas_in_sync)
     keras.utils.set_random_seed(profile.seed)
     chief = is_chief(strategy)

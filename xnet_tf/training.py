@@ -18,7 +18,7 @@ import pandas as pd
 
 from xnet_tf import augmentation, classes, losses, models, networks, pipeline, runs
 from xnet_tf.backend import describe_device, dtype_policy, faster_precision, keras, tf
-from xnet_tf.callbacks import Progress, RunState, same_run
+from xnet_tf.callbacks import Progress, RunState, same_run, was_begun
 from xnet_tf.dataset import Dataset, read_arrays
 from xnet_tf.files import InputError, read_json, sha256
 from xnet_tf.profiles import Profile
@@ -65,7 +65,7 @@ def train(
         InputError: if the device's memory does not suffice, or `initial` cannot be used.
     """
     folder = folder or runs.folder(profile)
-    profile = settle_precision(beginning_with(initial, profile))
+    profile = settle_precision(beginning_with(initial, profile), folder)
     keras.utils.set_random_seed(profile.seed)
     steps = pipeline.steps_per_epoch(dataset.subset("train"), profile)
     model = build_model(profile, steps, initial)
@@ -95,13 +95,22 @@ def beginning_with(initial: Path | None, profile: Profile) -> Profile:
     return dataclasses.replace(profile, network=record.get("network", "xnet"), **size)
 
 
-def settle_precision(profile: Profile) -> Profile:
+def settle_precision(profile: Profile, folder: Path | None = None) -> Profile:
     """Replace the precision ``"auto"`` by what this device is faster with, and say which.
+
+    Args:
+        profile: as the user chose it.
+        folder: of the run; if one of this profile was begun there, it keeps its precision.
 
     Raises:
         ValueError: if the profile's precision is unknown.
     """
     if profile.precision == "auto":
+        for precision in POLICIES if folder else ():
+            settled = dataclasses.replace(profile, precision=precision)
+            if was_begun(folder, settled.as_dict()):
+                print(f"training in {precision}, as this run was begun")
+                return settled
         precision, reason = faster_precision()
         print(f"training in {precision}: {reason}")
         return dataclasses.replace(profile, precision=precision)
