@@ -15,7 +15,7 @@ import measuring
 import numpy as np
 
 from xnet_tf import dataset, inference, metrics, models, runs, variants
-from xnet_tf.backend import keras, tf
+from xnet_tf.backend import faster_precision, keras, tf
 
 SIZE = 200
 
@@ -42,7 +42,7 @@ def image_times(width: int, count: int, peaks: dict[str, float]) -> list[dict]:
         methods[full_name] = forward(network, image, name.startswith("model.predict"))
         operations[full_name] = measuring.arithmetic(network, SIZE)
     seconds = measuring.alternate(methods, count)
-    ours = f"xnet_tf folded bfloat16, width {width}"
+    ours = f"xnet_tf folded {faster_precision()[0]}, width {width}"
     return measuring.speed_rows(seconds, ours, count, operations, peaks)
 
 
