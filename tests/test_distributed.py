@@ -1,16 +1,18 @@
+import dataclasses
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from xnet_tf import distributed
+from xnet_tf import dataset, distributed, training
 from xnet_tf.backend import tf
 from xnet_tf.files import InputError
 
@@ -149,3 +151,26 @@ def test_after_the_loss_of_a_worker_the_run_goes_on(data_folder, tmp_path):
         for run in (whole, killed)
     ]
     assert records[0] == records[1]
+
+
+def test_an_enlarged_batch_keeps_its_precision(data_folder, tiny_profile, tmp_path, monkeypatch):
+    data = dataset.load(data_folder)
+
+    class Reached(Exception):
+        """Carries the profile that a network would be built from."""
+
+    def build_model(profile, *_):
+        raise Reached(profile)
+
+    three = SimpleNamespace(num_replicas_in_sync=3, cluster_resolver=None, scope=nullcontext)
+    profile = dataclasses.replace(tiny_profile, precision="auto")
+    shared = distributed.share_equally(profile, data.subset("train")["body_part"].nunique(), 3)
+    assert shared.batch_size != profile.batch_size
+    begun = dataclasses.replace(shared, precision="float32")
+    record = json.dumps({"identity": {"profile": begun.as_dict()}})
+    np.savez(tmp_path / "state.npz", record=np.array(record))
+    monkeypatch.setattr(training, "faster_precision", lambda: ("bfloat16", "measured again"))
+    monkeypatch.setattr(training, "build_model", build_model)
+    with pytest.raises(Reached) as reached:
+        distributed.train(data, profile, tmp_path, three)
+    assert reached.value.args[0] == begun

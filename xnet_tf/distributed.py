@@ -85,8 +85,10 @@ def train(
     folder = folder or runs.folder(profile)
     manifest = dataset.subset("train")
     parts = manifest["body_part"].nunique()
-    profile = training.settle_precision(training.beginning_with(initial, profile), folder)
+    profile = training.beginning_with(initial, profile)
     profile = share_equally(profile, parts, strategy.num_replicas_in_sync)
+    # Last: a run that was begun is known by its shared batch.
+    profile = training.settle_precision(profile, folder)
     keras.utils.set_random_seed(profile.seed)
     chief = is_chief(strategy)
     with strategy.scope():
