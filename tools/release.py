@@ -25,6 +25,8 @@ from xnet_tf.files import InputError, read_json, write_atomically
 WIDE = runs.WIDE
 WIDE_WEIGHTS = runs.USER_WEIGHTS.stem
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 MADE_APART = ("ablation-", "bench-", "classical-", "coverage", "qualities", "seeds", "table3")
 """How the names of results begin that are released though a run lacks them: hours of work."""
 
@@ -132,12 +134,13 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
         if cell.cell_type != "code":
             continue
-        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        # A widget without its kernel is a line of error, or of its code.
+        cell.outputs = [
+            o for o in cell.outputs if o.get("name") != "stderr" and WIDGET not in o.get("data", {})
+        ]
         for output in cell.outputs:
             if "text" in output:
                 output["text"] = clean(output["text"])
-            # A widget without its kernel is a line of error; its model has another name each run.
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
             for kind, data in output.get("data", {}).items():
                 if kind.startswith("text/"):
                     output["data"][kind] = clean(data)
