@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 POLARITIES = ("auto", "bright", "dark")
 """How the open beam looks in the picture as a viewer shows it; "auto" finds out."""
 
+DARK_SHARE, DARK = 0.1, 0.15
+"""How much of a picture `normalise_gamma` brings below which grey value."""
+
+_BLACK = 0.02
+"""What is darker lies mostly behind a collimator's blades and says nothing about the scale."""
+
 # Dead and hot pixels must not set the scale: this percentage of pixels at either end is clipped.
 _CLIPPED_PERCENT = 0.01
 
@@ -86,6 +92,26 @@ def resize_area(image: np.ndarray, height: int, width: int) -> np.ndarray:
     if smaller != (width, height):
         resized = cv2.resize(resized, (width, height), interpolation=cv2.INTER_LINEAR)
     return resized.reshape(height, width, 1)
+
+
+def normalise_gamma(image: np.ndarray) -> np.ndarray:
+    """Bring a picture's grey scale, linear or logarithmic, to one that lies between the two.
+
+    What decides is how dark the dark parts are: the exponent is chosen so that `DARK_SHARE` of the
+    pixels that are not black end below `DARK`, as far as an exponent of at most 3 can do that.
+
+    Args:
+        image: float32 ``(H, W, 1)`` in [0, 1], open beam bright.
+
+    Returns:
+        float32 ``(H, W, 1)`` in [0, 1].
+    """
+    image = np.clip(image, 0, 1, dtype=np.float32)
+    lit = image[image > _BLACK]
+    if not lit.size:
+        return image
+    dark = min(np.quantile(lit, DARK_SHARE), 1 - 1e-6)
+    return image ** np.float32(min(np.log(DARK) / np.log(dark), 3))
 
 
 def prepare(images: np.ndarray | tf.Tensor) -> tf.Tensor:
