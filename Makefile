@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population wide compare robustness seeds confidence release lint lock clean
+.PHONY: help reproduce test test-simulation test-main test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population wide compare robustness seeds confidence release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
@@ -22,8 +22,15 @@ reproduce: .venv/.installed  ## set up, run all notebooks in the quick profile, 
 	$(RUN) tools/run_notebooks.py --profile quick
 	@$(RUN) -m xnet_tf summary --profile quick
 
-test: .venv/.installed simulation/.venv/.installed  ## set up and run the fast tests
-	simulation/.venv/bin/python -m pytest -q simulation/tests
+test:  ## set up and run the fast tests
+	@$(MAKE) --no-print-directory --jobs 2 test-simulation test-main
+
+# Beside each other, for the second takes much longer; the first says at its end what it found.
+test-simulation: simulation/.venv/.installed
+	@found=$$(simulation/.venv/bin/python -m pytest -q simulation/tests 2>&1); \
+	status=$$?; echo "$$found"; exit $$status
+
+test-main: .venv/.installed
 	$(RUN) -m pytest -q
 
 test-slow: .venv/.installed  ## run the long tests: kills, fuzzing
