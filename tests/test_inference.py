@@ -81,21 +81,22 @@ def test_turned_views_do_not_depend_on_the_images_own_turn(model):
 def test_high_quality_shows_two_views_of_each_size(model):
     sizes = [view.size for view in inference.VIEWS["high"]]
     assert sorted(sizes) == sorted(2 * inference.SIZES)
-    assert sorted(view.size for view in inference.VIEWS["high"] if view.toned) == [*inference.SIZES]
+    changed = [view.size for view in inference.VIEWS["high"] if view.gamma_normalised]
+    assert sorted(changed) == sorted(inference.SIZES)
     smaller = inference.View(0.5)
     halved = inference._seen(lambda x: x, image(40, 64)[None], smaller)
     assert halved.shape == (1, 40, 64, 1)
 
 
-def test_a_toned_view_shows_the_evened_grey_scale(model):
+def test_a_gamma_normalised_view_shows_the_normalised_picture(model):
     picture = image(16, 16)
-    toned = inference._seen(lambda x: x, picture[None], inference.View(toned=True))
-    evened = inference._seen(
+    shown = inference._seen(lambda x: x, picture[None], inference.View(gamma_normalised=True))
+    expected = inference._seen(
         lambda x: x, radiographs.normalise_gamma(picture)[None], inference.View()
     )
-    np.testing.assert_array_equal(toned, evened)
+    np.testing.assert_array_equal(shown, expected)
     plain = inference._seen(lambda x: x, picture[None], inference.View())
-    assert np.abs(toned - plain).max() > 0.01
+    assert np.abs(shown - plain).max() > 0.01
 
 
 def test_low_quality_is_nearly_the_same(model):

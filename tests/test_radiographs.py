@@ -49,24 +49,24 @@ def test_prepare_is_the_normalised_square_root():
 @pytest.mark.parametrize("exponent", [0.5, 1, 2])
 def test_normalise_gamma_undoes_a_power(exponent):
     image = np.linspace(0.2, 1, 60, dtype=np.float32).reshape(6, 10, 1)
-    evened = normalise_gamma(image)
-    np.testing.assert_allclose(np.quantile(evened, 0.1), 0.15, atol=0.005)
-    np.testing.assert_allclose(normalise_gamma(image**exponent), evened, atol=0.005)
+    normalised = normalise_gamma(image)
+    np.testing.assert_allclose(np.quantile(normalised, 0.1), 0.15, atol=0.005)
+    np.testing.assert_allclose(normalise_gamma(image**exponent), normalised, atol=0.005)
 
 
 @pytest.mark.parametrize("value", [0, 0.5, 1])
 def test_normalise_gamma_keeps_flat_pictures_flat(value):
     image = np.full((4, 5, 1), value, np.float32)
-    evened = normalise_gamma(image)
-    assert evened.dtype == np.float32 and evened.shape == image.shape
-    assert np.ptp(evened) == 0 and 0 <= evened[0, 0, 0] <= 1
+    normalised = normalise_gamma(image)
+    assert normalised.dtype == np.float32 and normalised.shape == image.shape
+    assert np.ptp(normalised) == 0 and 0 <= normalised[0, 0, 0] <= 1
 
 
 def test_normalise_gamma_leaves_black_out_and_has_bounds():
     image = np.linspace(0.2, 1, 60, dtype=np.float32).reshape(6, 10, 1)
     blades = np.zeros((4, 10, 1), np.float32)
-    evened = normalise_gamma(np.concatenate([image, blades]))
-    np.testing.assert_array_equal(evened, np.concatenate([normalise_gamma(image), blades]))
+    normalised = normalise_gamma(np.concatenate([image, blades]))
+    np.testing.assert_array_equal(normalised, np.concatenate([normalise_gamma(image), blades]))
     dark, bright = (np.full((5, 5, 1), value, np.float32) for value in (0.0201, 0.9))
     # ln 0.15 / ln 0.0201 = 0.486; ln 0.15 / ln 0.9 = 18 is out of bounds.
     np.testing.assert_allclose(normalise_gamma(dark), 0.15, rtol=1e-4)

@@ -22,13 +22,13 @@ class View(NamedTuple):
         size: relative to the working size.
         turns: quarter turns, counterclockwise.
         mirrored: left to right.
-        toned: on the grey scale of `xnet_tf.radiographs.normalise_gamma`.
+        gamma_normalised: by `xnet_tf.radiographs.normalise_gamma`.
     """
 
     size: float = 1.0
     turns: int = 0
     mirrored: bool = False
-    toned: bool = False
+    gamma_normalised: bool = False
 
 
 SIZES = (0.64, 0.8, 1.0, 1.24)
@@ -41,17 +41,18 @@ VIEWS = {
     "normal": [View()],
     "turned": [View(1.0, *how) for how in _EIGHT],
     "high": [
-        View(SIZES[(turns + 2 * mirrored) % 4], turns, mirrored, toned=mirrored)
+        View(SIZES[(turns + 2 * mirrored) % 4], turns, mirrored, gamma_normalised=mirrored)
         for turns, mirrored in _EIGHT
     ],
 }
 """For each quality, the views of an image whose probabilities are averaged.
 
 *High* is what users get unless they ask for less: eight views, turned and mirrored, each way once,
-two of each of `SIZES`, one as it is and one on an evened grey scale; ``results/qualities.csv`` has
-what that gains. *Turned* is the eight at one size, as they are. Both are about eight times the work
-of *normal*, the network as it is, which is what is scored beside other methods. *Low* is the
-fastest form of the network: folded, in bfloat16 where the device gains from it.
+two of each of `SIZES`, one as it is and one with its gamma normalised;
+``results/qualities.csv`` has what that gains. *Turned* is the eight at one size, as they are. Both
+are about eight times the work of *normal*, the network as it is, which is what is scored beside
+other methods. *Low* is the fastest form of the network: folded, in bfloat16 where the device gains
+from it.
 """
 
 
@@ -145,7 +146,7 @@ def _seen(apply, images: np.ndarray, view: View) -> np.ndarray:
     height, width = (max(1, round(view.size * n)) for n in own)
     if (height, width) != own:
         images = np.stack([radiographs.resize_area(image, height, width) for image in images])
-    if view.toned:
+    if view.gamma_normalised:
         images = np.stack([radiographs.normalise_gamma(image) for image in images])
     step = 2**models.POOLINGS
     padding = ((0, 0), (0, -height % step), (0, -width % step), (0, 0))
