@@ -68,9 +68,12 @@ dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
 population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in runs/population
 	simulation/.venv/bin/python -m simulation population --out runs/population
 
-wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `segment` uses (a good hour, resumable)
+wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `segment` uses (hours, resumable)
 	simulation/.venv/bin/python -m simulation population --half training --count 475
-	$(RUN) -m xnet_tf train --profile wide --data runs/population/training
+	$(RUN) -m xnet_tf train --profile base --data runs/population/training
+	# More chests; those that are there are kept.
+	simulation/.venv/bin/python -m simulation population --half training --count 1500 --only thorax
+	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/base/weights/xnet.npz
 	$(RUN) -m xnet_tf evaluate --profile wide
 
 compare: .venv/.installed  ## XNet beside other networks and classical methods (hours, resumable)

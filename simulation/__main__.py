@@ -44,7 +44,9 @@ def _population(arguments: argparse.Namespace) -> list[str]:
         for out in folders.values():
             print(f"{dataset.write_manifest(plan, out)} images in {out}")
         if half == "training":
-            dataset.write_split(dataset.training_sides(plan), folders[None])
+            there = dataset.records(plan, folders[None])
+            sides = dataset.training_sides([s for s in plan if s.names[0] in there])
+            dataset.write_split(sides, folders[None])
     return failures
 
 

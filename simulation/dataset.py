@@ -12,6 +12,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from simulation import contrast, parts, subjects
-from simulation.composition import PARTS, Sitting, number, stream
+from simulation.composition import Sitting, number, stream
 from simulation.projector import PreparedVolume, prepare, project
 from simulation.render import Picture, beam_of, render
 from simulation.scene import Scene
@@ -311,10 +312,10 @@ def write_split(sides: dict[str, list[str]], out: Path) -> None:
 
 def training_sides(sittings: list[Sitting]) -> dict[str, list[str]]:
     """Divide a population of one picture per subject: the last three of each part are held back."""
-    names = [name for s in sittings for name in s.names]
-    test, validation = len(PARTS), 3 * len(PARTS)
-    return {
-        "train": names[:-validation],
-        "validation": names[-validation:-test],
-        "test": names[-test:],
-    }
+    ahead: Counter = Counter()
+    sides: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    for sitting in reversed(sittings):
+        ahead[sitting.part] += 1
+        side = {1: "test", 2: "validation", 3: "validation"}.get(ahead[sitting.part], "train")
+        sides[side] += sitting.names
+    return {side: names[::-1] for side, names in sides.items()}

@@ -33,13 +33,14 @@ ALONE = {
     ),
     "paper": PRESETS["paper"],
     "robust": PRESETS["robust"],
+    "fine": PRESETS["fine"],
 }
 # What only changes grey values, or paints over labels, set to nothing.
 AS_DRAWN = {
     name: getattr(Augmentation(), name)
     for name in (
         *("blur_pixels", "collimation_probability", "noise", "gain", "field", "offset", "gamma"),
-        *("hospital_probability", "frame_probability"),
+        *("hospital_probability", "frame_probability", "gamma_normalised_probability"),
     )
 }
 

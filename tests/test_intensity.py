@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from xnet_tf import augmentation, intensity
+from xnet_tf import augmentation, intensity, radiographs
 from xnet_tf.augmentation import Augmentation
 from xnet_tf.backend import tf
 
@@ -171,3 +171,12 @@ def test_a_seen_penumbra_is_noisy_too():
     noise = np.random.default_rng(1).normal(size=(1, *SHAPE))
     image, _ = changed(np.ones((1, *SHAPE), "float32"), **sides, noise=noise, noise_strength=[0.04])
     assert image[:, :, :30].std() == pytest.approx(0.04 * np.sqrt(0.02), rel=0.2)
+
+
+def test_some_pictures_are_gamma_normalised():
+    values = planes(2) * np.float32(0.5) + np.float32(0.2)
+    images, label = changed(values, count=2, **{"gamma_normalised": [0, 1]})
+    np.testing.assert_array_equal(images[0], values[0])
+    expected = radiographs.normalise_gamma(values[1, ..., None])[..., 0]
+    np.testing.assert_allclose(images[1], expected, rtol=1e-5)
+    assert label.min() == 1

@@ -23,6 +23,17 @@ def test_parts_are_balanced_and_images_within_a_part_too(images_per_part):
         assert counts.max() - counts.min() <= 1
 
 
+def test_an_emphasised_part_is_shown_more_often(arrays, tiny_profile):
+    parts = np.array(["hand"] * 9 + ["knee"] * 4 + ["thorax"])
+    order = pipeline.balanced_order(parts, 6, 0, 1, [("knee", 3), ("foot", 2)])
+    assert Counter(parts[order].tolist()) == {"hand": 6, "knee": 18, "thorax": 6}
+    assert set(np.bincount(order)[9:13]) <= {4, 5}
+    profile = dataclasses.replace(tiny_profile, emphasis=((arrays.parts[0], 2),), epochs=1)
+    batches = list(pipeline.training_batches(arrays, profile))
+    assert len(batches) == pipeline.steps_per_epoch(arrays.manifest, profile)
+    assert sum(len(x) for x, _ in batches) == profile.images_per_part * 3
+
+
 def test_order_follows_from_seed_and_epoch():
     parts = np.array(["a", "b"] * 8)
     first, again = (pipeline.balanced_order(parts, 10, 0, 1) for _ in range(2))

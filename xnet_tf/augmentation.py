@@ -35,6 +35,7 @@ _NUMBERS = (
     *("see_through", "blade_0", "blade_1", "blade_2", "blade_3", "curve", "curve_strength"),
     *("curve_centre", "sharpen", "sharpness", "sharpness_sigma", "window", "window_low"),
     *("window_high", "framed", "frame_value", "frame_0", "frame_1", "frame_2", "frame_3"),
+    "gamma_normalised",
 )
 
 
@@ -187,6 +188,9 @@ def _draw_intensity(number, preset, shape, fields):
         seen = number["framed"] < preset.frame_probability
         drawn["frame"] = _draw_sides(number, "frame", seen, preset.frame, shape)
         drawn["frame_value"] = tf.round(number["frame_value"])
+    if preset.gamma_normalised_probability:
+        often = preset.gamma_normalised_probability
+        drawn["gamma_normalised"] = number["gamma_normalised"] < often
     return drawn
 
 

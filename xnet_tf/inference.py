@@ -147,7 +147,7 @@ def _seen(apply, images: np.ndarray, view: View) -> np.ndarray:
     if (height, width) != own:
         images = np.stack([radiographs.resize_area(image, height, width) for image in images])
     if view.gamma_normalised:
-        images = np.stack([radiographs.normalise_gamma(image) for image in images])
+        images = radiographs.normalise_gamma(images).numpy()
     step = 2**models.POOLINGS
     padding = ((0, 0), (0, -height % step), (0, -width % step), (0, 0))
     # Normalise first: what is filled in must not move the mean of what is there.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xnet_tf import classes
+from xnet_tf import classes, radiographs
 from xnet_tf.backend import tf
 from xnet_tf.geometry import displacement
 
@@ -56,7 +56,12 @@ def change_intensity(
         hidden = framed if hidden is None else hidden | framed
     if hidden is not None:
         labels = tf.where(hidden, tf.cast(classes.OPEN_BEAM, labels.dtype), labels)
-    return planes[..., None], labels
+    images = planes[..., None]
+    if "gamma_normalised" in draws:
+        normalised = radiographs.normalise_gamma(images)
+        chosen = tf.cast(draws["gamma_normalised"], tf.bool)[:, None, None, None]
+        images = tf.where(chosen, normalised, images)
+    return images, labels
 
 
 def blur(planes: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -19,26 +19,41 @@ Compiling takes some seconds and makes it two to three times as fast.
 """
 
 
-def balanced_order(parts: np.ndarray, images_per_part: int, epoch: int, seed: int) -> np.ndarray:
+def balanced_order(
+    parts: np.ndarray,
+    images_per_part: int,
+    epoch: int,
+    seed: int,
+    emphasis: Iterable[tuple[str, int]] = (),
+) -> np.ndarray:
     """Decide which images one epoch shows, and in which order.
 
-    Each body part is shown equally often; within a part the images' counts differ by at most one.
+    Each body part is shown equally often, but for those that are emphasised; within a part the
+    images' counts differ by at most one.
 
     Args:
         parts: ``(N,)``, body part of each image.
         images_per_part: how often each part is shown.
         epoch: counted from 0.
         seed: of the run.
+        emphasis: parts that are shown more often, and how many times as often.
 
     Returns:
-        int64 ``(images_per_part * number of parts,)``, indices into the arrays.
+        int64 ``(N,)``, indices into the arrays.
     """
+    times = dict(emphasis)
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
     chosen = []
     for part in np.unique(parts):
         shuffled = rng.permutation(np.flatnonzero(parts == part))
-        chosen.append(np.resize(shuffled, images_per_part))
+        chosen.append(np.resize(shuffled, images_per_part * times.get(part, 1)))
     return rng.permutation(np.concatenate(chosen))
+
+
+def examples_per_epoch(parts: Iterable[str], profile: Profile) -> int:
+    """Return how many images an epoch shows of data with these body parts."""
+    times = dict(profile.emphasis)
+    return profile.images_per_part * sum(times.get(part, 1) for part in set(parts))
 
 
 def steps_per_epoch(manifest: pd.DataFrame, profile: Profile) -> int:
@@ -46,9 +61,9 @@ def steps_per_epoch(manifest: pd.DataFrame, profile: Profile) -> int:
 
     Args:
         manifest: rows of the training images.
-        profile: images per body part and batch size.
+        profile: images per body part, emphasis and batch size.
     """
-    examples = profile.images_per_part * manifest["body_part"].nunique()
+    examples = examples_per_epoch(manifest["body_part"], profile)
     return -(-examples // profile.batch_size)
 
 
@@ -89,7 +104,7 @@ def training_batches(
         images, labels = transform(index, seeds)
         return radiographs.prepare(images), labels
 
-    if profile.epochs * profile.images_per_part * len(set(arrays.parts)) >= COMPILE_FROM:
+    if profile.epochs * examples_per_epoch(arrays.parts, profile) >= COMPILE_FROM:
         prepared = compiled(prepared, profile.batch_size // workers)
     return examples.map(prepared, num_parallel_calls=parallel_calls).prefetch(tf.data.AUTOTUNE)
 
@@ -110,8 +125,10 @@ def numbered_examples(
         A data set of indices into the arrays, int64 ``(B,)``, and seeds, int64 ``(B, 2)``.
     """
     epochs = np.arange(first_epoch, profile.epochs if end is None else end)
-    parts, count = arrays.parts, profile.images_per_part
-    orders = np.stack([balanced_order(parts, count, epoch, profile.seed) for epoch in epochs])
+    count, emphasis = profile.images_per_part, profile.emphasis
+    orders = np.stack(
+        [balanced_order(arrays.parts, count, epoch, profile.seed, emphasis) for epoch in epochs]
+    )
     size = orders.shape[1]
     if size % workers or profile.batch_size % workers:
         raise ValueError(

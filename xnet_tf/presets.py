@@ -49,6 +49,8 @@ class Augmentation:
         frame_probability: how often there is a plain black or white frame (padding, shutters);
             each of its four sides is then seen in every second picture.
         frame: largest fraction of the image's side that a frame covers. It is open beam.
+        gamma_normalised_probability: how often the grey scale is in the end brought to the one that
+            `xnet_tf.radiographs.normalise_gamma` makes, as `segment` does.
     """
 
     flip_horizontal: float = 0.0
@@ -81,6 +83,7 @@ class Augmentation:
     window: float = 0.0
     frame_probability: float = 0.0
     frame: float = 0.0
+    gamma_normalised_probability: float = 0.0
 
     @property
     def moves(self) -> bool:
@@ -108,37 +111,52 @@ _AFFINE = Augmentation(
 )
 _AFFINE_ELASTIC = replace(_AFFINE, elastic_pixels=0.56, elastic_probability=0.5)
 
+# Wide ranges, for weights that meet radiographs of other hospitals and detectors.
+_ROBUST = Augmentation(
+    flip_horizontal=0.5,
+    flip_vertical=0.5,
+    rotation_degrees=180,
+    shear_degrees=8,
+    translation=0.1,
+    zoom=(0.7, 1.6),
+    elastic_pixels=4.0,
+    elastic_probability=0.7,
+    blur_pixels=(0.0, 1.2),
+    collimation_probability=0.3,
+    collimation=0.3,
+    collimation_degrees=45,
+    noise=0.04,
+    gain=1.3,
+    field=0.15,
+    offset=0.2,
+    gamma=(0.35, 1.6),
+    hospital_probability=0.4,
+    curve_probability=0.3,
+    sharpen_probability=0.5,
+    sharpness=1.2,
+    window_probability=0.5,
+    window=0.4,
+    frame_probability=0.08,
+    frame=0.15,
+)
+
 PRESETS = {
     "none": Augmentation(),
     "affine": _AFFINE,
     "affine-elastic": _AFFINE_ELASTIC,
     "paper": replace(_AFFINE_ELASTIC, blur_pixels=(0.0, 0.4)),
-    # Wide ranges, for weights that meet radiographs of other hospitals and detectors.
-    "robust": Augmentation(
-        flip_horizontal=0.5,
-        flip_vertical=0.5,
-        rotation_degrees=180,
-        shear_degrees=8,
-        translation=0.1,
-        zoom=(0.7, 1.6),
-        elastic_pixels=4.0,
-        elastic_probability=0.7,
-        blur_pixels=(0.0, 1.2),
-        collimation_probability=0.3,
-        collimation=0.3,
-        collimation_degrees=45,
-        noise=0.04,
-        gain=1.3,
-        field=0.15,
-        offset=0.2,
-        gamma=(0.35, 1.6),
-        hospital_probability=0.4,
-        curve_probability=0.3,
-        sharpen_probability=0.5,
-        sharpness=1.2,
-        window_probability=0.5,
-        window=0.4,
-        frame_probability=0.08,
-        frame=0.15,
+    "robust": _ROBUST,
+    # To go on with at full size: less of what blots out ribs or turns a chest upside down.
+    "fine": replace(
+        _ROBUST,
+        flip_vertical=0.0,
+        rotation_degrees=30,
+        shear_degrees=4,
+        zoom=(0.8, 1.8),
+        elastic_pixels=2.0,
+        elastic_probability=0.5,
+        blur_pixels=(0.0, 0.7),
+        noise=0.02,
+        gamma_normalised_probability=0.5,
     ),
 }

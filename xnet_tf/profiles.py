@@ -1,4 +1,4 @@
-"""Every hyper-parameter, in five profiles: smoke, quick, tune, wide and paper."""
+"""Every hyper-parameter, in six profiles: smoke, quick, tune, base, wide and paper."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Profile:
         l2: weight of the squared kernels in the loss.
         augmentation: name of an augmentation preset.
         images_per_part: augmented images drawn per body part and epoch.
+        emphasis: body parts that are shown more often than the others, and how many times as often.
         batch_size: images per step.
         epochs: largest number of epochs.
         coarse_size: image size of the first epochs, where a step costs a fraction; 0 for none.
@@ -42,6 +43,7 @@ class Profile:
     l2: float = 1e-4
     augmentation: str = "paper"
     images_per_part: int = 500
+    emphasis: tuple[tuple[str, int], ...] = ()
     batch_size: int = 5
     epochs: int = 100
     coarse_size: int = 0
@@ -69,7 +71,8 @@ class Profile:
 
     def as_dict(self) -> dict:
         """Return the fields as plain JSON types."""
-        return {**asdict(self), "filters": list(self.filters)}
+        emphasis = [list(pair) for pair in self.emphasis]
+        return {**asdict(self), "filters": list(self.filters), "emphasis": emphasis}
 
 
 _QUICK = {
@@ -79,6 +82,8 @@ _QUICK = {
     "learning_rate": 2e-3,
     "schedule": "cosine",
 }
+
+_WIDE = _QUICK | {"filters": (24, 48, 96, 192)}
 
 PROFILES = {
     "smoke": Profile(
@@ -103,15 +108,30 @@ PROFILES = {
     "tune": Profile(
         "tune", **_QUICK | {"learning_rate": 5e-4}, images_per_part=4, epochs=5, patience=5
     ),
-    # For weights that people use: trained on `make population`'s training half.
-    "wide": Profile(
-        "wide",
-        **_QUICK | {"filters": (24, 48, 96, 192)},
+    # For weights that people use, trained on `make population`'s training half: first mostly at
+    # half size,
+    "base": Profile(
+        "base",
+        **_WIDE,
         images_per_part=24,
         epochs=120,
         coarse_size=104,
         coarse_epochs=85,
         patience=120,
+        precision="auto",
+    ),
+    # then, with `train --init`, at full size, and more on the trunk, where bone is hard to see;
+    # most on chests, which are hardest.
+    "wide": Profile(
+        "wide",
+        **_WIDE | {"augmentation": "fine", "learning_rate": 1e-3},
+        images_per_part=24,
+        emphasis=(
+            *(("thorax", 12), ("shoulder", 2), ("clavicle", 2)),
+            *(("neck", 2), ("lumbar spine", 2), ("pelvis", 2)),
+        ),
+        epochs=26,
+        patience=26,
         precision="auto",
     ),
     "paper": Profile("paper"),

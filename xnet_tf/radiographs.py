@@ -28,6 +28,8 @@ DARK_SHARE, DARK = 0.1, 0.15
 _BLACK = 0.02
 """What is darker lies mostly behind a collimator's blades and says nothing about the scale."""
 
+_HALVINGS = 20
+
 # Dead and hot pixels must not set the scale: this percentage of pixels at either end is clipped.
 _CLIPPED_PERCENT = 0.01
 
@@ -94,24 +96,34 @@ def resize_area(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return resized.reshape(height, width, 1)
 
 
-def normalise_gamma(image: np.ndarray) -> np.ndarray:
-    """Bring a picture's grey scale, linear or logarithmic, to one that lies between the two.
+def normalise_gamma(images: np.ndarray | tf.Tensor) -> tf.Tensor:
+    """Bring pictures' grey scales, linear or logarithmic, to one that lies between the two.
 
     What decides is how dark the dark parts are: the exponent is chosen so that `DARK_SHARE` of the
     pixels that are not black end below `DARK`, as far as an exponent of at most 3 can do that.
+    TensorFlow operations only.
 
     Args:
-        image: float32 ``(H, W, 1)`` in [0, 1], open beam bright.
+        images: float ``(..., H, W, 1)`` in [0, 1], open beam bright.
 
     Returns:
-        float32 ``(H, W, 1)`` in [0, 1].
+        float32 tensor of the same shape in [0, 1].
     """
-    image = np.clip(image, 0, 1, dtype=np.float32)
-    lit = image[image > _BLACK]
-    if not lit.size:
-        return image
-    dark = min(np.quantile(lit, DARK_SHARE), 1 - 1e-6)
-    return image ** np.float32(min(np.log(DARK) / np.log(dark), 3))
+    from xnet_tf.backend import tf
+
+    images, axes = tf.clip_by_value(tf.cast(images, tf.float32), 0.0, 1.0), (-3, -2, -1)
+    lit = images > _BLACK
+    wanted = DARK_SHARE * tf.reduce_sum(tf.cast(lit, tf.float32), axes, keepdims=True)
+    # The quantile by halving an interval: compilers sort slowly.
+    low, high = tf.zeros_like(wanted), tf.ones_like(wanted)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        darker = tf.cast(lit & (images <= middle), tf.float32)
+        enough = tf.reduce_sum(darker, axes, keepdims=True) >= wanted
+        low, high = tf.where(enough, low, middle), tf.where(enough, middle, high)
+    exponent = tf.minimum(np.log(DARK) / tf.math.log(tf.minimum(high, 1 - 1e-6)), 3.0)
+    exponent = tf.where(wanted > 0, exponent, 1.0)
+    return tf.where(images > 0, tf.exp(exponent * tf.math.log(tf.maximum(images, 1e-30))), 0.0)
 
 
 def prepare(images: np.ndarray | tf.Tensor) -> tf.Tensor:
