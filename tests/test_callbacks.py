@@ -72,6 +72,13 @@ def test_a_setting_that_did_not_exist_had_its_default():
     assert not callbacks.same_run(old, {"profile": {"seed": 1, "precision": "bfloat16"}})
     assert not callbacks.same_run(old, {"profile": {"seed": 2}})
     assert not callbacks.same_run({"data": "a", **old}, {"data": "b", **old})
+    blurred, as_now = (
+        {**old, "augmentation": {"blur_pixels": [0.0, 1.2], **setting}}
+        for setting in ({}, {"gamma_normalised_probability": 0.0})
+    )
+    assert callbacks.same_run(blurred, as_now)
+    as_now["augmentation"]["gamma_normalised_probability"] = 0.5
+    assert not callbacks.same_run(blurred, as_now)
 
 
 def test_a_synchronised_network_is_saved_for_one_device(tmp_path):

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import UNFINISHED, write_atomically
+from xnet_tf.presets import Augmentation
 from xnet_tf.profiles import Profile
 from xnet_tf.variants import with_dtype
 
@@ -193,10 +194,15 @@ def same_run(first: dict, second: dict) -> bool:
 
     A run made before a setting existed had what is now its default.
     """
-    defaults = {f.name: f.default for f in dataclasses.fields(Profile) if f.name != "name"}
+    known = {"profile": Profile, "augmentation": Augmentation}
+    defaults = {
+        key: {f.name: f.default for f in dataclasses.fields(settings) if f.name != "name"}
+        for key, settings in known.items()
+    }
     defaults = json.loads(json.dumps(defaults))
     complete = [
-        {**one, "profile": {**defaults, **(one.get("profile") or {})}} for one in (first, second)
+        {**one, **{key: {**defaults[key], **(one.get(key) or {})} for key in known}}
+        for one in (first, second)
     ]
     return complete[0] == complete[1]
 
