@@ -76,7 +76,7 @@ def test_a_label_map_passed_as_image_ends_as_the_label_output(name, monkeypatch)
     whole = transform(picture, labels, seeds(20), ALONE[name])[1].numpy()
     covered = whole != new_labels.numpy()
     assert not whole[covered].any(), "what differs is covered, and open beam"
-    assert covered.any() == (name in ("collimator", "frame", "robust"))
+    assert covered.any() == (name in ("collimator", "frame", "robust", "fine"))
 
 
 @pytest.mark.parametrize("name", ALONE)
