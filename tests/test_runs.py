@@ -1,7 +1,11 @@
+import dataclasses
+import json
+
 import pytest
 
-from xnet_tf import profiles, runs
-from xnet_tf.files import InputError
+from xnet_tf import callbacks, profiles, runs
+from xnet_tf.files import InputError, read_json
+from xnet_tf.presets import PRESETS
 
 
 def test_current_run_comes_before_the_release(tmp_path, monkeypatch):
@@ -36,3 +40,15 @@ def test_the_wide_profile_has_a_release_of_its_own(tmp_path, monkeypatch):
 
 def test_versions_name_the_libraries():
     assert runs.versions().keys() >= {"python", "tensorflow", "keras", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("weights", "name"), [(runs.RELEASED_WEIGHTS, "quick"), (runs.USER_WEIGHTS, "wide")]
+)
+def test_released_weights_are_of_their_profile_as_it_is(weights, name):
+    record = read_json(weights.with_suffix(".json"))
+    # "auto" is settled on the machine that trains.
+    profile = dataclasses.replace(profiles.get(name), precision=record["profile"]["precision"])
+    preset = dataclasses.asdict(PRESETS[profile.augmentation])
+    now = {"profile": profile.as_dict(), "augmentation": json.loads(json.dumps(preset))}
+    assert callbacks.same_run({key: record[key] for key in now}, now)

@@ -84,7 +84,7 @@ def train(
     strategy = strategy or find_strategy()
     folder = folder or runs.folder(profile)
     manifest = dataset.subset("train")
-    parts = pipeline.examples_per_epoch(manifest["body_part"], profile) // profile.images_per_part
+    parts = pipeline.parts_shown(manifest["body_part"], profile)
     profile = training.beginning_with(initial, profile)
     profile = share_equally(profile, parts, strategy.num_replicas_in_sync)
     # Last: a run that was begun is known by its shared batch.
@@ -116,7 +116,7 @@ def share_equally(profile: Profile, parts: int, replicas: int) -> Profile:
 
     Args:
         profile: its batch size and images per body part are changed where need be.
-        parts: number of body parts; one that is emphasised counts as often as it is shown.
+        parts: number of body parts; see `pipeline.parts_shown`.
         replicas: how many share each batch.
     """
     batch = math.ceil(profile.batch_size / replicas) * replicas

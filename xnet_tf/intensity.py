@@ -28,7 +28,7 @@ def change_intensity(
     Args:
         images: float32 ``(B, H, W, 1)`` in [0, 1], open beam bright.
         labels: integers ``(B, H, W)``.
-        draws: changes that are not among them are left out.
+        draws: changes that are not among them are left out; ``gamma_normalised`` is bool ``(B,)``.
 
     Returns:
         Images in [0, 1] and labels, of the same shapes and types.
@@ -59,8 +59,7 @@ def change_intensity(
     images = planes[..., None]
     if "gamma_normalised" in draws:
         normalised = radiographs.normalise_gamma(images)
-        chosen = tf.cast(draws["gamma_normalised"], tf.bool)[:, None, None, None]
-        images = tf.where(chosen, normalised, images)
+        images = tf.where(draws["gamma_normalised"][:, None, None, None], normalised, images)
     return images, labels
 
 

@@ -50,10 +50,16 @@ def balanced_order(
     return rng.permutation(np.concatenate(chosen))
 
 
-def examples_per_epoch(parts: Iterable[str], profile: Profile) -> int:
-    """Return how many images an epoch shows of data with these body parts."""
+def epoch_order(parts: np.ndarray, profile: Profile, epoch: int) -> np.ndarray:
+    """Return the `balanced_order` of one of the profile's epochs."""
+    count, emphasis = profile.images_per_part, profile.emphasis
+    return balanced_order(parts, count, epoch, profile.seed, emphasis)
+
+
+def parts_shown(parts: Iterable[str], profile: Profile) -> int:
+    """Count the body parts; one that is emphasised counts as often as it is shown."""
     times = dict(profile.emphasis)
-    return profile.images_per_part * sum(times.get(part, 1) for part in set(parts))
+    return sum(times.get(part, 1) for part in set(parts))
 
 
 def steps_per_epoch(manifest: pd.DataFrame, profile: Profile) -> int:
@@ -63,7 +69,7 @@ def steps_per_epoch(manifest: pd.DataFrame, profile: Profile) -> int:
         manifest: rows of the training images.
         profile: images per body part, emphasis and batch size.
     """
-    examples = examples_per_epoch(manifest["body_part"], profile)
+    examples = profile.images_per_part * parts_shown(manifest["body_part"], profile)
     return -(-examples // profile.batch_size)
 
 
@@ -104,7 +110,8 @@ def training_batches(
         images, labels = transform(index, seeds)
         return radiographs.prepare(images), labels
 
-    if profile.epochs * examples_per_epoch(arrays.parts, profile) >= COMPILE_FROM:
+    shown = profile.epochs * profile.images_per_part * parts_shown(arrays.parts, profile)
+    if shown >= COMPILE_FROM:
         prepared = compiled(prepared, profile.batch_size // workers)
     return examples.map(prepared, num_parallel_calls=parallel_calls).prefetch(tf.data.AUTOTUNE)
 
@@ -125,10 +132,7 @@ def numbered_examples(
         A data set of indices into the arrays, int64 ``(B,)``, and seeds, int64 ``(B, 2)``.
     """
     epochs = np.arange(first_epoch, profile.epochs if end is None else end)
-    count, emphasis = profile.images_per_part, profile.emphasis
-    orders = np.stack(
-        [balanced_order(arrays.parts, count, epoch, profile.seed, emphasis) for epoch in epochs]
-    )
+    orders = np.stack([epoch_order(arrays.parts, profile, epoch) for epoch in epochs])
     size = orders.shape[1]
     if size % workers or profile.batch_size % workers:
         raise ValueError(

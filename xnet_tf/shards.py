@@ -53,9 +53,7 @@ def write(dataset: Dataset, profile: Profile, epochs: int, out: Path) -> list[Pa
     sources = arrays.manifest.index.to_numpy()
     written = []
     for epoch in range(epochs):
-        order = pipeline.balanced_order(
-            arrays.parts, profile.images_per_part, epoch, profile.seed, profile.emphasis
-        )
+        order = pipeline.epoch_order(arrays.parts, profile, epoch)
         batches = pipeline.training_batches(arrays, profile, epoch, epoch + 1).unbatch()
         title = f"epoch {epoch + 1} of {epochs}"
         augmented = tqdm.tqdm(batches.as_numpy_iterator(), title, len(order), unit="image")

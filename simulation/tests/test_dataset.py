@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simulation import __main__ as main
 from simulation import card, composition, dataset, parts, sheet
 from simulation.composition import Sitting
 from simulation.tests import phantoms
@@ -150,3 +151,35 @@ def test_training_population_holds_back_three_of_each_part():
     sides = dataset.training_sides(more)
     assert Counter(parts[n] for n in sides["validation"]) == dict.fromkeys(composition.PARTS, 2)
     assert [n for s in more for n in s.names if n in sides["train"]] == sides["train"]
+
+
+def test_the_training_half_is_split_as_far_as_it_is_there(tmp_path, monkeypatch):
+    plan = composition.population_plan(600, "training")
+    there = [s for k, s in enumerate(plan) if k < 190 or s.part == "thorax"]
+    row = dict.fromkeys(("view", "metal", "cast", "collimated"), 0) | {"source": "radiograph"}
+
+    def as_if_rendered(sittings, folders, seed, jobs, only):
+        for sitting in there:
+            own = row | {"body_part": sitting.part, "subject": sitting.subject, "kvp": 60}
+            for name in sitting.names:
+                for path, text in (
+                    (f".render/{name}.json", json.dumps(own)),
+                    (f"images/{name}.png", ""),
+                ):
+                    (folders[None] / path).parent.mkdir(parents=True, exist_ok=True)
+                    (folders[None] / path).write_text(text)
+        return []
+
+    monkeypatch.setattr(dataset, "render_plan", as_if_rendered)
+    monkeypatch.setattr(
+        "sys.argv", ["simulation", "population", "--half", "training", "--out", str(tmp_path)]
+    )
+    assert main.main() == 0
+    split = json.loads((tmp_path / "training" / "split.json").read_text())
+    chests = {side: sum("thorax" in name for name in names) for side, names in split.items()}
+    assert chests == {
+        "train": sum(s.part == "thorax" for s in there) - 3,
+        "validation": 2,
+        "test": 1,
+    }
+    assert sum(map(len, split.values())) == len(there)
