@@ -31,16 +31,21 @@ ALONE = {
         window_probability=0.5,
         window=0.4,
     ),
+    "now and then": Augmentation(rotation_degrees=180, moved_probability=0.5),
+    "levels": Augmentation(levels_probability=1.0, levels=(16, 64)),
+    "jpeg": Augmentation(jpeg_probability=1.0, jpeg_quality=(10, 90)),
     "paper": PRESETS["paper"],
     "robust": PRESETS["robust"],
     "fine": PRESETS["fine"],
+    "upright": PRESETS["upright"],
 }
 # What only changes grey values, or paints over labels, set to nothing.
 AS_DRAWN = {
     name: getattr(Augmentation(), name)
     for name in (
         *("blur_pixels", "collimation_probability", "noise", "gain", "field", "offset", "gamma"),
-        *("hospital_probability", "frame_probability", "gamma_normalised_probability"),
+        *("hospital_probability", "frame_probability", "levels_probability"),
+        *("jpeg_probability", "gamma_normalised_probability"),
     )
 }
 
@@ -76,7 +81,7 @@ def test_a_label_map_passed_as_image_ends_as_the_label_output(name, monkeypatch)
     whole = transform(picture, labels, seeds(20), ALONE[name])[1].numpy()
     covered = whole != new_labels.numpy()
     assert not whole[covered].any(), "what differs is covered, and open beam"
-    assert covered.any() == (name in ("collimator", "frame", "robust", "fine"))
+    assert covered.any() == (name in ("collimator", "frame", "robust", "fine", "upright"))
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -132,6 +137,17 @@ def test_flips_flip():
         new_images, new_labels = transform(images, labels, seeds(), preset)
         np.testing.assert_array_equal(new_images, np.flip(images, axis))
         np.testing.assert_array_equal(new_labels, np.flip(labels, axis))
+
+
+def test_some_pictures_are_not_moved():
+    images, labels = batch(40)
+    moving = {"rotation_degrees": 90, "elastic_pixels": 5.0, "elastic_probability": 1.0}
+    preset = Augmentation(moved_probability=0.4, flip_horizontal=1.0, **moving)
+    new_images, new_labels = transform(images, labels, seeds(40), preset)
+    stayed = (new_images.numpy() == images.numpy()).all((1, 2, 3))
+    assert 0.4 < stayed.mean() < 0.8
+    np.testing.assert_array_equal(new_labels.numpy()[stayed], labels.numpy()[stayed])
+    assert (new_labels.numpy() != labels.numpy())[~stayed].mean((1, 2)).min() > 0.3
 
 
 def test_crop_keeps_the_stated_part():

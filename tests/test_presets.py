@@ -46,5 +46,6 @@ def test_every_range_is_recorded_as_json():
 )
 def test_knows_what_moves_pixels(change):
     assert Augmentation(**change).moves
+    assert not Augmentation(**change, moved_probability=0.0).moves
     assert not Augmentation().moves
     assert not Augmentation(elastic_pixels=1.0, gain=2.0, collimation_probability=1.0).moves

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xnet_tf import geometry, intensity
+from xnet_tf import compression, geometry, intensity
 from xnet_tf.backend import tf
 from xnet_tf.presets import PRESETS, Augmentation
 
@@ -35,7 +35,8 @@ _NUMBERS = (
     *("see_through", "blade_0", "blade_1", "blade_2", "blade_3", "curve", "curve_strength"),
     *("curve_centre", "sharpen", "sharpness", "sharpness_sigma", "window", "window_low"),
     *("window_high", "framed", "frame_value", "frame_0", "frame_1", "frame_2", "frame_3"),
-    "gamma_normalised",
+    *("gamma_normalised", "few_levels", "levels", "compressed", "jpeg_quality"),
+    "moved",
 )
 
 
@@ -148,7 +149,21 @@ def _draw_spatial(numbers, preset, shape, grid):
         drawn_at_all = tf.cast(number["elastic"] < preset.elastic_probability, tf.float64)
         strength = drawn_at_all * preset.elastic_pixels * shape[1] / _REFERENCE_SIZE
         drawn["grid"] = strength[..., None, None, None] * tf.cast(grid, tf.float64)
+    if preset.moved_probability < 1:
+        drawn = _stay(drawn, numbers["moved"] >= preset.moved_probability)
     return drawn
+
+
+def _stay(drawn, staying):
+    """Replace the spatial draws of those that stay by what moves nothing."""
+    nothing = {"matrix": tf.eye(2, dtype=tf.float64), "shift": 0.0, "grid": 0.0}
+
+    def chosen(name, value):
+        axes = [1] * (value.shape.rank - staying.shape.rank)
+        which = tf.reshape(staying, [*tf.unstack(tf.shape(staying)), *axes])
+        return tf.where(which, tf.cast(nothing[name], value.dtype), value)
+
+    return {name: chosen(name, value) for name, value in drawn.items()}
 
 
 def _draw_intensity(number, preset, shape, fields):
@@ -188,6 +203,13 @@ def _draw_intensity(number, preset, shape, fields):
         seen = number["framed"] < preset.frame_probability
         drawn["frame"] = _draw_sides(number, "frame", seen, preset.frame, shape)
         drawn["frame_value"] = tf.round(number["frame_value"])
+    if preset.levels_probability:
+        few = number["few_levels"] < preset.levels_probability
+        drawn["levels"] = tf.where(few, _log_between(number["levels"], *preset.levels), 0.0)
+    if preset.jpeg_probability:
+        quality = _between(number["jpeg_quality"], *preset.jpeg_quality)
+        compressed = number["compressed"] < preset.jpeg_probability
+        drawn["jpeg"] = tf.where(compressed, compression.coarseness(quality), 0.0)
     if preset.gamma_normalised_probability:
         often = preset.gamma_normalised_probability
         drawn["gamma_normalised"] = number["gamma_normalised"] < often

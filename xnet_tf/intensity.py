@@ -1,8 +1,9 @@
 """What happens to grey values between the X-ray tube and the picture on a screen.
 
 The changes come in the order of an examination: collimator, detector, then the display's contrast
-curve and window, sharpening and a frame. They act on batches in [0, 1], open beam bright. The two
-that cover part of the picture, the collimator and the frame, make it open beam in the label map.
+curve and window, sharpening, a frame, and the file's grey levels and blocks
+(`xnet_tf.compression`). They act on batches in [0, 1], open beam bright. The two that cover part of
+the picture, the collimator and the frame, make it open beam in the label map.
 
 Every function takes ``draws``, the batched results of `xnet_tf.augmentation.draw`, and uses those
 that it names: float32 ``(B,)`` unless stated.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xnet_tf import classes, radiographs
+from xnet_tf import classes, compression, radiographs
 from xnet_tf.backend import tf
 from xnet_tf.geometry import displacement
 
@@ -54,6 +55,10 @@ def change_intensity(
         framed = beyond_frame(draws["frame"], planes.shape[1:3])
         planes = tf.where(framed, _spread(draws["frame_value"]), planes)
         hidden = framed if hidden is None else hidden | framed
+    if "levels" in draws:
+        planes = compression.round_to_levels(planes, draws["levels"])
+    if "jpeg" in draws:
+        planes = compression.jpeg(planes, draws["jpeg"])
     if hidden is not None:
         labels = tf.where(hidden, tf.cast(classes.OPEN_BEAM, labels.dtype), labels)
     images = planes[..., None]

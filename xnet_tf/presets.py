@@ -10,6 +10,8 @@ class Augmentation:
     """Ranges to draw from; a range of zero width switches a change off.
 
     Attributes:
+        moved_probability: how often any pixel is moved at all: flipped, rotated, sheared, shifted,
+            cropped, zoomed, displaced.
         flip_horizontal: probability of a left-right flip.
         flip_vertical: probability of an up-down flip.
         rotation_degrees: largest rotation either way.
@@ -49,10 +51,15 @@ class Augmentation:
         frame_probability: how often there is a plain black or white frame (padding, shutters);
             each of its four sides is then seen in every second picture.
         frame: largest fraction of the image's side that a frame covers. It is open beam.
+        levels_probability: how often there are few grey levels.
+        levels: smallest and largest number of them, drawn log-uniformly.
+        jpeg_probability: how often the picture is compressed as JPEG does.
+        jpeg_quality: lowest and highest quality of it, 1 to 100.
         gamma_normalised_probability: how often the grey scale is in the end brought to the one that
             `xnet_tf.radiographs.normalise_gamma` makes, as `segment` does.
     """
 
+    moved_probability: float = 1.0
     flip_horizontal: float = 0.0
     flip_vertical: float = 0.0
     rotation_degrees: float = 0.0
@@ -83,6 +90,10 @@ class Augmentation:
     window: float = 0.0
     frame_probability: float = 0.0
     frame: float = 0.0
+    levels_probability: float = 0.0
+    levels: tuple[float, float] = (256.0, 256.0)
+    jpeg_probability: float = 0.0
+    jpeg_quality: tuple[float, float] = (75.0, 75.0)
     gamma_normalised_probability: float = 0.0
 
     @property
@@ -90,7 +101,8 @@ class Augmentation:
         """Whether any pixel may change its place."""
         affine = (self.flip_horizontal, self.flip_vertical, self.rotation_degrees)
         affine += (self.shear_degrees, self.translation, *self.crop)
-        return any(affine) or self.zoom != (1.0, 1.0) or self.is_elastic
+        ranges = any(affine) or self.zoom != (1.0, 1.0) or self.is_elastic
+        return ranges and self.moved_probability > 0
 
     @property
     def is_elastic(self) -> bool:
@@ -140,23 +152,35 @@ _ROBUST = Augmentation(
     frame=0.15,
 )
 
+# To go on with at full size: less of what blots out ribs or turns a chest upside down.
+_FINE = replace(
+    _ROBUST,
+    flip_vertical=0.0,
+    rotation_degrees=30,
+    shear_degrees=4,
+    zoom=(0.8, 1.8),
+    elastic_pixels=2.0,
+    elastic_probability=0.5,
+    blur_pixels=(0.0, 0.7),
+    noise=0.02,
+    gamma_normalised_probability=0.5,
+)
+
 PRESETS = {
     "none": Augmentation(),
     "affine": _AFFINE,
     "affine-elastic": _AFFINE_ELASTIC,
     "paper": replace(_AFFINE_ELASTIC, blur_pixels=(0.0, 0.4)),
     "robust": _ROBUST,
-    # To go on with at full size: less of what blots out ribs or turns a chest upside down.
-    "fine": replace(
-        _ROBUST,
-        flip_vertical=0.0,
-        rotation_degrees=30,
-        shear_degrees=4,
-        zoom=(0.8, 1.8),
-        elastic_pixels=2.0,
-        elastic_probability=0.5,
-        blur_pixels=(0.0, 0.7),
-        noise=0.02,
-        gamma_normalised_probability=0.5,
+    "fine": _FINE,
+    # To end with: most pictures stay where they are, since it is by its place that a heart is told
+    # from a spine. And what files do to pictures.
+    "upright": replace(
+        _FINE,
+        moved_probability=0.4,
+        levels_probability=0.3,
+        levels=(24, 256),
+        jpeg_probability=0.2,
+        jpeg_quality=(30, 95),
     ),
 }
