@@ -176,10 +176,11 @@ def test_draws_fill_their_ranges():
     assert degrees.max() > 30
 
 
-def test_a_seed_decides_whatever_the_batch_it_lies_in():
-    whole = augmentation.draw(seeds(), PRESETS["robust"], SHAPE)
+@pytest.mark.parametrize("preset", ["robust", "upright"])
+def test_a_seed_decides_whatever_the_batch_it_lies_in(preset):
+    whole = augmentation.draw(seeds(), PRESETS[preset], SHAPE)
     for k in (0, 4):
-        alone = augmentation.draw(seeds()[k], PRESETS["robust"], SHAPE)
+        alone = augmentation.draw(seeds()[k], PRESETS[preset], SHAPE)
         for name, value in whole.items():
             np.testing.assert_array_equal(alone[name], value[k], err_msg=name)
 

@@ -159,9 +159,8 @@ def _stay(drawn, staying):
     nothing = {"matrix": tf.eye(2, dtype=tf.float64), "shift": 0.0, "grid": 0.0}
 
     def chosen(name, value):
-        axes = [1] * (value.shape.rank - staying.shape.rank)
-        which = tf.reshape(staying, [*tf.unstack(tf.shape(staying)), *axes])
-        return tf.where(which, tf.cast(nothing[name], value.dtype), value)
+        axes = (tf.newaxis,) * (value.shape.rank - staying.shape.rank)
+        return tf.where(staying[(..., *axes)], tf.cast(nothing[name], value.dtype), value)
 
     return {name: chosen(name, value) for name, value in drawn.items()}
 

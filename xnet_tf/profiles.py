@@ -1,4 +1,4 @@
-"""Every hyper-parameter, in six profiles: smoke, quick, tune, base, wide and paper."""
+"""Every hyper-parameter, in seven profiles, from smoke to paper."""
 
 from __future__ import annotations
 
@@ -83,7 +83,17 @@ _QUICK = {
     "schedule": "cosine",
 }
 
-_WIDE = _QUICK | {"filters": (24, 48, 96, 192)}
+_WIDE = _QUICK | {"filters": (24, 48, 96, 192), "precision": "auto"}
+
+_FINE = _WIDE | {
+    "augmentation": "fine",
+    "learning_rate": 1e-3,
+    "images_per_part": 24,
+    "emphasis": (
+        *(("thorax", 12), ("shoulder", 2), ("clavicle", 2)),
+        *(("neck", 2), ("lumbar spine", 2), ("pelvis", 2)),
+    ),
+}
 
 PROFILES = {
     "smoke": Profile(
@@ -118,22 +128,12 @@ PROFILES = {
         coarse_size=104,
         coarse_epochs=85,
         patience=120,
-        precision="auto",
     ),
     # then, with `train --init`, at full size, and more on the trunk, where bone is hard to see;
-    # most on chests, which are hardest.
-    "wide": Profile(
-        "wide",
-        **_WIDE | {"augmentation": "fine", "learning_rate": 1e-3},
-        images_per_part=24,
-        emphasis=(
-            *(("thorax", 12), ("shoulder", 2), ("clavicle", 2)),
-            *(("neck", 2), ("lumbar spine", 2), ("pelvis", 2)),
-        ),
-        epochs=26,
-        patience=26,
-        precision="auto",
-    ),
+    # most on chests, which are hardest;
+    "fine": Profile("fine", **_FINE, epochs=26, patience=26),
+    # and last, with `train --init` again, with most pictures where and as they are.
+    "wide": Profile("wide", **_FINE | {"augmentation": "upright"}, epochs=40, patience=40),
     "paper": Profile("paper"),
 }
 
