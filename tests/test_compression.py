@@ -16,7 +16,7 @@ def picture(levels=255):
 
 def stored(quality):
     planes = tf.constant(picture()[None])
-    factor = compression.coarseness(tf.constant([float(quality)]))
+    factor = compression.step_factor(tf.constant([float(quality)]))
     return compression.jpeg(planes, factor).numpy()[0]
 
 

@@ -208,7 +208,7 @@ def _draw_intensity(number, preset, shape, fields):
     if preset.jpeg_probability:
         quality = _between(number["jpeg_quality"], *preset.jpeg_quality)
         compressed = number["compressed"] < preset.jpeg_probability
-        drawn["jpeg"] = tf.where(compressed, compression.coarseness(quality), 0.0)
+        drawn["jpeg"] = tf.where(compressed, compression.step_factor(quality), 0.0)
     if preset.gamma_normalised_probability:
         often = preset.gamma_normalised_probability
         drawn["gamma_normalised"] = number["gamma_normalised"] < often

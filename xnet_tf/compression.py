@@ -36,7 +36,7 @@ def round_to_levels(planes: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
 
     Args:
         planes: float32 ``(B, H, W)`` in [0, 1].
-        levels: float32 ``(B,)``, how many steps there are from 0 to 1; 0 leaves a picture alone.
+        levels: float32 ``(B,)``, how many steps lie between 0 and 1; 0 leaves a picture alone.
 
     Returns:
         float32 ``(B, H, W)`` in [0, 1].
@@ -46,13 +46,13 @@ def round_to_levels(planes: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
     return tf.where(levels > 0, tf.round(planes * steps) / steps, planes)
 
 
-def jpeg(planes: tf.Tensor, coarseness: tf.Tensor) -> tf.Tensor:
+def jpeg(planes: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Round the cosine coefficients of 8x8 blocks, as JPEG does to grey pictures.
 
     Args:
         planes: float32 ``(B, H, W)`` in [0, 1].
-        coarseness: float32 ``(B,)``, factor of the standard's example steps; see `coarseness`.
-            0 leaves a picture alone.
+        factor: float32 ``(B,)``, of the standard's example steps; see `step_factor`. 0 leaves a
+            picture alone.
 
     Returns:
         float32 ``(B, H, W)`` in [0, 1].
@@ -62,16 +62,16 @@ def jpeg(planes: tf.Tensor, coarseness: tf.Tensor) -> tf.Tensor:
     padded = tf.pad(planes, [[0, 0], [0, below], [0, beside]], mode="SYMMETRIC")
     rows, columns = (_cosines(size) for size in padded.shape[1:3])
     repeats = [size // BLOCK for size in padded.shape[1:3]]
-    coarseness = coarseness[:, None, None]
-    steps = tf.maximum(tf.floor(coarseness * np.tile(_STEPS, repeats) + 0.5), 1.0) / 255
+    factor = factor[:, None, None]
+    steps = tf.maximum(tf.floor(factor * np.tile(_STEPS, repeats) + 0.5), 1.0) / 255
     waves = rows @ (padded - _MIDDLE) @ columns.T
     waves = tf.round(waves / steps) * steps
     stored = (rows.T @ waves @ columns + _MIDDLE)[:, :height, :width]
-    return tf.where(coarseness > 0, tf.clip_by_value(stored, 0.0, 1.0), planes)
+    return tf.where(factor > 0, tf.clip_by_value(stored, 0.0, 1.0), planes)
 
 
-def coarseness(quality: tf.Tensor) -> tf.Tensor:
-    """Turn a JPEG quality, 1 to 100, into the factor of the steps, as the usual library does."""
+def step_factor(quality: tf.Tensor) -> tf.Tensor:
+    """Turn a JPEG quality, 1 to 100, into the factor of the steps, as libjpeg does."""
     return tf.where(quality < 50, 50 / quality, 2 - quality / 50)
 
 

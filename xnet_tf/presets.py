@@ -52,7 +52,7 @@ class Augmentation:
             each of its four sides is then seen in every second picture.
         frame: largest fraction of the image's side that a frame covers. It is open beam.
         levels_probability: how often there are few grey levels.
-        levels: smallest and largest number of them, drawn log-uniformly.
+        levels: smallest and largest number of steps between black and white, drawn log-uniformly.
         jpeg_probability: how often the picture is compressed as JPEG does.
         jpeg_quality: lowest and highest quality of it, 1 to 100.
         gamma_normalised_probability: how often the grey scale is in the end brought to the one that
