@@ -175,10 +175,8 @@ def test_a_seen_penumbra_is_noisy_too():
 
 def test_some_pictures_are_gamma_normalised():
     values = planes(2) * np.float32(0.5) + np.float32(0.2)
-    labels, draws = (
-        tf.ones(values.shape, tf.uint8),
-        {"gamma_normalised": tf.constant([False, True])},
-    )
+    labels = tf.ones(values.shape, tf.uint8)
+    draws = {"gamma_normalised": tf.constant([False, True])}
     images, after = intensity.change_intensity(tf.constant(values[..., None]), labels, draws)
     np.testing.assert_array_equal(images[0, ..., 0], values[0])
     expected = radiographs.normalise_gamma(values[1, ..., None])

@@ -12,7 +12,7 @@ from xnet_tf.backend import tf
 BLOCK = 8
 """JPEG's blocks, in pixels."""
 
-_MIDDLE = 128 / 255
+_MIDDLE = 128 / 255  # JPEG's zero, as a grey value
 
 # Steps of a block's cosine coefficients at quality 50, of 255 grey levels; rows are vertical
 # frequencies (ITU-T T.81, table K.1).

@@ -29,7 +29,8 @@ def change_intensity(
     Args:
         images: float32 ``(B, H, W, 1)`` in [0, 1], open beam bright.
         labels: integers ``(B, H, W)``.
-        draws: changes that are not among them are left out; ``gamma_normalised`` is bool ``(B,)``.
+        draws: changes that are not among them are left out; ``gamma_normalised`` is bool ``(B,)``,
+            ``levels`` and ``jpeg`` are the arguments of `xnet_tf.compression`'s functions.
 
     Returns:
         Images in [0, 1] and labels, of the same shapes and types.
