@@ -3,7 +3,7 @@ import pytest
 
 import xnet_tf
 from xnet_tf import inference, radiographs
-from xnet_tf.backend import keras
+from xnet_tf.backend import keras, tf
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,7 @@ def test_a_higher_threshold_gives_less_soft_tissue(model):
 
 @pytest.mark.parametrize("size", [(40, 40), (37, 58)])
 @pytest.mark.parametrize("quality", ["turned", "high"])
-def test_eight_views_are_averaged(model, size, quality):
-    assert len({view[1:] for view in inference.VIEWS[quality]}) == 8
+def test_views_are_averaged(model, size, quality):
     picture = image(*size)[None]
     straight = inference.predict(model, picture, quality=quality)
     assert straight.shape == (1, *size, 3)
@@ -78,11 +77,55 @@ def test_turned_views_do_not_depend_on_the_images_own_turn(model):
     np.testing.assert_allclose(turned, np.rot90(straight, axes=(1, 2)), atol=1e-5)
 
 
-def test_high_quality_shows_two_views_of_each_size(model):
-    sizes = [view.size for view in inference.VIEWS["high"]]
-    assert sorted(sizes) == sorted(2 * inference.SIZES)
-    changed = [view.size for view in inference.VIEWS["high"] if view.gamma_normalised]
+def test_high_quality_treats_images_of_a_batch_alike(model):
+    pictures = np.stack([image(32, 40), image(32, 40)[::-1]])
+    together = inference.predict(model, pictures, quality="high")
+    alone = [inference.predict(model, picture[None], quality="high")[0] for picture in pictures]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_high_quality_looks_closer_in_the_surest_turn():
+    shown = []
+
+    def upright_only(batch):
+        """Sure of a picture whose first row is brighter than all others."""
+        rows = batch.numpy()[0, ..., 0].mean(axis=1)
+        shown.append(rows[0] > rows[1:].max() + 0.1)
+        probabilities = [0.98, 0.01, 0.01] if shown[-1] else [0.4, 0.35, 0.25]
+        return tf.constant(np.broadcast_to(probabilities, (1, *batch.shape[1:3], 3)), tf.float32)
+
+    picture = np.full((40, 40, 1), 0.2, np.float32)
+    picture[:, :1] = 1.0  # on its side: upright after three quarter turns
+    views = inference.VIEWS["high"]
+    seen = np.concatenate([inference._seen(upright_only, picture[None], v) for v in views])
+    del shown[:]
+    result = inference._closer(upright_only, picture, seen)
+    assert len(shown) == len(inference.closer_views(3)) == 7
+    assert all(shown)
+    np.testing.assert_allclose(result, np.broadcast_to([0.98, 0.01, 0.01], (40, 40, 3)), atol=1e-3)
+
+
+def test_the_surer_view_counts_more():
+    sure, unsure = np.array([0.7, 0.2, 0.1]), np.array([0.4, 0.35, 0.25])
+    views = np.stack([np.tile(p, (4, 5, 1)) for p in (sure, unsure)]).astype(np.float32)
+    entropy = [-(p * np.log(p)).sum() for p in (sure, unsure)]
+    np.testing.assert_allclose(inference._doubt(views), entropy, rtol=1e-5)
+    seen = np.concatenate([views, views])[[0, 1, 1, 1]]
+    result = inference._closer(lambda x: tf.tile(x, (1, 1, 1, 3)) * 0 + sure, image(4, 5), seen)
+    weights = np.exp(-inference.SURENESS * np.array(entropy)) * [8, 3]
+    expected = (weights[0] * sure + weights[1] * unsure) / weights.sum()
+    np.testing.assert_allclose(result, np.broadcast_to(expected, (4, 5, 3)), atol=1e-5)
+
+
+def test_closer_views_are_of_every_size_twice():
+    views = [inference.View(1.0, 2), *inference.closer_views(2)]
+    assert len(set(views)) == 8 and {view.turns for view in views} == {2}
+    assert sorted(view.size for view in views) == sorted(2 * inference.SIZES)
+    changed = [view.size for view in views if view.gamma_normalised]
     assert sorted(changed) == sorted(inference.SIZES)
+
+
+def test_a_smaller_view_comes_back_at_the_images_size():
     smaller = inference.View(0.5)
     halved = inference._seen(lambda x: x, image(40, 64)[None], smaller)
     assert halved.shape == (1, 40, 64, 1)

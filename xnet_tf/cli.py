@@ -81,8 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--quality",
         choices=("low", "normal", "high"),
-        help="high: the mean of eight views, turned, in four sizes and two grey scales (the "
-        "default); normal: one view, an eighth of the work, and the default with --target-fdr; "
+        help="high: a mean of eleven views, turned, in four sizes and two grey scales (the "
+        "default); normal: one view, a tenth of the work, and the default with --target-fdr; "
         "low: the fastest",
     )
     command.add_argument(
