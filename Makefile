@@ -74,7 +74,8 @@ wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `se
 	# More chests; those that are there are kept.
 	simulation/.venv/bin/python -m simulation population --half training --count 3000 --only thorax
 	$(RUN) -m xnet_tf train --profile fine --data runs/population/training --init runs/base/weights/xnet.npz
-	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/fine/weights/xnet.npz
+	$(RUN) -m xnet_tf train --profile upright --data runs/population/training --init runs/fine/weights/xnet.npz
+	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/upright/weights/xnet.npz
 	$(RUN) -m xnet_tf evaluate --profile wide
 
 compare: .venv/.installed  ## XNet beside other networks and classical methods (hours, resumable)

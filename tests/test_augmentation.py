@@ -34,10 +34,13 @@ ALONE = {
     "now and then": Augmentation(rotation_degrees=180, moved_probability=0.5),
     "levels": Augmentation(levels_probability=1.0, levels=(16, 64)),
     "jpeg": Augmentation(jpeg_probability=1.0, jpeg_quality=(10, 90)),
+    "folds": Augmentation(fold_probability=1.0, fold_depth=(0.1, 1.0), fold_radius=(0.1, 0.4)),
+    "texture": Augmentation(texture_probability=1.0, texture=0.1, texture_pixels=(0.8, 5.0)),
     "paper": PRESETS["paper"],
     "robust": PRESETS["robust"],
     "fine": PRESETS["fine"],
     "upright": PRESETS["upright"],
+    "uneven": PRESETS["uneven"],
 }
 # What only changes grey values, or paints over labels, set to nothing.
 AS_DRAWN = {
@@ -46,6 +49,7 @@ AS_DRAWN = {
         *("blur_pixels", "collimation_probability", "noise", "gain", "field", "offset", "gamma"),
         *("hospital_probability", "frame_probability", "levels_probability"),
         *("jpeg_probability", "gamma_normalised_probability"),
+        *("fold_probability", "texture_probability"),
     )
 }
 
@@ -81,7 +85,8 @@ def test_a_label_map_passed_as_image_ends_as_the_label_output(name, monkeypatch)
     whole = transform(picture, labels, seeds(20), ALONE[name])[1].numpy()
     covered = whole != new_labels.numpy()
     assert not whole[covered].any(), "what differs is covered, and open beam"
-    assert covered.any() == (name in ("collimator", "frame", "robust", "fine", "upright"))
+    covering = ("collimator", "frame", "robust", "fine", "upright", "uneven")
+    assert covered.any() == (name in covering)
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -176,7 +181,7 @@ def test_draws_fill_their_ranges():
     assert degrees.max() > 30
 
 
-@pytest.mark.parametrize("preset", ["robust", "upright"])
+@pytest.mark.parametrize("preset", ["robust", "uneven"])
 def test_a_seed_decides_whatever_the_batch_it_lies_in(preset):
     whole = augmentation.draw(seeds(), PRESETS[preset], SHAPE)
     for k in (0, 4):
@@ -192,7 +197,7 @@ def test_another_run_or_example_is_drawn_otherwise():
         assert not np.array_equal(first[name][0], first[name][1]), name
 
 
-@pytest.mark.parametrize("name", ["paper", "robust"])
+@pytest.mark.parametrize("name", ["paper", "robust", "uneven"])
 def test_xla_draws_the_same_and_gives_the_same_pictures(name):
     images, labels = batch(32)
     # Smooth images, as radiographs are, at label maps of many borders.

@@ -182,3 +182,60 @@ def test_some_pictures_are_gamma_normalised():
     expected = radiographs.normalise_gamma(values[1, ..., None])
     np.testing.assert_allclose(images[1], expected, rtol=1e-5)
     np.testing.assert_array_equal(after, labels)
+
+
+def test_a_fold_darkens_the_body_by_its_thickness_and_no_open_beam():
+    labels = np.ones((1, *SHAPE), np.uint8)
+    labels[0, :, :10] = 0
+    folds = tf.constant([[[20.0, 15.0, 12.0, 8.0], [500.0, 500.0, 5.0, 5.0]]])
+    drawn = {"folds": folds, "fold_depth": tf.constant([0.7])}
+    seen = intensity.fold(tf.ones((1, *SHAPE)), tf.constant(labels), drawn).numpy()[0]
+    assert seen[15, 20] == pytest.approx(np.exp(-0.7), rel=1e-5)
+    # Half way out, an ellipsoid is as thick as the cosine of 30 degrees.
+    assert seen[15, 26] == pytest.approx(np.exp(-0.7 * np.sqrt(0.75)), rel=1e-5)
+    assert seen[19, 20] == pytest.approx(seen[15, 26], rel=1e-5)
+    assert (seen[:, :10] == 1).all() and (seen[:, 33:] == 1).all() and seen[15, 10] < 1
+    none = drawn | {"fold_depth": tf.constant([0.0])}
+    np.testing.assert_array_equal(intensity.fold(seen[None], tf.constant(labels), none)[0], seen)
+
+
+def test_folds_are_drawn_as_often_and_as_large_as_asked_for():
+    preset = Augmentation(fold_probability=0.3, fold_depth=(0.2, 0.9), fold_radius=(0.1, 0.4))
+    seeds = tf.stack([tf.ones(500, tf.int64), tf.range(500, dtype=tf.int64)], axis=1)
+    drawn = {k: v.numpy() for k, v in augmentation.draw(seeds, preset, SHAPE).items()}
+    assert set(drawn) == {"folds", "fold_depth"} and drawn["folds"].shape == (500, 2, 4)
+    there = drawn["fold_depth"] > 0
+    assert 0.22 < there.mean() < 0.38
+    assert drawn["fold_depth"][there].min() >= 0.2 and drawn["fold_depth"].max() <= 0.9
+    shares = drawn["folds"] / np.array([SHAPE[1], SHAPE[0]] * 2)
+    assert shares[..., :2].min() >= 0 and shares[..., :2].max() < 1
+    assert 0.1 <= shares[..., 2:].min() < 0.12 and 0.38 < shares[..., 2:].max() <= 0.4
+
+
+@pytest.mark.parametrize("sigma", [1.0, 3.0])
+def test_texture_is_as_strong_and_as_coarse_as_asked_for(sigma):
+    noise = np.random.default_rng(1).standard_normal((4, 200, 200)).astype("float32")
+    labels = np.ones(noise.shape, np.uint8)
+    labels[:, :, :20] = 0
+    drawn = {"texture": tf.constant(noise), "texture_strength": tf.fill([4], 0.06)}
+    drawn["texture_sigma"] = tf.fill([4], sigma)
+    seen = intensity.texture(tf.ones(noise.shape), tf.constant(labels), drawn).numpy()
+    assert (seen[:, :, :20] == 1).all()
+    uneven = np.log(seen[:, 20:-20, 40:-20])
+    assert uneven.std() == pytest.approx(0.06, rel=0.15)
+    beside = np.mean(uneven[:, :, 1:] * uneven[:, :, :-1]) / uneven.var()
+    # White noise blurred by sigma is correlated as a Gaussian of twice its variance.
+    assert beside == pytest.approx(np.exp(-0.25 / sigma**2), abs=0.02)
+
+
+def test_texture_is_drawn_as_often_as_asked_for():
+    preset = Augmentation(texture_probability=0.4, texture=0.1, texture_pixels=(1.0, 4.0))
+    seeds = tf.stack([tf.ones(300, tf.int64), tf.range(300, dtype=tf.int64)], axis=1)
+    drawn = {k: v.numpy() for k, v in augmentation.draw(seeds, preset, (20, 200)).items()}
+    assert set(drawn) == {"texture", "texture_strength", "texture_sigma"}
+    there = drawn["texture_strength"] > 0
+    assert 0.3 < there.mean() < 0.5 and 0.08 < drawn["texture_strength"].max() <= 0.1
+    assert drawn["texture_sigma"].min() >= 1 and drawn["texture_sigma"].max() <= 4
+    assert drawn["texture"].std() == pytest.approx(1, abs=0.01)
+    other = augmentation.draw(seeds, Augmentation(noise=0.1), (20, 200))["noise"].numpy()
+    assert abs(np.corrcoef(other.ravel(), drawn["texture"].ravel())[0, 1]) < 0.01

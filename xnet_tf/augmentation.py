@@ -25,7 +25,7 @@ _CURVE = 2.0, 8.0  # steepness of an S-shaped curve
 _FINE_PIXELS = 1.0, 12.0  # sigma of the blur that a sharpened picture is compared with
 _GLOW_REACH = 2.0, 20.0  # pixels after which a glow has fallen to 1/e
 
-_STREAMS = ("numbers", "grid", "field", "noise")
+_STREAMS = ("numbers", "grid", "field", "noise", "texture")
 
 # One number between 0 and 1 each. New ones go to the end, so that the others stay what they were.
 _NUMBERS = (
@@ -36,7 +36,9 @@ _NUMBERS = (
     *("curve_centre", "sharpen", "sharpness", "sharpness_sigma", "window", "window_low"),
     *("window_high", "framed", "frame_value", "frame_0", "frame_1", "frame_2", "frame_3"),
     *("gamma_normalised", "few_levels", "levels", "compressed", "jpeg_quality"),
-    "moved",
+    *("moved", "folded", "fold_depth", "fold_x_0", "fold_y_0", "fold_width_0", "fold_height_0"),
+    *("fold_x_1", "fold_y_1", "fold_width_1", "fold_height_1"),
+    *("textured", "texture_strength", "texture_sigma"),
 )
 
 
@@ -51,8 +53,8 @@ def draw(seed: tf.Tensor, preset: Augmentation, shape: tuple[int, int]) -> dict[
     Returns:
         Tensors by name, ``(...)`` or, for a batch, ``(B, ...)``. ``matrix`` (2, 2), ``shift`` (2,)
         and ``grid`` (2, G, G) are the arguments of `geometry.backward_map`; the others are named in
-        `intensity`, among them ``field`` (F, F) and ``noise`` (H, W). What the preset never
-        changes is missing.
+        `intensity`, among them ``field`` (F, F), ``noise`` and ``texture`` (H, W). What the preset
+        never changes is missing.
     """
     points = preset.elastic_points
     sources = {"numbers": lambda one: _uniform(one, (len(_NUMBERS),))}
@@ -61,7 +63,9 @@ def draw(seed: tf.Tensor, preset: Augmentation, shape: tuple[int, int]) -> dict[
     if preset.field:
         sources["field"] = lambda one: _normal(one, "field", (_FIELD_POINTS, _FIELD_POINTS))
     if preset.noise:
-        sources["noise"] = lambda one: _noise(one, shape)
+        sources["noise"] = lambda one: _noise(one, "noise", shape)
+    if preset.texture_probability and preset.texture:
+        sources["texture"] = lambda one: _noise(one, "texture", shape)
 
     def random(one):
         return {name: source(one) for name, source in sources.items()}
@@ -169,6 +173,17 @@ def _draw_intensity(number, preset, shape, fields):
     """Return what `intensity.change_intensity` needs."""
     pixel = shape[1] / _REFERENCE_SIZE
     drawn = {}
+    if preset.fold_probability:
+        drawn |= _draw_folds(number, preset, shape)
+    if "texture" in fields:
+        strength = number["texture_strength"] * preset.texture
+        drawn |= {
+            "texture": fields["texture"],
+            "texture_strength": tf.where(
+                number["textured"] < preset.texture_probability, strength, 0.0
+            ),
+            "texture_sigma": pixel * _log_between(number["texture_sigma"], *preset.texture_pixels),
+        }
     if any(preset.blur_pixels):
         low, high = (pixel * sigma for sigma in preset.blur_pixels)
         drawn["blur"] = intensity.gaussian(_between(number["blur"], low, high), high)
@@ -213,6 +228,23 @@ def _draw_intensity(number, preset, shape, fields):
         often = preset.gamma_normalised_probability
         drawn["gamma_normalised"] = number["gamma_normalised"] < often
     return drawn
+
+
+def _draw_folds(number, preset, shape):
+    """Return what `intensity.fold` needs."""
+    depth = _between(number["fold_depth"], *preset.fold_depth)
+    ellipses = [
+        [
+            *(number[f"fold_x_{k}"] * shape[1], number[f"fold_y_{k}"] * shape[0]),
+            _between(number[f"fold_width_{k}"], *preset.fold_radius) * shape[1],
+            _between(number[f"fold_height_{k}"], *preset.fold_radius) * shape[0],
+        ]
+        for k in range(2)
+    ]
+    return {
+        "fold_depth": tf.where(number["folded"] < preset.fold_probability, depth, 0.0),
+        "folds": tf.stack([tf.stack(ellipse, -1) for ellipse in ellipses], -2),
+    }
 
 
 def _draw_hospital(number, preset, pixel):
@@ -272,11 +304,11 @@ def _normal(seed, name, shape):
     return _standardised(tf.reduce_sum(tf.cast(sums, tf.int32), axis=0), 12, 256)
 
 
-def _noise(seed, shape):
+def _noise(seed, name, shape):
     """Like `_normal`, cheaper: sums of four half bytes, which end at 3.3 standard deviations."""
     height, width = shape
     # Two pixels for each word: the upper and the lower half of the picture.
-    bits = _bits(seed, "noise", ((height + 1) // 2, width))
+    bits = _bits(seed, name, ((height + 1) // 2, width))
     sums = _pairwise(_pairwise(bits, 4, 0x0F0F0F0F), 8, 0x00FF00FF)
     sums = tf.concat([sums & 0xFFFF, tf.bitwise.right_shift(sums, 16)], axis=0)
     return _standardised(tf.cast(sums[:height], tf.int32), 4, 16)

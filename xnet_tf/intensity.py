@@ -1,9 +1,9 @@
 """What happens to grey values between the X-ray tube and the picture on a screen.
 
-The changes come in the order of an examination: collimator, detector, then the display's contrast
-curve and window, sharpening, a frame, and the file's grey levels and blocks
-(`xnet_tf.compression`). They act on batches in [0, 1], open beam bright. The two that cover part of
-the picture, the collimator and the frame, make it open beam in the label map.
+The changes come in the order of an examination: folds and texture of the body, collimator,
+detector, then the display's contrast curve and window, sharpening, a frame, and the file's grey
+levels and blocks (`xnet_tf.compression`). They act on batches in [0, 1], open beam bright. The two
+that cover part of the picture, the collimator and the frame, make it open beam in the label map.
 
 Every function takes ``draws``, the batched results of `xnet_tf.augmentation.draw`, and uses those
 that it names: float32 ``(B,)`` unless stated.
@@ -37,6 +37,10 @@ def change_intensity(
     """
     # Without the channel, so that images and the fields computed for them have one shape.
     planes, hidden = images[..., 0], None
+    if "folds" in draws:
+        planes = fold(planes, labels, draws)
+    if "texture" in draws:
+        planes = texture(planes, labels, draws)
     if "blur" in draws:
         planes = blur(planes, draws["blur"])
     if "blades" in draws:
@@ -67,6 +71,46 @@ def change_intensity(
         normalised = radiographs.normalise_gamma(images)
         images = tf.where(draws["gamma_normalised"][:, None, None, None], normalised, images)
     return images, labels
+
+
+def fold(planes: tf.Tensor, labels: tf.Tensor, draws: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Lay more flesh before the body: what is behind it gets darker, and stays what it is.
+
+    Args:
+        planes: float32 ``(B, H, W)``, on a linear scale.
+        labels: integers ``(B, H, W)``; open beam stays as it is, for flesh would be none.
+        draws: ``folds`` ``(B, K, 4)``, ellipsoids by x and y of the middle, half width and half
+            height in pixels; ``fold_depth``, the attenuation in their middle, 0 for none.
+
+    Returns:
+        float32 ``(B, H, W)``.
+    """
+    height, width = planes.shape[1:3]
+    x, y, across, down = (value[..., None, None] for value in tf.unstack(draws["folds"], axis=-1))
+    right = (tf.range(width, dtype=tf.float32) - x) / across
+    below = (tf.range(height, dtype=tf.float32)[:, None] - y) / down
+    thickness = tf.sqrt(tf.nn.relu(1 - right**2 - below**2))
+    through = tf.exp(-_spread(draws["fold_depth"]) * tf.reduce_sum(thickness, axis=1))
+    return tf.where(labels == classes.OPEN_BEAM, planes, planes * through)
+
+
+def texture(planes: tf.Tensor, labels: tf.Tensor, draws: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Make the body uneven: more or less of it here and there, in grains of one size.
+
+    Args:
+        planes: float32 ``(B, H, W)``, on a linear scale.
+        labels: integers ``(B, H, W)``; open beam stays as it is.
+        draws: ``texture``, white noise ``(B, H, W)`` of variance 1; ``texture_sigma``, the grains'
+            in pixels; ``texture_strength``, the standard deviation of the factor's logarithm.
+
+    Returns:
+        float32 ``(B, H, W)``.
+    """
+    sigma = draws["texture_sigma"]
+    # What a Gaussian leaves of white noise has a standard deviation of 1 / (2 sigma sqrt(pi)).
+    amount = draws["texture_strength"] * 2 * sigma * np.sqrt(np.pi)
+    uneven = _spread(amount) * _broad_blur(draws["texture"], sigma)
+    return tf.where(labels == classes.OPEN_BEAM, planes, planes * tf.exp(uneven))
 
 
 def blur(planes: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:

@@ -23,6 +23,14 @@ class Augmentation:
             pixels of an image 200 wide.
         elastic_points: control points along each side.
         elastic_probability: how often there is an elastic displacement at all.
+        fold_probability: how often two more layers of flesh, as of breasts or folds of skin, lie
+            over the body, each as thick as an ellipsoid, with the sharp edge that one has.
+        fold_depth: smallest and largest attenuation in the middle of one, as an exponent of e.
+        fold_radius: smallest and largest half axis, as a fraction of the image's side.
+        texture_probability: how often the body is uneven, flesh and bone alike: simulated flesh is
+            smoother than real fat, glands and muscle, and unevenness is then taken for bone.
+        texture: largest standard deviation of the logarithm of that factor.
+        texture_pixels: smallest and largest sigma of its grains, in pixels of an image 200 wide.
         blur_pixels: smallest and largest sigma of a Gaussian blur, in pixels of an image 200 wide.
         collimation_probability: how often there is a collimator; each of its four blades is then
             seen in every second picture.
@@ -70,6 +78,12 @@ class Augmentation:
     elastic_pixels: float = 0.0
     elastic_points: int = 8
     elastic_probability: float = 0.0
+    fold_probability: float = 0.0
+    fold_depth: tuple[float, float] = (0.0, 0.0)
+    fold_radius: tuple[float, float] = (0.0, 0.0)
+    texture_probability: float = 0.0
+    texture: float = 0.0
+    texture_pixels: tuple[float, float] = (1.0, 1.0)
     blur_pixels: tuple[float, float] = (0.0, 0.0)
     collimation_probability: float = 0.0
     collimation: float = 0.0
@@ -166,6 +180,17 @@ _FINE = replace(
     gamma_normalised_probability=0.5,
 )
 
+# Most pictures stay where they are, since it is by its place that a heart is told from a spine. And
+# what files do to pictures.
+_UPRIGHT = replace(
+    _FINE,
+    moved_probability=0.4,
+    levels_probability=0.3,
+    levels=(24, 256),
+    jpeg_probability=0.2,
+    jpeg_quality=(30, 95),
+)
+
 PRESETS = {
     "none": Augmentation(),
     "affine": _AFFINE,
@@ -173,14 +198,15 @@ PRESETS = {
     "paper": replace(_AFFINE_ELASTIC, blur_pixels=(0.0, 0.4)),
     "robust": _ROBUST,
     "fine": _FINE,
-    # To end with: most pictures stay where they are, since it is by its place that a heart is told
-    # from a spine. And what files do to pictures.
-    "upright": replace(
-        _FINE,
-        moved_probability=0.4,
-        levels_probability=0.3,
-        levels=(24, 256),
-        jpeg_probability=0.2,
-        jpeg_quality=(30, 95),
+    "upright": _UPRIGHT,
+    # And flesh that is less smooth than a simulation's.
+    "uneven": replace(
+        _UPRIGHT,
+        fold_probability=0.4,
+        fold_depth=(0.1, 1.0),
+        fold_radius=(0.1, 0.4),
+        texture_probability=0.6,
+        texture=0.1,
+        texture_pixels=(0.8, 5.0),
     ),
 }

@@ -1,4 +1,4 @@
-"""Every hyper-parameter, in seven profiles, from smoke to paper."""
+"""Every hyper-parameter, in eight profiles, from smoke to paper."""
 
 from __future__ import annotations
 
@@ -132,8 +132,15 @@ PROFILES = {
     # then, with `train --init`, at full size, and more on the trunk, where bone is hard to see;
     # most on chests, which are hardest;
     "fine": Profile("fine", **_FINE, epochs=26, patience=26),
-    # and last, with `train --init` again, with most pictures where and as they are.
-    "wide": Profile("wide", **_FINE | {"augmentation": "upright"}, epochs=40, patience=40),
+    # then with most pictures where and as they are;
+    "upright": Profile("upright", **_FINE | {"augmentation": "upright"}, epochs=40, patience=40),
+    # and last with flesh as uneven as real flesh is.
+    "wide": Profile(
+        "wide",
+        **_FINE | {"augmentation": "uneven", "learning_rate": 7e-4},
+        epochs=16,
+        patience=16,
+    ),
     "paper": Profile("paper"),
 }
 
