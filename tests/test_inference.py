@@ -105,6 +105,32 @@ def test_high_quality_looks_closer_in_the_surest_turn():
     np.testing.assert_allclose(result, np.broadcast_to([0.98, 0.01, 0.01], (40, 40, 3)), atol=1e-3)
 
 
+def test_a_turn_must_be_clearly_surer_than_upright():
+    shown = []
+
+    def record(batch):
+        shown.append(batch.numpy()[0, 0, :, 0].min() == batch.numpy().max())  # bright row on top
+        return tf.fill((1, *batch.shape[1:3], 3), 1 / 3)
+
+    picture = np.full((40, 40, 1), 0.2, np.float32)
+    picture[:1] = 1.0
+    for surer, upright in ((0.5 * inference.UPRIGHT, True), (2 * inference.UPRIGHT, False)):
+        doubts = np.array([0.3, 0.3, 0.3 - surer, 0.3])
+        seen = np.stack([np.full((40, 40, 3), _with_entropy(doubt)) for doubt in doubts])
+        del shown[:]
+        inference._closer(record, picture, seen)
+        assert (sum(shown) > 3) == upright
+
+
+def _with_entropy(nats):
+    """Probabilities of three classes whose entropy is as asked for."""
+    p = np.linspace(1 / 3, 1 - 1e-6, 100_000)
+    rest = (1 - p) / 2
+    entropy = -(p * np.log(p) + 2 * rest * np.log(rest))
+    k = int(np.argmin(np.abs(entropy - nats)))
+    return np.array([p[k], rest[k], rest[k]])
+
+
 def test_the_surer_view_counts_more():
     sure, unsure = np.array([0.7, 0.2, 0.1]), np.array([0.4, 0.35, 0.25])
     views = np.stack([np.tile(p, (4, 5, 1)) for p in (sure, unsure)]).astype(np.float32)

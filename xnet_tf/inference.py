@@ -55,6 +55,10 @@ SURENESS = 32.0
 """By which factor times its mean entropy, in nats, a view's weight in *high* falls, as exp(-x)."""
 
 
+UPRIGHT = 0.02
+"""By how many nats of mean entropy another turn must be surer than upright: most pictures are."""
+
+
 def closer_views(turns: int) -> list[View]:
     """Return seven more views with a given turn: of each size one plain and one mirrored.
 
@@ -162,7 +166,9 @@ def _averaged(apply, images: np.ndarray, quality: str) -> np.ndarray:
 def _closer(apply, image: np.ndarray, seen: np.ndarray) -> np.ndarray:
     # Probabilities (H, W, C) of an image of which *high*'s views (V, H, W, C) have been seen. Much
     # is only known upright, and which way up it is, is told by what the network makes of it.
-    turns = VIEWS["high"][int(np.argmin(_doubt(seen)))].turns
+    views = VIEWS["high"]
+    margin = np.array([UPRIGHT if view.turns else 0.0 for view in views])
+    turns = views[int(np.argmin(_doubt(seen) + margin))].turns
     more = [_seen(apply, image[None], view)[0] for view in closer_views(turns)]
     seen = np.concatenate([seen, more])
     weights = special.softmax(-SURENESS * _doubt(seen)).astype(np.float32)
