@@ -7,7 +7,7 @@ import re
 import cv2
 import numpy as np
 
-from simulation.grid import Grid, distance_outside, noise, refine, smooth, stamp, tube
+from simulation.grid import Grid, distance_outside, ellipsoid, noise, refine, smooth, stamp, tube
 from simulation.materials import INDEX
 from simulation.skeleton import Body
 from simulation.subjects import Subject
@@ -96,12 +96,32 @@ def fill_inside(
     factor = refine(np.clip(slope + uneven, 0.4, 2.0).astype(np.float32), small, grid)
     density[fine] = np.float32(rng.uniform(0.58, 0.95)) * factor[fine]
     del factor
+    _masses(material, density, fine, grid, subject, m)
     branch, tubes = _trees(grid, m, rng)
     branch &= fine
     material[branch] = BLOOD
     density[branch] = 1.0
     hollow = tubes & fine & ~branch
     density[hollow] = 0.15
+
+
+def _masses(material, density, lung, grid: Grid, subject: Subject, m) -> None:
+    """Paint a subject's masses, solid or hazy, into the lungs, in place."""
+    rng = subject.generator(10)
+    low = np.array([*m["rib_low"][:2], m["thoracic11"][2]])
+    high = np.array([m["rib_high"][0], m["thoracic6"][1] + 20, m["thoracic2"][2]])
+    for _ in range(subject.masses):
+        centre = rng.uniform(low, high)
+        radii = rng.uniform(6, 28) * rng.uniform(0.75, 1.3, 3)
+        solid = np.float32(rng.uniform(0.4, 1.0))
+        window = grid.window(centre - radii, centre + radii)
+        if window is None:
+            continue
+        local = grid.part(window)
+        rough = 1.5 * noise(local.shape, local.spacing, 9.0, rng)
+        inside = (ellipsoid(local, centre, radii) + rough < 0) & lung[window]
+        material[window][inside] = MUSCLE
+        density[window][inside] = solid
 
 
 def _mediastinum(coarse: Grid, m, rng, subject: Subject, front: float) -> np.ndarray:

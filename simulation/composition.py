@@ -54,6 +54,8 @@ class Sitting:
         source: ``"radiograph"`` or ``"ct-projection"``.
         phantom: whether the subject is a dummy.
         names: stems of the pictures, for instance ``("hand-01", "hand-02")``.
+        varied: whether subject and technique are drawn from wider ranges than those of the data
+            set: what a network learns from should be more various than what it is scored on.
     """
 
     part: str
@@ -61,6 +63,7 @@ class Sitting:
     source: str
     phantom: bool
     names: tuple[str, ...]
+    varied: bool = False
 
 
 def stream(seed: int, *purpose: str | int) -> np.random.Generator:
@@ -98,7 +101,7 @@ def population_plan(count: int, prefix: str) -> list[Sitting]:
     Args:
         count: pictures and subjects.
         prefix: ``"calibration"``, ``"evaluation"`` or ``"training"``; enters the subjects'
-            names and so the seeds.
+            names and so the seeds. Only the training half is varied.
     """
     sittings = []
     for n in range(count):
@@ -106,10 +109,9 @@ def population_plan(count: int, prefix: str) -> list[Sitting]:
         scan = part in SCANS and (n // len(PARTS)) % 2 == 1
         dummy = (scan and part == "head") or n % 11 == 7
         subject = f"{prefix}-{n + 1:03d}"
-        name = f"{prefix}-{n + 1:03d}-{part.replace(' ', '-')}"
-        sittings.append(
-            Sitting(part, subject, "ct-projection" if scan else "radiograph", dummy, (name,))
-        )
+        names = (f"{prefix}-{n + 1:03d}-{part.replace(' ', '-')}",)
+        source = "ct-projection" if scan else "radiograph"
+        sittings.append(Sitting(part, subject, source, dummy, names, prefix == "training"))
     return sittings
 
 

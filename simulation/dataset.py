@@ -123,7 +123,10 @@ def pose(sitting: Sitting, seed: int) -> Posed:
     """
     cv2.setNumThreads(1)
     person = subjects.draw_subject(
-        sitting.subject, number(seed, "subject", sitting.subject), phantom=sitting.phantom
+        sitting.subject,
+        number(seed, "subject", sitting.subject),
+        phantom=sitting.phantom,
+        varied=sitting.varied,
     )
     scene = parts.scene(
         sitting.part,
@@ -131,6 +134,7 @@ def pose(sitting: Sitting, seed: int) -> Posed:
         stream(seed, "scene", sitting.names[0]),
         views=len(sitting.names),
         source=sitting.source,
+        varied=sitting.varied,
     )
     return Posed(sitting, scene, prepare(scene.volume))
 
@@ -155,7 +159,7 @@ def take(
     # All projections of a scan share technique, size and panel, as on a real scanner.
     shared = sitting.names[0] if sitting.source == "ct-projection" else name
     drawn = stream(seed, "technique", shared)
-    own = draw_technique(sitting.part, sitting.source, scene.kvp, drawn)
+    own = draw_technique(sitting.part, sitting.source, scene.kvp, drawn, sitting.varied)
     techniques = [shifted(own, shift) if shift else own for shift in shifts]
     size = int(drawn.integers(NATIVE[0], NATIVE[1] + 1))
     sides = sorted((geometry.width_mm, geometry.height_mm))

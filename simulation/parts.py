@@ -23,6 +23,7 @@ def scene(
     rng: np.random.Generator,
     views: int = 1,
     source: str = "radiograph",
+    varied: bool = False,
 ) -> Scene:
     """Build a subject's body part in one pose and choose the views taken of it.
 
@@ -32,6 +33,8 @@ def scene(
         rng: draws pose, views, field and extras of this scene.
         views: how many geometries; for ``"ct-projection"`` angles about the part's long axis.
         source: ``"radiograph"`` or ``"ct-projection"``.
+        varied: as of :class:`simulation.composition.Sitting`: higher tube voltages, and what a
+            bucky takes is mostly upright.
 
     Returns:
         The scene; a function of its arguments alone.
@@ -45,10 +48,10 @@ def scene(
         raise ValueError(f"unknown source {source!r}")
     if views < 1:
         raise ValueError("views must be at least 1")
-    return _build(PARTS[part], subject, rng, views, source)
+    return _build(PARTS[part], subject, rng, views, source, varied)
 
 
-def _build(what: Part, subject: Subject, rng, count: int, source: str) -> Scene:
+def _build(what: Part, subject: Subject, rng, count: int, source: str, varied: bool) -> Scene:
     scan = source == "ct-projection"
     angles = what.pose(rng)
     if scan:
@@ -62,7 +65,7 @@ def _build(what: Part, subject: Subject, rng, count: int, source: str) -> Scene:
     framings = (
         _scan_framings(what, subject, rng, count)
         if scan
-        else _framings(what, angles, subject, rng, count)
+        else _framings(what, angles, subject, rng, count, varied)
     )
     far = rng.uniform(1000, 1150) if not scan else rng.uniform(700, 1000)
     gap = (
@@ -73,7 +76,8 @@ def _build(what: Part, subject: Subject, rng, count: int, source: str) -> Scene:
     volume = tissue.assemble(body, grid, subject, recipe, rng, what.coarse_factor)
     volume, flags = extras.add(volume, body, what.name, subject, rng, source)
     geometries = tuple(viewing.place(f, volume, centre, far, gap) for f in framings)
-    kvp = float(np.round(rng.uniform(70, 120) if scan else rng.uniform(*what.kvp)))
+    usual = (what.kvp[0], what.varied_kvp) if varied and what.varied_kvp else what.kvp
+    kvp = float(np.round(rng.uniform(70, 120) if scan else rng.uniform(*usual)))
     return Scene(volume, geometries, what.name, subject.name, kvp, flags)
 
 
@@ -85,12 +89,15 @@ def _field(what: Part, subject: Subject, rng) -> tuple[float, float]:
     return along * rng.uniform(0.72, 1.0), along
 
 
-def _framings(what: Part, angles, subject: Subject, rng, count: int) -> list[viewing.Framing]:
+def _framings(
+    what: Part, angles, subject: Subject, rng, count: int, varied: bool
+) -> list[viewing.Framing]:
     usual = what.views_for(angles)
+    turn = viewing.upright_angle if varied and what.bucky else viewing.in_plane_angle
     weight = np.array([v.weight for v in usual])
     replace = count > len(usual)
     chosen = rng.choice(len(usual), count, replace=replace, p=weight / weight.sum())
-    return [viewing.frame(usual[i], *_field(what, subject, rng), rng) for i in chosen]
+    return [viewing.frame(usual[i], *_field(what, subject, rng), rng, turn=turn) for i in chosen]
 
 
 def _scan_framings(what: Part, subject: Subject, rng, count: int) -> list[viewing.Framing]:
@@ -105,7 +112,7 @@ def _scan_framings(what: Part, subject: Subject, rng, count: int) -> list[viewin
         view = viewing.View("ct", start + i * step, 0.0)
         # Equal draws for all angles: the scanner does not wobble.
         own = np.random.Generator(np.random.Philox(int(state)))
-        out.append(viewing.frame(view, width, height, own, wobble=0.0, angle=turn))
+        out.append(viewing.frame(view, width, height, own, wobble=0.0, turn=lambda _: turn))
     return out
 
 

@@ -28,6 +28,13 @@ class Subject:
         wear: 0 (young joints) to 1: narrow joint spaces, knobbly bone.
         bone_growth_mm: thickening of all bones along their normals.
         warp_mm: amplitude of the smooth free-form deformation.
+        squareness: exponent of the trunk's cross-section: 2 is an ellipse, more is fuller beside
+            the midline.
+        furrow_mm: how far the back stands out on either side of the spine.
+        bust_mm: how much further than usual a woman's breasts stand out.
+        sag_mm: how much lower they hang: to below the diaphragm, where their lower edge looks like
+            that of a bone.
+        masses: round masses in the lungs.
     """
 
     name: str
@@ -44,19 +51,26 @@ class Subject:
     wear: float = 0.2
     bone_growth_mm: float = 0.0
     warp_mm: float = 3.0
+    squareness: float = 2.5
+    furrow_mm: float = 0.0
+    bust_mm: float = 0.0
+    sag_mm: float = 0.0
+    masses: int = 0
 
     def generator(self, purpose: int) -> np.random.Generator:
         """Return the generator for one purpose; the same for every picture of this subject."""
         return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, purpose])))
 
 
-def draw_subject(name: str, seed: int, *, phantom: bool = False) -> Subject:
+def draw_subject(name: str, seed: int, *, phantom: bool = False, varied: bool = False) -> Subject:
     """Draw a subject.
 
     Args:
         name: identifier, as in the manifest.
         seed: non-negative; equal seeds give equal subjects.
         phantom: draw a dummy (average size, even fat) and not a person.
+        varied: draw the trunk's cross-section too, which is otherwise everyone's alike, breasts
+            of any size and height, and masses in the lungs, which nobody else has.
 
     Returns:
         The subject.
@@ -91,4 +105,9 @@ def draw_subject(name: str, seed: int, *, phantom: bool = False) -> Subject:
         wear=float(np.clip(old * rng.uniform(0.0, 1.2), 0.0, 1.0)),
         bone_growth_mm=float(np.clip(0.35 * rng.standard_normal() - 0.3 * female, -0.8, 0.8)),
         warp_mm=float(rng.uniform(1.5, 4.5)),
+        squareness=float(rng.uniform(2.4, 4.0)) if varied else 2.5,
+        furrow_mm=float(rng.uniform(0, 16)) if varied else 0.0,
+        bust_mm=float(rng.uniform(0, 75)) if varied else 0.0,
+        sag_mm=float(rng.uniform(0, 75)) if varied else 0.0,
+        masses=int(rng.choice([0, 0, 0, 2, 5, 9])) if varied else 0,
     )

@@ -55,7 +55,9 @@ class Technique:
     marker: bool = False
 
 
-def draw_technique(part: str, source: str, kvp: float, rng: np.random.Generator) -> Technique:
+def draw_technique(
+    part: str, source: str, kvp: float, rng: np.random.Generator, varied: bool = False
+) -> Technique:
     """Draw how a picture of ``part`` is taken.
 
     Args:
@@ -63,6 +65,7 @@ def draw_technique(part: str, source: str, kvp: float, rng: np.random.Generator)
         source: ``"radiograph"`` or ``"ct-projection"`` (no grid, a wide gap, no blades).
         kvp: tube voltage from the scene.
         rng: generator of this picture, or of the scan for projections of one scan.
+        varied: exposure control for most trunks, as in hospitals, and not for two in five.
     """
     trunk, scan = part in TRUNK, source == "ct-projection"
     grid = trunk and not scan and rng.random() < 0.8
@@ -78,7 +81,7 @@ def draw_technique(part: str, source: str, kvp: float, rng: np.random.Generator)
         full_ugy=float(np.exp(rng.uniform(*np.log(full)))),
         level=float(rng.uniform(1.0, 1.35) if over else rng.uniform(0.75, 1.0)),
         aec=float(np.exp(rng.uniform(*np.log([0.03, 0.3]))))
-        if trunk and not scan and rng.random() < 0.4
+        if trunk and not scan and rng.random() < (0.75 if varied else 0.4)
         else 0.0,
         scatter=float(strength),
         blur_mm=float(rng.uniform(0.2, 0.7)),

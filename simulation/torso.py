@@ -140,6 +140,7 @@ TORSO: tuple[Part, ...] = (
         bent_for_side=True,
         bucky=True,
         stout_mm=35.0,
+        varied_kvp=150,
         coarse_factor=3,
     ),
     Part(

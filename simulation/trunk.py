@@ -16,7 +16,6 @@ from simulation.subjects import Subject
 _TRUNK = re.compile(
     r"^(lumbar|thoracic|cervical|rib|costal|sternum|sacrum|scapula|clavicle|pelvis)"
 )
-_EXPONENT = 2.5
 
 
 def belongs(bone: Bone) -> bool:
@@ -153,8 +152,13 @@ def envelope(body: Body, grid: Grid, subject: Subject, recipe, rng):
     half, front, back = curve(np.clip(heights, rows[0, 0], rows[-1, 0])).T
     a, b = half[None, None, :], ((back - front) / 2)[None, None, :]
     cy = ((back + front) / 2)[None, None, :]
-    q = np.abs(x / a) ** _EXPONENT + np.abs((y - cy) / b) ** _EXPONENT
-    wall = ((q ** (1 / _EXPONENT) - 1) * np.minimum(a, b)).astype(np.float32)
+    # On either side of the spine the muscles of the back stand out, below the neck.
+    beside = 1 - np.exp(-((x / 32.0) ** 2)) if subject.furrow_mm else 0.0
+    below = np.interp(heights, [m["thoracic4"][2], m["thoracic1"][2]], [1, 0])[None, None, :]
+    across = (y - cy) / (b + subject.furrow_mm * beside * below * (y > cy))
+    power = subject.squareness
+    q = np.abs(x / a) ** power + np.abs(across) ** power
+    wall = ((q ** (1 / power) - 1) * np.minimum(a, b)).astype(np.float32)
     wall = union(wall, _shoulders(body, grid, subject), 14.0)
     # Rounded ends: buttocks below, the head covers the upper one.
     wall = -union(-wall, -(rows[0, 0] - z).astype(np.float32), 70.0)
@@ -211,15 +215,18 @@ def _breasts(grid: Grid, subject: Subject, m) -> np.ndarray:
     front, scale = m["rib_low"][1], subject.height
     droop = rng.uniform(0.2, 1.0) * size
     field = np.full(grid.shape, 1e3, np.float32)
+    more = subject.bust_mm * min(size, 1.0)
     for side in (-1, 1):
         x = side * rng.uniform(74, 86) * scale
-        z = m["thoracic8"][2] + rng.uniform(-8, 8)
-        above = (x, front + 14, z)
+        z = m["thoracic8"][2] + rng.uniform(-8, 8) - 0.5 * subject.sag_mm
+        above = (x, front + 14 - 0.4 * more, z)
         field = np.minimum(
             field, ellipsoid(grid, above, np.array([52, 21 + 12 * size, 52]) * scale)
         )
-        below = (x * 1.08, front + 6 - 6 * size, z - 34 * droop)
+        lower = 34 * droop + 0.5 * subject.sag_mm
+        below = (x * 1.08, front + 6 - 6 * size - 0.5 * more, z - lower)
         radii = np.array([42 + 16 * size, 15 + 22 * size, 36 + 14 * size]) * scale
+        radii += np.array([0.35, 0.35, 0.4]) * more
         field = union(field, ellipsoid(grid, below, radii), 16.0)
     return field
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,13 +73,18 @@ def in_plane_angle(rng: np.random.Generator) -> float:
     return float(rng.choice([0, 0, 0, 90, 180, 270]) + 7 * rng.standard_normal())
 
 
+def upright_angle(rng: np.random.Generator) -> float:
+    """Draw the rotation in degrees of a picture as a bucky takes it: mostly upright."""
+    return float(4 * rng.standard_normal()) if rng.random() < 0.75 else in_plane_angle(rng)
+
+
 def frame(
     view: View,
     width: float,
     height: float,
     rng: np.random.Generator,
     wobble: float = 4.0,
-    angle: float | None = None,
+    turn: Callable[[np.random.Generator], float] = in_plane_angle,
 ) -> Framing:
     """Draw one picture's framing.
 
@@ -88,18 +94,18 @@ def frame(
         height: field along the part in mm.
         rng: draws errors of positioning, rotation, and side (mirroring).
         wobble: standard deviation of beam angles in degrees.
-        angle: in-plane rotation in degrees; drawn if None.
+        turn: draws the in-plane rotation in degrees.
     """
     yaw, pitch = np.array([view.yaw, view.pitch]) + wobble * rng.standard_normal(2) * [1, 0.6]
     along, right, down = axes(yaw, pitch)
     # The skeleton's right side is simulated; a mirrored picture is the other side's.
     if rng.random() < 0.5:
         right = -right
-    turn = np.radians(in_plane_angle(rng) if angle is None else angle)
+    angle = np.radians(turn(rng))
     # A detector turned by about 90 degrees is laid along the limb again.
-    if abs(np.sin(turn)) > 0.8:
+    if abs(np.sin(angle)) > 0.8:
         width, height = height, width
-    c, s = np.cos(turn), np.sin(turn)
+    c, s = np.cos(angle), np.sin(angle)
     return Framing(view.name, along, c * right + s * down, -s * right + c * down, width, height)
 
 

@@ -16,6 +16,7 @@ from simulation import (
     projector,
     skeleton,
     subjects,
+    views,
 )
 from simulation.materials import INDEX
 from simulation.scene import Scene
@@ -243,3 +244,43 @@ def test_skull_is_hollow(person):
     scene = parts.scene("head", person, rng(7))
     brain = (scene.volume.material == INDEX["brain"]).sum() * scene.volume.spacing_mm**3
     assert 0.7e6 < brain < 1.8e6
+
+
+def test_varied_subjects_differ_only_in_what_is_varied():
+    for seed in range(50):
+        plain, varied = (subjects.draw_subject("a", seed, varied=v) for v in (False, True))
+        names = ("squareness", "furrow_mm", "bust_mm", "sag_mm", "masses")
+        usual = {n: getattr(plain, n) for n in names}
+        assert usual == {n: getattr(subjects.Subject("a", 1), n) for n in names}
+        assert dataclasses.replace(varied, **usual) == plain != varied
+
+
+def thickness(volume, x, z):
+    """Millimetres from the front to the back of a body, where it is cut at x and z (mm)."""
+    i, k = (round(float(v - volume.origin_mm[a]) / volume.spacing_mm) for v, a in ((x, 0), (z, 2)))
+    return np.ptp(np.flatnonzero(volume.material[i, :, k])) * volume.spacing_mm
+
+
+def test_varied_chests_are_fuller_and_may_hold_masses():
+    woman = dataclasses.replace(subjects.draw_subject("a", 3), female=1.0, fat=0.8)
+    full = dataclasses.replace(woman, squareness=4.0, furrow_mm=16.0)
+    heavy = dataclasses.replace(woman, bust_mm=60.0, sag_mm=60.0, masses=9)
+    scenes = [parts.scene("thorax", s, rng(2), varied=True) for s in (woman, full, heavy)]
+    assert all(75 <= s.kvp <= 150 for s in scenes)
+    plain, fuller, heavier = (s.volume for s in scenes)
+    lungs = np.argwhere(plain.material == INDEX["lung"]) * plain.spacing_mm + plain.origin_mm
+    x, low = lungs[:, 0].mean() + 90, lungs[:, 2].min() - 20
+    assert thickness(fuller, x, low) > thickness(plain, x, low) + 15
+    middle = lungs[:, 0].mean()
+    assert abs(thickness(fuller, middle, low) - thickness(plain, middle, low)) < 6
+    lower = slice(0, int((low + 60 - plain.origin_mm[2]) / plain.spacing_mm))
+    flesh = [int((v.material[:, :, lower] != 0).sum()) for v in (plain, heavier)]
+    assert flesh[1] > 1.02 * flesh[0]
+    assert (heavier.material == INDEX["lung"]).sum() < (plain.material == INDEX["lung"]).sum()
+
+
+def test_what_a_bucky_takes_is_mostly_upright_when_varied():
+    turns = np.array([views.upright_angle(rng(s)) for s in range(400)])
+    usual = np.array([views.in_plane_angle(rng(s)) for s in range(400)])
+    near = [np.mean(np.abs((t + 180) % 360 - 180) < 15) for t in (turns, usual)]
+    assert near[0] > 0.75 and near[1] < 0.5

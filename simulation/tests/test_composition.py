@@ -73,6 +73,8 @@ def test_population_has_new_subjects(plan):
     assert len(seeds) == len(set(subjects)) == 1800 + len({s.subject for s in plan})
     counts = Counter(s.part for s in evaluation)
     assert len(counts) == 19 and max(counts.values()) - min(counts.values()) <= 1
+    assert all(s.varied for s in training)
+    assert not any(s.varied for s in (*plan, *calibration, *evaluation))
 
 
 def test_training_population_is_made_only_when_named():

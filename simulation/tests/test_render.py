@@ -138,6 +138,17 @@ def test_techniques_are_plausible(part, source):
         assert not (source == "ct-projection" and (drawn.collimated or drawn.marker))
 
 
+def test_most_varied_trunks_are_exposed_for_the_body():
+    def share(varied):
+        drawn = (
+            technique.draw_technique("thorax", "radiograph", 90.0, rng(s), varied)
+            for s in range(200)
+        )
+        return np.mean([t.aec > 0 for t in drawn])
+
+    assert 0.3 < share(False) < 0.5 and 0.65 < share(True) < 0.85
+
+
 def test_streams_do_not_depend_on_order():
     first = composition.stream(5, "picture", "hand-01").random()
     composition.stream(5, "picture", "hand-02").random()
