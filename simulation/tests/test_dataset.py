@@ -25,7 +25,7 @@ PLAN = [
 
 @pytest.fixture(autouse=True)
 def limb(monkeypatch):
-    def scene(part, subject, rng, views=1, source="radiograph"):
+    def scene(part, subject, rng, views=1, source="radiograph", varied=False):
         return replace(phantoms.limb_scene(views), part=part, subject=subject.name)
 
     monkeypatch.setattr(parts, "scene", scene)
