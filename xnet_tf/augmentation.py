@@ -173,7 +173,7 @@ def _draw_intensity(number, preset, shape, fields):
     """Return what `intensity.change_intensity` needs."""
     pixel = shape[1] / _REFERENCE_SIZE
     drawn = {}
-    if preset.fold_probability:
+    if preset.fold_probability and any(preset.fold_depth):
         drawn |= _draw_folds(number, preset, shape)
     if "texture" in fields:
         strength = number["texture_strength"] * preset.texture

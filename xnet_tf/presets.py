@@ -80,10 +80,10 @@ class Augmentation:
     elastic_probability: float = 0.0
     fold_probability: float = 0.0
     fold_depth: tuple[float, float] = (0.0, 0.0)
-    fold_radius: tuple[float, float] = (0.0, 0.0)
+    fold_radius: tuple[float, float] = (0.1, 0.4)
     texture_probability: float = 0.0
     texture: float = 0.0
-    texture_pixels: tuple[float, float] = (1.0, 1.0)
+    texture_pixels: tuple[float, float] = (0.8, 5.0)
     blur_pixels: tuple[float, float] = (0.0, 0.0)
     collimation_probability: float = 0.0
     collimation: float = 0.0
@@ -204,9 +204,7 @@ PRESETS = {
         _UPRIGHT,
         fold_probability=0.4,
         fold_depth=(0.1, 1.0),
-        fold_radius=(0.1, 0.4),
         texture_probability=0.6,
         texture=0.1,
-        texture_pixels=(0.8, 5.0),
     ),
 }
