@@ -71,8 +71,11 @@ population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in r
 wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `segment` uses (hours, resumable)
 	simulation/.venv/bin/python -m simulation population --half training --count 475
 	$(RUN) -m xnet_tf train --profile base --data runs/population/training
-	# More chests; those that are there are kept.
-	simulation/.venv/bin/python -m simulation population --half training --count 3000 --only thorax
+	# More trunks and heads, most of all chests; those that are there are kept.
+	for part in pelvis "lumbar spine" head neck shoulder; do \
+		simulation/.venv/bin/python -m simulation population --half training --count 950 --only "$$part" || exit 1; \
+	done
+	simulation/.venv/bin/python -m simulation population --half training --count 6000 --only thorax
 	$(RUN) -m xnet_tf train --profile fine --data runs/population/training --init runs/base/weights/xnet.npz
 	$(RUN) -m xnet_tf train --profile upright --data runs/population/training --init runs/fine/weights/xnet.npz
 	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/upright/weights/xnet.npz

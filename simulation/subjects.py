@@ -31,9 +31,10 @@ class Subject:
         squareness: exponent of the trunk's cross-section: 2 is an ellipse, more is fuller beside
             the midline.
         furrow_mm: how far the back stands out on either side of the spine.
-        bust_mm: how much further than usual a woman's breasts stand out.
-        sag_mm: how much lower they hang: to below the diaphragm, where their lower edge looks like
-            that of a bone.
+        bust_mm: how far heavy breasts of a woman spread when pressed flat; 0 for none but the usual
+            ones.
+        sag_mm: how low they hang: to below the diaphragm, where their lower edge looks like that of
+            a bone.
         masses: round masses in the lungs.
     """
 

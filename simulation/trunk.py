@@ -182,9 +182,12 @@ def envelope(body: Body, grid: Grid, subject: Subject, recipe, rng):
     fat = np.minimum(fat, 70.0).astype(np.float32)
     if subject.female > 0.45:
         skin = wall - fat
-        breasts = _breasts(grid, subject, m)
+        breasts, fillet = _breasts(grid, subject, m), 14.0
+        if subject.bust_mm:
+            # Below such breasts is a fold, not a fillet: their lower edge is sharp.
+            breasts, fillet = np.minimum(breasts, _heavy_breasts(grid, subject, m, skin)), 5.0
         # Only where they are: elsewhere it would swell what else is near.
-        fat = fat + np.where(breasts < 8.0, skin - union(skin, breasts, 14.0), 0.0)
+        fat = fat + np.where(breasts < 8.0, skin - union(skin, breasts, fillet), 0.0)
     return wall, fat.astype(np.float32)
 
 
@@ -215,19 +218,48 @@ def _breasts(grid: Grid, subject: Subject, m) -> np.ndarray:
     front, scale = m["rib_low"][1], subject.height
     droop = rng.uniform(0.2, 1.0) * size
     field = np.full(grid.shape, 1e3, np.float32)
-    more = subject.bust_mm * min(size, 1.0)
     for side in (-1, 1):
         x = side * rng.uniform(74, 86) * scale
-        z = m["thoracic8"][2] + rng.uniform(-8, 8) - 0.5 * subject.sag_mm
-        above = (x, front + 14 - 0.4 * more, z)
+        z = m["thoracic8"][2] + rng.uniform(-8, 8)
+        above = (x, front + 14, z)
         field = np.minimum(
             field, ellipsoid(grid, above, np.array([52, 21 + 12 * size, 52]) * scale)
         )
-        lower = 34 * droop + 0.5 * subject.sag_mm
-        below = (x * 1.08, front + 6 - 6 * size - 0.5 * more, z - lower)
+        below = (x * 1.08, front + 6 - 6 * size, z - 34 * droop)
         radii = np.array([42 + 16 * size, 15 + 22 * size, 36 + 14 * size]) * scale
-        radii += np.array([0.35, 0.35, 0.4]) * more
         field = union(field, ellipsoid(grid, below, radii), 16.0)
+    return field
+
+
+def _heavy_breasts(grid: Grid, subject: Subject, m, skin: np.ndarray) -> np.ndarray:
+    """Breasts that hang before the belly, pressed flat and wide by a chest stand: distance.
+
+    Args:
+        skin: distance to the skin without them. They lie on it, with the widest part outside, so
+            that a radiograph shows their edge all around, as bright as their thickness makes it.
+    """
+    rng = subject.generator(11)
+    field = np.full(grid.shape, 1e3, np.float32)
+    step = subject.bust_mm / 75.0
+    for side in (-1, 1):
+        radius = (45 + 42 * step + rng.uniform(-5, 5)) * subject.height
+        x = side * (radius + rng.uniform(20, 45) * subject.height)
+        z = m["thoracic8"][2] - 15 - subject.sag_mm + rng.uniform(-8, 8)
+        i, k = (
+            int(np.clip(round((place - grid.origin[axis]) / grid.spacing), 0, n - 1))
+            for axis, place, n in ((0, x, grid.shape[0]), (2, z, grid.shape[2]))
+        )
+        inside = skin[i, :, k] < 0
+        if not inside.any():
+            continue
+        surface = grid.origin[1] + grid.spacing * int(np.argmax(inside))
+        # The volume ends before the body: nothing may be cut off there.
+        room = surface - grid.origin[1] - 2 * grid.spacing
+        depth = min((18 + 26 * step) * subject.height, room / 1.3)
+        if depth < 5:
+            continue
+        centre = (x, surface - 0.3 * depth, z)
+        field = np.minimum(field, ellipsoid(grid, centre, (radius, depth, 0.95 * radius)))
     return field
 
 

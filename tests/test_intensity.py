@@ -212,6 +212,34 @@ def test_folds_are_drawn_as_often_and_as_large_as_asked_for():
     assert 0.1 <= shares[..., 2:].min() < 0.12 and 0.38 < shares[..., 2:].max() <= 0.4
 
 
+def test_less_latitude_brings_broad_levels_together_and_leaves_fine_structure():
+    x = np.arange(200, dtype="float32")
+    stripes = 0.02 * (-1.0) ** (x // 2)
+    scene = np.where(x < 100, 0.3, 0.7) + stripes
+    planes = np.broadcast_to(scene, (2, 40, 200)).astype("float32")
+    drawn = {"latitude": tf.constant([0.5, 0.0]), "latitude_sigma": tf.fill([2], 10.0)}
+    seen = intensity.display(tf.constant(planes), drawn).numpy()
+    np.testing.assert_array_equal(seen[1], planes[1])
+    assert seen[0].min() == pytest.approx(0.28) and seen[0].max() == pytest.approx(0.72)
+
+    def relief(picture):  # fine structure against the step between the levels, far from it
+        low, high = picture[20, 20:60], picture[20, 140:180]
+        return low.std() / (high.mean() - low.mean())
+
+    assert relief(seen[0]) == pytest.approx(2 * relief(planes[0]), rel=0.02)
+
+
+def test_latitude_is_drawn_for_some_of_the_hospital_pictures():
+    ranges = {"latitude": 0.6, "latitude_pixels": (10.0, 40.0)}
+    preset = Augmentation(hospital_probability=0.5, latitude_probability=0.4, **ranges)
+    seeds = tf.stack([tf.ones(500, tf.int64), tf.range(500, dtype=tf.int64)], axis=1)
+    drawn = {k: v.numpy() for k, v in augmentation.draw(seeds, preset, (20, 200)).items()}
+    there = drawn["latitude"] > 0
+    assert 0.14 < there.mean() < 0.26 and 0.5 < drawn["latitude"].max() <= 0.6
+    assert (drawn["log_factor"][there] > 0).all()
+    assert drawn["latitude_sigma"].min() >= 10 and drawn["latitude_sigma"].max() <= 40
+
+
 @pytest.mark.parametrize("sigma", [1.0, 3.0])
 def test_texture_is_as_strong_and_as_coarse_as_asked_for(sigma):
     noise = np.random.default_rng(1).standard_normal((4, 200, 200)).astype("float32")

@@ -38,7 +38,7 @@ _NUMBERS = (
     *("gamma_normalised", "few_levels", "levels", "compressed", "jpeg_quality"),
     *("moved", "folded", "fold_depth", "fold_x_0", "fold_y_0", "fold_width_0", "fold_height_0"),
     *("fold_x_1", "fold_y_1", "fold_width_1", "fold_height_1"),
-    *("textured", "texture_strength", "texture_sigma"),
+    *("textured", "texture_strength", "texture_sigma", "levelled", "latitude", "latitude_sigma"),
 )
 
 
@@ -257,6 +257,11 @@ def _draw_hospital(number, preset, pixel):
         curved = shown & (number["curve"] < preset.curve_probability)
         drawn["curve"] = tf.where(curved, steepness, 0.0)
         drawn["curve_centre"] = _between(number["curve_centre"], 0.3, 0.7)
+    if preset.latitude_probability and preset.latitude:
+        levelled = shown & (number["levelled"] < preset.latitude_probability)
+        drawn["latitude"] = tf.where(levelled, number["latitude"] * preset.latitude, 0.0)
+        broad = _log_between(number["latitude_sigma"], *preset.latitude_pixels)
+        drawn["latitude_sigma"] = pixel * broad
     if preset.sharpen_probability and preset.sharpness:
         sharpened = shown & (number["sharpen"] < preset.sharpen_probability)
         drawn["sharpness"] = tf.where(sharpened, number["sharpness"] * preset.sharpness, 0.0)

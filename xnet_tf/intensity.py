@@ -185,10 +185,11 @@ def display(planes: tf.Tensor, draws: dict[str, tf.Tensor]) -> tf.Tensor:
     Args:
         planes: float32 ``(B, H, W)`` in [0, 1].
         draws: ``log_factor``, the logarithmic scale's, 0 for a linear one; ``gamma``; ``curve``,
-            the steepness of an S-shaped curve, 0 for none, and ``curve_centre``; ``sharpness`` and
-            ``sharpness_sigma`` (pixels) of an unsharp mask; ``window`` ``(B, 2)``, how much of the
-            way from the darkest (brightest) grey value to the mean becomes 0 (1), negative for no
-            window.
+            the steepness of an S-shaped curve, 0 for none, and ``curve_centre``; ``latitude``, the
+            share of broad differences that is taken away, and ``latitude_sigma`` (pixels);
+            ``sharpness`` and ``sharpness_sigma`` (pixels) of an unsharp mask; ``window`` ``(B,
+            2)``, how much of the way from the darkest (brightest) grey value to the mean becomes 0
+            (1), negative for no window.
 
     Returns:
         float32 ``(B, H, W)`` in [0, 1].
@@ -203,6 +204,8 @@ def display(planes: tf.Tensor, draws: dict[str, tf.Tensor]) -> tf.Tensor:
         planes = tf.exp(_spread(draws["gamma"]) * tf.math.log(tf.maximum(planes, 1e-12)))
     if "curve" in draws:
         planes = _s_curve(planes, _spread(draws["curve"]), _spread(draws["curve_centre"]))
+    if "latitude" in draws:
+        planes = _reduce_latitude(planes, draws["latitude"], draws["latitude_sigma"])
     if "sharpness" in draws:
         smooth = _broad_blur(planes, draws["sharpness_sigma"])
         planes += _spread(draws["sharpness"]) * (planes - smooth)
@@ -250,6 +253,18 @@ def _s_curve(planes: tf.Tensor, steepness: tf.Tensor, centre: tf.Tensor) -> tf.T
     low, high = tf.sigmoid(-safe * centre), tf.sigmoid(safe * (1 - centre))
     curved = (tf.sigmoid(safe * (planes - centre)) - low) / (high - low)
     return tf.where(steepness > 0, curved, planes)
+
+
+def _reduce_latitude(planes: tf.Tensor, share: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
+    """Take away a share of the broad differences, and stretch the rest to the range there was."""
+    broad = _broad_blur(planes, sigma)
+    flat = planes - _spread(share) * broad
+    (low, high), (new_low, new_high) = (
+        (tf.reduce_min(p, (1, 2), keepdims=True), tf.reduce_max(p, (1, 2), keepdims=True))
+        for p in (planes, flat)
+    )
+    stretch = (high - low) / tf.maximum(new_high - new_low, 1e-3)
+    return tf.where(_spread(share) > 0, low + (flat - new_low) * stretch, planes)
 
 
 def _clip_ends(planes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:

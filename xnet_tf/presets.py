@@ -52,6 +52,11 @@ class Augmentation:
         hospital_probability: how often the image is shown as hospital pictures are: on a
             logarithmic scale, and then at times altered in the following ways.
         curve_probability: how often such a picture's contrast follows an S-shaped curve, as film's.
+        latitude_probability: how often its broad differences of brightness are reduced, as the
+            processing of a digital detector does, so that lungs and abdomen are seen at once.
+        latitude: largest share of them that is taken away.
+        latitude_pixels: smallest and largest sigma of the blur that tells broad from fine, in
+            pixels of an image 200 wide, drawn log-uniformly.
         sharpen_probability: how often its local contrast is raised.
         sharpness: largest factor of the fine structure that is then added.
         window_probability: how often its darkest and brightest grey values are clipped.
@@ -98,6 +103,9 @@ class Augmentation:
     gamma: tuple[float, float] = (1.0, 1.0)
     hospital_probability: float = 0.0
     curve_probability: float = 0.0
+    latitude_probability: float = 0.0
+    latitude: float = 0.0
+    latitude_pixels: tuple[float, float] = (8.0, 50.0)
     sharpen_probability: float = 0.0
     sharpness: float = 0.0
     window_probability: float = 0.0
@@ -199,12 +207,15 @@ PRESETS = {
     "robust": _ROBUST,
     "fine": _FINE,
     "upright": _UPRIGHT,
-    # And flesh that is less smooth than a simulation's.
+    # And flesh that is less smooth than a simulation's, and what detectors' processing does.
     "uneven": replace(
         _UPRIGHT,
         fold_probability=0.4,
         fold_depth=(0.1, 1.0),
         texture_probability=0.6,
         texture=0.1,
+        hospital_probability=0.5,
+        latitude_probability=0.5,
+        latitude=0.8,
     ),
 }

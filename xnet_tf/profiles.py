@@ -90,7 +90,7 @@ _FINE = _WIDE | {
     "learning_rate": 1e-3,
     "images_per_part": 24,
     "emphasis": (
-        *(("thorax", 12), ("shoulder", 2), ("clavicle", 2)),
+        *(("thorax", 12), ("shoulder", 2), ("clavicle", 2), ("head", 2)),
         *(("neck", 2), ("lumbar spine", 2), ("pelvis", 2)),
     ),
 }
@@ -134,13 +134,8 @@ PROFILES = {
     "fine": Profile("fine", **_FINE, epochs=26, patience=26),
     # then with most pictures where and as they are;
     "upright": Profile("upright", **_FINE | {"augmentation": "upright"}, epochs=40, patience=40),
-    # and last with flesh as uneven as real flesh is.
-    "wide": Profile(
-        "wide",
-        **_FINE | {"augmentation": "uneven", "learning_rate": 7e-4},
-        epochs=16,
-        patience=16,
-    ),
+    # and last with flesh as uneven as real flesh is, and grey scales as evened as hospitals'.
+    "wide": Profile("wide", **_FINE | {"augmentation": "uneven"}, epochs=60, patience=60),
     "paper": Profile("paper"),
 }
 

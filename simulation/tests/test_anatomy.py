@@ -279,6 +279,24 @@ def test_varied_chests_are_fuller_and_may_hold_masses():
     assert (heavier.material == INDEX["lung"]).sum() < (plain.material == INDEX["lung"]).sum()
 
 
+def depth(volume):
+    """Millimetres of body along y, (x, z), every other voxel."""
+    return (volume.material[::2, :, ::2] != 0).sum(axis=1) * volume.spacing_mm
+
+
+def test_heavy_breasts_have_a_sharp_lower_edge_and_are_not_cut_off():
+    woman = dataclasses.replace(subjects.draw_subject("a", 3), female=1.0, fat=0.8)
+    heavy = dataclasses.replace(woman, bust_mm=60.0, sag_mm=30.0)
+    plain, heavier = (parts.scene("thorax", s, rng(2)).volume for s in (woman, heavy))
+    more = depth(heavier) - depth(plain)
+    assert 25 < more.max() < 75
+    # Down the middle of a breast its thickness ends within a centimetre and a half.
+    column = more[np.unravel_index(more.argmax(), more.shape)[0]]
+    rows = round(15 / (2 * plain.spacing_mm))
+    assert (column[rows:] - column[:-rows]).max() > 0.5 * more.max()
+    assert not (heavier.material[:, 0, :] != 0).any() or (plain.material[:, 0, :] != 0).any()
+
+
 def test_what_a_bucky_takes_is_mostly_upright_when_varied():
     turns = np.array([views.upright_angle(rng(s)) for s in range(400)])
     usual = np.array([views.in_plane_angle(rng(s)) for s in range(400)])
