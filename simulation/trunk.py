@@ -234,9 +234,8 @@ def _breasts(grid: Grid, subject: Subject, m) -> np.ndarray:
 def _heavy_breasts(grid: Grid, subject: Subject, m, skin: np.ndarray) -> np.ndarray:
     """Breasts that hang before the belly, pressed flat and wide by a chest stand: distance.
 
-    Args:
-        skin: distance to the skin without them. They lie on it, with the widest part outside, so
-            that a radiograph shows their edge all around, as bright as their thickness makes it.
+    They lie on the skin that there is without them, with the widest part outside, so that a
+    radiograph shows their edge all around.
     """
     rng = subject.generator(11)
     field = np.full(grid.shape, 1e3, np.float32)

@@ -7,7 +7,7 @@ own size, with the weights that `segment` uses.
 
 Writes ``results/qualities.csv``: per quality and score the value of pooled pixels with its interval
 by subject, the difference from *normal*, paired by subject, and the median time of an image as a
-multiple of *normal*'s.
+multiple of *normal*'s; and ``results/qualities.json``, of what and with which versions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from xnet_tf import dataset, metrics, runs
 from xnet_tf.evaluation import save_table
-from xnet_tf.files import InputError, read_json
+from xnet_tf.files import InputError, read_json, write_json
 
 SCORES = {"accuracy": metrics.accuracy, "macro F1": metrics.macro_f1}
 USUAL = "normal"
@@ -95,8 +95,14 @@ def main() -> None:
     data, model = dataset.load(folder), networks.load_weights(options.weights)
     rows = data.manifest[: options.count]
     table = score_table(measure(model, data, rows), rows["subject"].to_numpy(str))
-    used = read_json(options.weights.with_suffix(".json"))["sha256"]
-    print(save_table(table.assign(weights=used), options.out / "qualities.csv"))
+    made_from = {
+        "weights_sha256": read_json(options.weights.with_suffix(".json"))["sha256"],
+        "population_sha256": data.fingerprint(),
+        "images": len(rows),
+        "versions": runs.versions(),
+    }
+    write_json(options.out / "qualities.json", made_from)
+    print(save_table(table, options.out / "qualities.csv"))
     print(table.to_string(index=False))
 
 
