@@ -35,7 +35,6 @@ ALONE = {
     "levels": Augmentation(levels_probability=1.0, levels=(16, 64)),
     "jpeg": Augmentation(jpeg_probability=1.0, jpeg_quality=(10, 90)),
     "folds": Augmentation(fold_probability=1.0, fold_depth=(0.1, 1.0), fold_radius=(0.1, 0.4)),
-    "lumps": Augmentation(lump_probability=1.0, lump_depth=(-0.3, 0.6)),
     "texture": Augmentation(texture_probability=1.0, texture=0.1, texture_pixels=(0.8, 5.0)),
     "paper": PRESETS["paper"],
     "robust": PRESETS["robust"],
@@ -50,7 +49,7 @@ AS_DRAWN = {
         *("blur_pixels", "collimation_probability", "noise", "gain", "field", "offset", "gamma"),
         *("hospital_probability", "frame_probability", "levels_probability"),
         *("jpeg_probability", "gamma_normalised_probability"),
-        *("fold_probability", "lump_probability", "texture_probability"),
+        *("fold_probability", "texture_probability"),
     )
 }
 

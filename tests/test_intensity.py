@@ -184,48 +184,32 @@ def test_some_pictures_are_gamma_normalised():
     np.testing.assert_array_equal(after, labels)
 
 
-def test_a_solid_darkens_the_body_by_its_thickness_and_no_open_beam():
+def test_a_fold_darkens_the_body_by_its_thickness_and_no_open_beam():
     labels = np.ones((1, *SHAPE), np.uint8)
     labels[0, :, :10] = 0
-    solid = [0.7, 20.0, 15.0, 12.0, 8.0]
-    gas, far, none = [-0.2, 36.0, 3.0, 2.0, 2.0], [0.7, 500.0, 500.0, 5.0, 5.0], [0.0, 5, 5, 9, 9]
-    solids = tf.constant([[solid, gas, far, none]])
-    seen = intensity.overlay(tf.ones((1, *SHAPE)), tf.constant(labels), solids).numpy()[0]
+    folds = tf.constant([[[20.0, 15.0, 12.0, 8.0], [500.0, 500.0, 5.0, 5.0]]])
+    drawn = {"folds": folds, "fold_depth": tf.constant([0.7])}
+    seen = intensity.fold(tf.ones((1, *SHAPE)), tf.constant(labels), drawn).numpy()[0]
     assert seen[15, 20] == pytest.approx(np.exp(-0.7), rel=1e-5)
     # Half way out, an ellipsoid is as thick as the cosine of 30 degrees.
     assert seen[15, 26] == pytest.approx(np.exp(-0.7 * np.sqrt(0.75)), rel=1e-5)
     assert seen[19, 20] == pytest.approx(seen[15, 26], rel=1e-5)
-    assert seen[3, 36] == pytest.approx(np.exp(0.2), rel=1e-5)
-    assert (seen[:, :10] == 1).all() and (seen[10:, 33:] == 1).all() and seen[15, 10] < 1
-
-
-def solids_drawn(preset, count):
-    """Depth, and x, y and half axes as shares of the picture's sides, (500, count, 5)."""
-    seeds = tf.stack([tf.ones(500, tf.int64), tf.range(500, dtype=tf.int64)], axis=1)
-    drawn = {k: v.numpy() for k, v in augmentation.draw(seeds, preset, SHAPE).items()}
-    assert set(drawn) == {"solids"} and drawn["solids"].shape == (500, count, 5)
-    return drawn["solids"] / np.array([1] + [SHAPE[1], SHAPE[0]] * 2)
+    assert (seen[:, :10] == 1).all() and (seen[:, 33:] == 1).all() and seen[15, 10] < 1
+    none = drawn | {"fold_depth": tf.constant([0.0])}
+    np.testing.assert_array_equal(intensity.fold(seen[None], tf.constant(labels), none)[0], seen)
 
 
 def test_folds_are_drawn_as_often_and_as_large_as_asked_for():
     preset = Augmentation(fold_probability=0.3, fold_depth=(0.2, 0.9), fold_radius=(0.1, 0.4))
-    solids = solids_drawn(preset, 2)
-    there = solids[..., 0] > 0
-    assert (there[:, 0] == there[:, 1]).all() and 0.22 < there.mean() < 0.38
-    assert solids[..., 0][there].min() >= 0.2 and solids[..., 0].max() <= 0.9
-    assert solids[..., 1:3].min() >= 0 and solids[..., 1:3].max() < 1
-    assert 0.1 <= solids[..., 3:].min() < 0.12 and 0.38 < solids[..., 3:].max() <= 0.4
-
-
-def test_lumps_are_drawn_as_often_and_as_large_as_asked_for_each_on_its_own():
-    preset = Augmentation(lump_probability=0.3, lump_depth=(-0.2, 0.8), lump_radius=(0.02, 0.1))
-    solids = solids_drawn(preset, 8)
-    there = solids[..., 0] != 0
-    assert (there.all(axis=1) == there.any(axis=1)).all() and 0.22 < there.mean() < 0.38
-    assert -0.2 <= solids[..., 0].min() < -0.15 and 0.75 < solids[..., 0].max() <= 0.8
-    assert 0.02 <= solids[..., 3:].min() < 0.021 and 0.095 < solids[..., 3:].max() <= 0.1001
-    others = np.corrcoef(solids[there.all(axis=1)].reshape(-1, 40).T) - np.eye(40)
-    assert np.abs(others).max() < 0.4
+    seeds = tf.stack([tf.ones(500, tf.int64), tf.range(500, dtype=tf.int64)], axis=1)
+    drawn = {k: v.numpy() for k, v in augmentation.draw(seeds, preset, SHAPE).items()}
+    assert set(drawn) == {"folds", "fold_depth"} and drawn["folds"].shape == (500, 2, 4)
+    there = drawn["fold_depth"] > 0
+    assert 0.22 < there.mean() < 0.38
+    assert drawn["fold_depth"][there].min() >= 0.2 and drawn["fold_depth"].max() <= 0.9
+    shares = drawn["folds"] / np.array([SHAPE[1], SHAPE[0]] * 2)
+    assert shares[..., :2].min() >= 0 and shares[..., :2].max() < 1
+    assert 0.1 <= shares[..., 2:].min() < 0.12 and 0.38 < shares[..., 2:].max() <= 0.4
 
 
 def test_less_latitude_brings_broad_levels_together_and_leaves_fine_structure():

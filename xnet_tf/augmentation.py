@@ -25,9 +25,6 @@ _CURVE = 2.0, 8.0  # steepness of an S-shaped curve
 _FINE_PIXELS = 1.0, 12.0  # sigma of the blur that a sharpened picture is compared with
 _GLOW_REACH = 2.0, 20.0  # pixels after which a glow has fallen to 1/e
 
-_FOLDS, _LUMPS = 2, 8
-_PLACE = "depth", "x", "y", "width", "height"
-
 _STREAMS = ("numbers", "grid", "field", "noise", "texture")
 
 # One number between 0 and 1 each. New ones go to the end, so that the others stay what they were.
@@ -42,7 +39,6 @@ _NUMBERS = (
     *("moved", "folded", "fold_depth", "fold_x_0", "fold_y_0", "fold_width_0", "fold_height_0"),
     *("fold_x_1", "fold_y_1", "fold_width_1", "fold_height_1"),
     *("textured", "texture_strength", "texture_sigma", "levelled", "latitude", "latitude_sigma"),
-    *("lumpy", *(f"lump_{what}_{k}" for k in range(_LUMPS) for what in _PLACE)),
 )
 
 
@@ -177,9 +173,8 @@ def _draw_intensity(number, preset, shape, fields):
     """Return what `intensity.change_intensity` needs."""
     pixel = shape[1] / _REFERENCE_SIZE
     drawn = {}
-    solids = _draw_folds(number, preset, shape) + _draw_lumps(number, preset, shape)
-    if solids:
-        drawn["solids"] = tf.stack([tf.stack(solid, -1) for solid in solids], -2)
+    if preset.fold_probability and any(preset.fold_depth):
+        drawn |= _draw_folds(number, preset, shape)
     if "texture" in fields:
         strength = number["texture_strength"] * preset.texture
         drawn |= {
@@ -236,38 +231,20 @@ def _draw_intensity(number, preset, shape, fields):
 
 
 def _draw_folds(number, preset, shape):
-    """Return the folds for `intensity.overlay`: equally deep, wide and high on their own."""
-    if not (preset.fold_probability and any(preset.fold_depth)):
-        return []
+    """Return what `intensity.fold` needs."""
     depth = _between(number["fold_depth"], *preset.fold_depth)
-    depth = tf.where(number["folded"] < preset.fold_probability, depth, 0.0)
-    return [
-        [depth, *_ellipse(number, f"fold_{{}}_{k}", _between, preset.fold_radius, shape)]
-        for k in range(_FOLDS)
+    ellipses = [
+        [
+            *(number[f"fold_x_{k}"] * shape[1], number[f"fold_y_{k}"] * shape[0]),
+            _between(number[f"fold_width_{k}"], *preset.fold_radius) * shape[1],
+            _between(number[f"fold_height_{k}"], *preset.fold_radius) * shape[0],
+        ]
+        for k in range(2)
     ]
-
-
-def _draw_lumps(number, preset, shape):
-    """Return the lumps for `intensity.overlay`, each of its own depth."""
-    if not (preset.lump_probability and any(preset.lump_depth)):
-        return []
-    there = number["lumpy"] < preset.lump_probability
-    lumps = []
-    for k in range(_LUMPS):
-        depth = _between(number[f"lump_depth_{k}"], *preset.lump_depth)
-        place = _ellipse(number, f"lump_{{}}_{k}", _log_between, preset.lump_radius, shape)
-        lumps.append([tf.where(there, depth, 0.0), *place])
-    return lumps
-
-
-def _ellipse(number, name, between, radii, shape):
-    """Middle (x, y) and half axes in pixels."""
-    height, width = shape
-    return (
-        *(number[name.format("x")] * width, number[name.format("y")] * height),
-        between(number[name.format("width")], *radii) * width,
-        between(number[name.format("height")], *radii) * height,
-    )
+    return {
+        "fold_depth": tf.where(number["folded"] < preset.fold_probability, depth, 0.0),
+        "folds": tf.stack([tf.stack(ellipse, -1) for ellipse in ellipses], -2),
+    }
 
 
 def _draw_hospital(number, preset, pixel):

@@ -1,6 +1,6 @@
 """What happens to grey values between the X-ray tube and the picture on a screen.
 
-The changes come in the order of an examination: folds, lumps and texture of the body, collimator,
+The changes come in the order of an examination: folds and texture of the body, collimator,
 detector, then the display's contrast curve and window, sharpening, a frame, and the file's grey
 levels and blocks (`xnet_tf.compression`). They act on batches in [0, 1], open beam bright. The two
 that cover part of the picture, the collimator and the frame, make it open beam in the label map.
@@ -37,8 +37,8 @@ def change_intensity(
     """
     # Without the channel, so that images and the fields computed for them have one shape.
     planes, hidden = images[..., 0], None
-    if "solids" in draws:
-        planes = overlay(planes, labels, draws["solids"])
+    if "folds" in draws:
+        planes = fold(planes, labels, draws)
     if "texture" in draws:
         planes = texture(planes, labels, draws)
     if "blur" in draws:
@@ -73,25 +73,24 @@ def change_intensity(
     return images, labels
 
 
-def overlay(planes: tf.Tensor, labels: tf.Tensor, solids: tf.Tensor) -> tf.Tensor:
-    """Lay more flesh, or gas, into the body: what is behind it changes, and stays what it is.
+def fold(planes: tf.Tensor, labels: tf.Tensor, draws: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Lay more flesh before the body: what is behind it gets darker, and stays what it is.
 
     Args:
         planes: float32 ``(B, H, W)``, on a linear scale.
         labels: integers ``(B, H, W)``; open beam stays as it is, for flesh would be none.
-        solids: float32 ``(B, K, 5)``, ellipsoids: attenuation in the middle, as an exponent of e,
-            negative for gas, 0 for none; x and y of the middle, half width and half height in
-            pixels.
+        draws: ``folds`` ``(B, K, 4)``, ellipsoids by x and y of the middle, half width and half
+            height in pixels; ``fold_depth``, the attenuation in their middle, 0 for none.
 
     Returns:
         float32 ``(B, H, W)``.
     """
     height, width = planes.shape[1:3]
-    depth, x, y, across, down = (v[..., None, None] for v in tf.unstack(solids, axis=-1))
+    x, y, across, down = (value[..., None, None] for value in tf.unstack(draws["folds"], axis=-1))
     right = (tf.range(width, dtype=tf.float32) - x) / across
     below = (tf.range(height, dtype=tf.float32)[:, None] - y) / down
     thickness = tf.sqrt(tf.nn.relu(1 - right**2 - below**2))
-    through = tf.exp(-tf.reduce_sum(depth * thickness, axis=1))
+    through = tf.exp(-_spread(draws["fold_depth"]) * tf.reduce_sum(thickness, axis=1))
     return tf.where(labels == classes.OPEN_BEAM, planes, planes * through)
 
 

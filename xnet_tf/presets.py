@@ -27,12 +27,6 @@ class Augmentation:
             over the body, each as thick as an ellipsoid, with the sharp edge that one has.
         fold_depth: smallest and largest attenuation in the middle of one, as an exponent of e.
         fold_radius: smallest and largest half axis, as a fraction of the image's side.
-        lump_probability: how often eight small lumps are in the body: masses, vessels, stools,
-            bubbles of gas. Simulated bodies have few, and what is round and dense is then taken for
-            bone.
-        lump_depth: smallest and largest attenuation in the middle of one; negative for gas.
-        lump_radius: smallest and largest half axis, as a fraction of the image's side, drawn
-            log-uniformly.
         texture_probability: how often the body is uneven, flesh and bone alike: simulated flesh is
             smoother than real fat, glands and muscle, and unevenness is then taken for bone.
         texture: largest standard deviation of the logarithm of that factor.
@@ -92,9 +86,6 @@ class Augmentation:
     fold_probability: float = 0.0
     fold_depth: tuple[float, float] = (0.0, 0.0)
     fold_radius: tuple[float, float] = (0.1, 0.4)
-    lump_probability: float = 0.0
-    lump_depth: tuple[float, float] = (0.0, 0.0)
-    lump_radius: tuple[float, float] = (0.015, 0.1)
     texture_probability: float = 0.0
     texture: float = 0.0
     texture_pixels: tuple[float, float] = (0.8, 5.0)
@@ -221,8 +212,6 @@ PRESETS = {
         _UPRIGHT,
         fold_probability=0.4,
         fold_depth=(0.1, 1.0),
-        lump_probability=0.6,
-        lump_depth=(-0.3, 0.6),
         texture_probability=0.6,
         texture=0.1,
         hospital_probability=0.5,
