@@ -294,7 +294,8 @@ def test_heavy_breasts_have_a_sharp_lower_edge_and_are_not_cut_off():
     column = more[np.unravel_index(more.argmax(), more.shape)[0]]
     rows = round(15 / (2 * plain.spacing_mm))
     assert (column[rows:] - column[:-rows]).max() > 0.5 * more.max()
-    assert not (heavier.material[:, 0, :] != 0).any() or (plain.material[:, 0, :] != 0).any()
+    before, after = ((v.material[:, 0, :] != 0).sum() for v in (plain, heavier))
+    assert after <= before
 
 
 def test_what_a_bucky_takes_is_mostly_upright_when_varied():
