@@ -69,16 +69,14 @@ population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in r
 	simulation/.venv/bin/python -m simulation population --out runs/population
 
 wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `segment` uses (hours, resumable)
+	# Of all parts some, of trunks and heads more, most of chests; those that are there are kept.
 	simulation/.venv/bin/python -m simulation population --half training --count 475
-	$(RUN) -m xnet_tf train --profile base --data runs/population/training
-	# More trunks and heads, most of all chests; those that are there are kept.
 	for part in pelvis "lumbar spine" head neck shoulder; do \
 		simulation/.venv/bin/python -m simulation population --half training --count 950 --only "$$part" || exit 1; \
 	done
 	simulation/.venv/bin/python -m simulation population --half training --count 6000 --only thorax
-	$(RUN) -m xnet_tf train --profile fine --data runs/population/training --init runs/base/weights/xnet.npz
-	$(RUN) -m xnet_tf train --profile upright --data runs/population/training --init runs/fine/weights/xnet.npz
-	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/upright/weights/xnet.npz
+	$(RUN) -m xnet_tf train --profile base --data runs/population/training
+	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/base/weights/xnet.npz
 	$(RUN) -m xnet_tf evaluate --profile wide
 
 compare: .venv/.installed  ## XNet beside other networks and classical methods (hours, resumable)

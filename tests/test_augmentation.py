@@ -38,8 +38,6 @@ ALONE = {
     "texture": Augmentation(texture_probability=1.0, texture=0.1, texture_pixels=(0.8, 5.0)),
     "paper": PRESETS["paper"],
     "robust": PRESETS["robust"],
-    "fine": PRESETS["fine"],
-    "upright": PRESETS["upright"],
     "uneven": PRESETS["uneven"],
 }
 # What only changes grey values, or paints over labels, set to nothing.
@@ -85,7 +83,7 @@ def test_a_label_map_passed_as_image_ends_as_the_label_output(name, monkeypatch)
     whole = transform(picture, labels, seeds(20), ALONE[name])[1].numpy()
     covered = whole != new_labels.numpy()
     assert not whole[covered].any(), "what differs is covered, and open beam"
-    covering = ("collimator", "frame", "robust", "fine", "upright", "uneven")
+    covering = ("collimator", "frame", "robust", "uneven")
     assert covered.any() == (name in covering)
 
 

@@ -188,7 +188,8 @@ def test_a_fold_darkens_the_body_by_its_thickness_and_no_open_beam():
     labels = np.ones((1, *SHAPE), np.uint8)
     labels[0, :, :10] = 0
     folds = tf.constant([[[20.0, 15.0, 12.0, 8.0], [500.0, 500.0, 5.0, 5.0]]])
-    drawn = {"folds": folds, "fold_depth": tf.constant([0.7])}
+    round_ones = {"folds": folds, "fold_flatness": tf.zeros((1, 2))}
+    drawn = round_ones | {"fold_depth": tf.constant([0.7])}
     seen = intensity.fold(tf.ones((1, *SHAPE)), tf.constant(labels), drawn).numpy()[0]
     assert seen[15, 20] == pytest.approx(np.exp(-0.7), rel=1e-5)
     # Half way out, an ellipsoid is as thick as the cosine of 30 degrees.
@@ -199,11 +200,27 @@ def test_a_fold_darkens_the_body_by_its_thickness_and_no_open_beam():
     np.testing.assert_array_equal(intensity.fold(seen[None], tf.constant(labels), none)[0], seen)
 
 
+def test_a_fold_pressed_flat_is_as_thick_almost_everywhere():
+    labels = tf.ones((1, *SHAPE), tf.uint8)
+    folds = tf.constant([[[20.0, 15.0, 12.0, 8.0], [500.0, 500.0, 5.0, 5.0]]])
+    drawn = {"folds": folds, "fold_depth": tf.constant([0.7])}
+    drawn["fold_flatness"] = tf.constant([[0.8, 0.0]])
+    seen = intensity.fold(tf.ones((1, *SHAPE)), labels, drawn).numpy()[0]
+    assert seen[15, 20] == pytest.approx(np.exp(-0.7), rel=1e-5)
+    # Half way out an ellipsoid has lost an eighth of its thickness.
+    assert np.exp(-0.7) < seen[15, 26] < np.exp(-0.7 * 0.96)
+    assert (seen[:, :8] == 1).all() and (seen[:, 33:] == 1).all()
+
+
 def test_folds_are_drawn_as_often_and_as_large_as_asked_for():
-    preset = Augmentation(fold_probability=0.3, fold_depth=(0.2, 0.9), fold_radius=(0.1, 0.4))
+    preset = Augmentation(
+        fold_probability=0.3, fold_depth=(0.2, 0.9), fold_radius=(0.1, 0.4), fold_flatness=0.8
+    )
     seeds = tf.stack([tf.ones(500, tf.int64), tf.range(500, dtype=tf.int64)], axis=1)
     drawn = {k: v.numpy() for k, v in augmentation.draw(seeds, preset, SHAPE).items()}
-    assert set(drawn) == {"folds", "fold_depth"} and drawn["folds"].shape == (500, 2, 4)
+    assert set(drawn) == {"folds", "fold_depth", "fold_flatness"}
+    assert drawn["folds"].shape == (500, 2, 4) and drawn["fold_flatness"].shape == (500, 2)
+    assert 0 <= drawn["fold_flatness"].min() < 0.02 and 0.78 < drawn["fold_flatness"].max() <= 0.8
     there = drawn["fold_depth"] > 0
     assert 0.22 < there.mean() < 0.38
     assert drawn["fold_depth"][there].min() >= 0.2 and drawn["fold_depth"].max() <= 0.9

@@ -39,6 +39,7 @@ _NUMBERS = (
     *("moved", "folded", "fold_depth", "fold_x_0", "fold_y_0", "fold_width_0", "fold_height_0"),
     *("fold_x_1", "fold_y_1", "fold_width_1", "fold_height_1"),
     *("textured", "texture_strength", "texture_sigma", "levelled", "latitude", "latitude_sigma"),
+    *("fold_flatness_0", "fold_flatness_1"),
 )
 
 
@@ -241,9 +242,11 @@ def _draw_folds(number, preset, shape):
         ]
         for k in range(2)
     ]
+    flatness = [number[f"fold_flatness_{k}"] for k in range(2)]
     return {
         "fold_depth": tf.where(number["folded"] < preset.fold_probability, depth, 0.0),
         "folds": tf.stack([tf.stack(ellipse, -1) for ellipse in ellipses], -2),
+        "fold_flatness": preset.fold_flatness * tf.stack(flatness, -1),
     }
 
 

@@ -80,7 +80,8 @@ def fold(planes: tf.Tensor, labels: tf.Tensor, draws: dict[str, tf.Tensor]) -> t
         planes: float32 ``(B, H, W)``, on a linear scale.
         labels: integers ``(B, H, W)``; open beam stays as it is, for flesh would be none.
         draws: ``folds`` ``(B, K, 4)``, ellipsoids by x and y of the middle, half width and half
-            height in pixels; ``fold_depth``, the attenuation in their middle, 0 for none.
+            height in pixels; ``fold_depth``, the attenuation in their middle, 0 for none;
+            ``fold_flatness`` ``(B, K)``, 0 for an ellipsoid, 1 for a plate.
 
     Returns:
         float32 ``(B, H, W)``.
@@ -89,7 +90,8 @@ def fold(planes: tf.Tensor, labels: tf.Tensor, draws: dict[str, tf.Tensor]) -> t
     x, y, across, down = (value[..., None, None] for value in tf.unstack(draws["folds"], axis=-1))
     right = (tf.range(width, dtype=tf.float32) - x) / across
     below = (tf.range(height, dtype=tf.float32)[:, None] - y) / down
-    thickness = tf.sqrt(tf.nn.relu(1 - right**2 - below**2))
+    roundness = 0.5 * (1 - draws["fold_flatness"][..., None, None])
+    thickness = tf.nn.relu(1 - right**2 - below**2) ** roundness
     through = tf.exp(-_spread(draws["fold_depth"]) * tf.reduce_sum(thickness, axis=1))
     return tf.where(labels == classes.OPEN_BEAM, planes, planes * through)
 

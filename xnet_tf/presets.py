@@ -27,6 +27,8 @@ class Augmentation:
             over the body, each as thick as an ellipsoid, with the sharp edge that one has.
         fold_depth: smallest and largest attenuation in the middle of one, as an exponent of e.
         fold_radius: smallest and largest half axis, as a fraction of the image's side.
+        fold_flatness: how much of an ellipsoid's roundness the flattest has lost, as flesh that a
+            chest stand or table presses flat; 1 would be a plate.
         texture_probability: how often the body is uneven, flesh and bone alike: simulated flesh is
             smoother than real fat, glands and muscle, and unevenness is then taken for bone.
         texture: largest standard deviation of the logarithm of that factor.
@@ -86,6 +88,7 @@ class Augmentation:
     fold_probability: float = 0.0
     fold_depth: tuple[float, float] = (0.0, 0.0)
     fold_radius: tuple[float, float] = (0.1, 0.4)
+    fold_flatness: float = 0.0
     texture_probability: float = 0.0
     texture: float = 0.0
     texture_pixels: tuple[float, float] = (0.8, 5.0)
@@ -174,29 +177,34 @@ _ROBUST = Augmentation(
     frame=0.15,
 )
 
-# To go on with at full size: less of what blots out ribs or turns a chest upside down.
-_FINE = replace(
+# For the weights that people use: less of what blots out ribs or turns a chest upside down, and
+# most pictures stay where they are, since it is by its place that a heart is told from a spine;
+# what files do to pictures; flesh that is less smooth than a simulation's; and what the processing
+# of digital detectors does.
+_UNEVEN = replace(
     _ROBUST,
+    moved_probability=0.4,
     flip_vertical=0.0,
     rotation_degrees=30,
     shear_degrees=4,
     zoom=(0.8, 1.8),
     elastic_pixels=2.0,
     elastic_probability=0.5,
+    fold_probability=0.6,
+    fold_depth=(0.1, 1.5),
+    fold_flatness=0.8,
+    texture_probability=0.6,
+    texture=0.1,
     blur_pixels=(0.0, 0.7),
     noise=0.02,
-    gamma_normalised_probability=0.5,
-)
-
-# Most pictures stay where they are, since it is by its place that a heart is told from a spine. And
-# what files do to pictures.
-_UPRIGHT = replace(
-    _FINE,
-    moved_probability=0.4,
+    hospital_probability=0.5,
+    latitude_probability=0.5,
+    latitude=0.8,
     levels_probability=0.3,
     levels=(24, 256),
     jpeg_probability=0.2,
     jpeg_quality=(30, 95),
+    gamma_normalised_probability=0.5,
 )
 
 PRESETS = {
@@ -205,17 +213,5 @@ PRESETS = {
     "affine-elastic": _AFFINE_ELASTIC,
     "paper": replace(_AFFINE_ELASTIC, blur_pixels=(0.0, 0.4)),
     "robust": _ROBUST,
-    "fine": _FINE,
-    "upright": _UPRIGHT,
-    # And flesh that is less smooth than a simulation's, and what detectors' processing does.
-    "uneven": replace(
-        _UPRIGHT,
-        fold_probability=0.4,
-        fold_depth=(0.1, 1.0),
-        texture_probability=0.6,
-        texture=0.1,
-        hospital_probability=0.5,
-        latitude_probability=0.5,
-        latitude=0.8,
-    ),
+    "uneven": _UNEVEN,
 }
