@@ -76,7 +76,8 @@ wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `se
 	done
 	simulation/.venv/bin/python -m simulation population --half training --count 6000 --only thorax
 	$(RUN) -m xnet_tf train --profile base --data runs/population/training
-	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/base/weights/xnet.npz
+	$(RUN) -m xnet_tf train --profile fine --data runs/population/training --init runs/base/weights/xnet.npz
+	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/fine/weights/xnet.npz
 	$(RUN) -m xnet_tf evaluate --profile wide
 
 compare: .venv/.installed  ## XNet beside other networks and classical methods (hours, resumable)

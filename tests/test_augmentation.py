@@ -209,7 +209,9 @@ def test_xla_draws_the_same_and_gives_the_same_pictures(name):
     compiled = tf.function(both, jit_compile=True)(images, labels, seeds(32))
     for key, value in usual[0].items():
         np.testing.assert_allclose(compiled[0][key], value, rtol=1e-5, atol=1e-7, err_msg=key)
-    np.testing.assert_allclose(compiled[1], usual[1], atol=1e-4)
+    # Where there are few grey levels, a value half way between two may be rounded to either.
+    differs = np.mean(np.abs(compiled[1] - usual[1]) > 1e-4)
+    assert differs <= (1e-4 if PRESETS[name].levels_probability else 0)
     assert np.mean(compiled[2] != usual[2]) <= 1e-4
 
 

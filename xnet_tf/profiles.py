@@ -1,4 +1,4 @@
-"""Every hyper-parameter, in six profiles, from smoke to paper."""
+"""Every hyper-parameter, in seven profiles, from smoke to paper."""
 
 from __future__ import annotations
 
@@ -123,8 +123,10 @@ PROFILES = {
     # For weights that people use, trained on `make population`'s training half: first mostly at
     # half size,
     "base": Profile("base", **_WIDE, epochs=125, coarse_size=104, coarse_epochs=85, patience=125),
-    # then, with `train --init`, at full size.
-    "wide": Profile("wide", **_WIDE, epochs=60, patience=60),
+    # then, with `train --init`, at full size,
+    "fine": Profile("fine", **_WIDE, epochs=60, patience=60),
+    # and last with smaller steps.
+    "wide": Profile("wide", **_WIDE | {"learning_rate": 1e-3}, epochs=20, patience=20),
     "paper": Profile("paper"),
 }
 
