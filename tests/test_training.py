@@ -154,6 +154,7 @@ def test_training_begins_with_given_weights(data, undisturbed, tmp_path):
     record = json.loads(trained.weights.with_suffix(".json").read_text())
     assert record["initial_sha256"] == sha256(first.weights)
     assert record["profile"]["filters"] == list(profile.filters)
+    assert record["profile"]["l2"] == 0, "how to train on is the profile's"
 
 
 def test_a_run_from_other_weights_is_not_taken_up(data, undisturbed, tmp_path):

@@ -117,8 +117,14 @@ PROFILES = {
         patience=100,
     ),
     # For data of one's own, with `train --init`: a minute or two, small steps.
+    # The penalty is the smallest of those that released weights were trained with, so that none of
+    # them shrink.
     "tune": Profile(
-        "tune", **_QUICK | {"learning_rate": 5e-4}, images_per_part=4, epochs=5, patience=5
+        "tune",
+        **_QUICK | {"learning_rate": 5e-4, "l2": _WIDE["l2"]},
+        images_per_part=4,
+        epochs=5,
+        patience=5,
     ),
     # For weights that people use, trained on `make population`'s training half: first mostly at
     # half size,

@@ -55,7 +55,7 @@ def train(
         profile: every hyper-parameter, and which network.
         folder: of the run; by default the profile's.
         initial: released weights (``.npz``) to begin with, in place of random ones; the network
-            and its size are then theirs.
+            and its size are then theirs, all else is the profile's.
 
     Returns:
         The trained network. It is loaded from its released form (float16 kernels), so that what is
@@ -88,7 +88,7 @@ def beginning_with(initial: Path | None, profile: Profile) -> Profile:
         return profile
     record = models.read_record(initial)
     try:
-        size = {name: record["architecture"][name] for name in ("filters", "kernel_size", "l2")}
+        size = {name: record["architecture"][name] for name in ("filters", "kernel_size")}
     except (KeyError, TypeError):
         raise InputError(f"{initial}: its record names no architecture") from None
     size["filters"] = tuple(size["filters"])

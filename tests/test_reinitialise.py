@@ -1,8 +1,8 @@
-"""Dead filters get a new beginning, and the network says what it said."""
+"""Dead filters are reinitialised, and the network says what it said."""
 
 import numpy as np
 import pytest
-import revive
+import reinitialise
 
 from xnet_tf import load_weights, models
 from xnet_tf.files import InputError, read_json
@@ -21,6 +21,8 @@ def model():
         kernel[..., numbers] *= 1e-4
         layer.kernel.assign(kernel)
         layer.bias.assign(np.zeros(layer.bias.shape))
+        norm = model.get_layer(f"{name}_bn")
+        norm.gamma.assign([0.0 if k in numbers else 1.0 for k in range(norm.gamma.shape[0])])
     for layer, inputs in {"conv4": [0, 5], "conv7": [0, 5], "conv8": [9], "logits": [7]}.items():
         kernel = model.get_layer(layer).kernel.numpy()
         kernel[:, :, inputs] *= 1e-4
@@ -35,14 +37,16 @@ def pictures():
 
 def test_the_output_stays_and_no_filter_is_dead(model, pictures):
     before = model.predict(pictures, verbose=0)
-    assert revive.revive(model, seed=1) == {name: len(which) for name, which in DEAD.items()}
+    assert reinitialise.reinitialise(model, seed=1) == {
+        name: len(which) for name, which in DEAD.items()
+    }
     np.testing.assert_allclose(model.predict(pictures, verbose=0), before, atol=1e-3)
-    assert revive.revive(model, seed=1) == {}
+    assert reinitialise.reinitialise(model, seed=1) == {}
 
 
 def test_what_the_new_filters_say_can_be_learned_from(model, pictures):
     # A filter that starts at zero, before and behind, would never get a gradient.
-    revive.revive(model, seed=1)
+    reinitialise.reinitialise(model, seed=1)
     features = models.keras.Model(model.input, model.get_layer("conv7_relu").output)
     assert features.predict(pictures, verbose=0)[..., 1].std() > 1e-2
     kernel = model.get_layer("conv8").kernel.numpy()
@@ -50,20 +54,29 @@ def test_what_the_new_filters_say_can_be_learned_from(model, pictures):
     assert not kernel[:, :, 8 + 1].any() and kernel[:, :, 8].any()
 
 
+def test_a_class_is_no_dead_filter(model):
+    logits = model.get_layer("logits")
+    logits.kernel.assign(logits.kernel.numpy() * 1e-6)
+    before = logits.kernel.numpy()
+    assert "logits" not in reinitialise.reinitialise(model, seed=1)
+    after = logits.kernel.numpy()
+    np.testing.assert_array_equal(np.delete(after, 7, axis=2), np.delete(before, 7, axis=2))
+
+
 def test_sources_follow_skips_in_order(model):
-    assert revive.sources(model.get_layer("conv13")) == ["conv9", "conv12"]
-    assert revive.sources(model.get_layer("conv1")) == []
+    assert reinitialise.sources(model.get_layer("conv13")) == ["conv9", "conv12"]
+    assert reinitialise.sources(model.get_layer("conv1")) == []
 
 
 def test_command(model, tmp_path, capsys):
     old, new = tmp_path / "xnet.npz", tmp_path / "new" / "xnet.npz"
     architecture = {"filters": FILTERS, "kernel_size": 3, "l2": 1e-4, "num_classes": 3}
     models.save_weights(model, old, {"architecture": architecture})
-    revive.main([str(old), "--out", str(new)])
-    assert "4 filters revived" in capsys.readouterr().out
+    reinitialise.main([str(old), "--out", str(new)])
+    assert "4 filters reinitialised" in capsys.readouterr().out
     record = read_json(new.with_suffix(".json"))
-    assert record["architecture"]["l2"] == revive.SMALL_L2
-    assert record["revived_from_sha256"] == read_json(old.with_suffix(".json"))["sha256"]
-    assert revive.revive(load_weights(new), seed=1) == {}
+    assert sum(record["reinitialised"].values()) == 4
+    assert record["initial_sha256"] == read_json(old.with_suffix(".json"))["sha256"]
+    assert reinitialise.reinitialise(load_weights(new), seed=1) == {}
     with pytest.raises(InputError, match="no such weights"):
-        revive.main([str(tmp_path / "none.npz"), "--out", str(new)])
+        reinitialise.main([str(tmp_path / "none.npz"), "--out", str(new)])
