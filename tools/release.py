@@ -27,7 +27,10 @@ WIDE_WEIGHTS = runs.USER_WEIGHTS.stem
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-MADE_APART = ("ablation-", "bench-", "classical-", "coverage", "qualities", "seeds", "table3")
+MADE_APART = (
+    *("ablation-", "bench-", "classical-", "coverage", "qualities", "seeds", "table3"),
+    "users-weights",
+)
 """How the names of results begin that are released though a run lacks them: hours of work."""
 
 
