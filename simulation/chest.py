@@ -112,8 +112,8 @@ def _masses(material, density, lung, grid: Grid, subject: Subject, m) -> None:
     high = np.array([m["rib_high"][0], m["thoracic6"][1] + 20, m["thoracic2"][2]])
     for _ in range(subject.masses):
         centre = rng.uniform(low, high)
-        radii = rng.uniform(6, 28) * rng.uniform(0.75, 1.3, 3)
-        solid = np.float32(rng.uniform(0.4, 1.0))
+        radii = rng.uniform(8, 32) * rng.uniform(0.75, 1.3, 3)
+        solid = np.float32(rng.uniform(0.5, 1.1))
         window = grid.window(centre - radii, centre + radii)
         if window is None:
             continue

@@ -76,8 +76,8 @@ def _build(what: Part, subject: Subject, rng, count: int, source: str, varied: b
     volume = tissue.assemble(body, grid, subject, recipe, rng, what.coarse_factor)
     volume, flags = extras.add(volume, body, what.name, subject, rng, source)
     geometries = tuple(viewing.place(f, volume, centre, far, gap) for f in framings)
-    volts = (what.kvp[0], what.varied_kvp) if varied and what.varied_kvp else what.kvp
-    kvp = float(np.round(rng.uniform(70, 120) if scan else rng.uniform(*volts)))
+    tube_kv = (what.kvp[0], what.varied_kvp) if varied and what.varied_kvp else what.kvp
+    kvp = float(np.round(rng.uniform(70, 120) if scan else rng.uniform(*tube_kv)))
     return Scene(volume, geometries, what.name, subject.name, kvp, flags)
 
 

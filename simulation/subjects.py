@@ -108,7 +108,7 @@ def draw_subject(name: str, seed: int, *, phantom: bool = False, varied: bool = 
         warp_mm=float(rng.uniform(1.5, 4.5)),
         squareness=float(rng.uniform(2.4, 4.0)) if varied else 2.5,
         furrow_mm=float(rng.uniform(0, 16)) if varied else 0.0,
-        bust_mm=float(rng.uniform(0, 75)) if varied else 0.0,
-        sag_mm=float(rng.uniform(0, 75)) if varied else 0.0,
-        masses=int(rng.choice([0, 0, 0, 2, 5, 9])) if varied else 0,
+        bust_mm=float(rng.uniform(0, 90)) if varied else 0.0,
+        sag_mm=float(rng.uniform(0, 120)) if varied else 0.0,
+        masses=int(rng.choice([0, 0, 0, 4, 9, 16])) if varied else 0,
     )

@@ -298,6 +298,16 @@ def test_heavy_breasts_have_a_sharp_lower_edge_and_are_not_cut_off():
     assert after <= before
 
 
+def test_sagging_breasts_end_below_the_diaphragm():
+    woman = dataclasses.replace(subjects.draw_subject("a", 3), female=1.0, fat=0.8)
+    low = dataclasses.replace(woman, bust_mm=75.0, sag_mm=100.0)
+    plain, lower = (parts.scene("thorax", s, rng(2)).volume for s in (woman, low))
+    breasts = np.argwhere(depth(lower) - depth(plain) > 20)
+    lungs = np.argwhere(plain.material == INDEX["lung"])
+    # Depths are of every other voxel.
+    assert 2 * breasts[:, 1].min() * plain.spacing_mm < lungs[:, 2].min() * plain.spacing_mm - 20
+
+
 def test_what_a_bucky_takes_is_mostly_upright_when_varied():
     turns = np.array([views.upright_angle(rng(s)) for s in range(400)])
     usual = np.array([views.in_plane_angle(rng(s)) for s in range(400)])
