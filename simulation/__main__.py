@@ -81,7 +81,7 @@ def main() -> int:
                 default=USUAL,
                 help="training is made only when named; the evaluation half is taken five times, "
                 f"as planned and with each of the techniques {', '.join(SHIFTS)}, "
-                "which lie outside the training range",
+                "which differ from what the part is usually taken with",
             )
     command = commands.add_parser("sheet", help="contact sheets of a data set")
     command.set_defaults(run=_sheet)

@@ -1,7 +1,7 @@
 """Render a plan into ``images/``, ``masks/``, ``manifest.csv`` and ``split.json``.
 
 Work is divided by sitting. A finished picture leaves a small record in ``.render/``; it is kept as
-long as the record's key (seed, name, and a hash of everything that shapes a picture) still fits.
+long as the record's key (:func:`fingerprint`, seed and technique) still fits.
 Every random number derives from the seed and the picture's name, never from who rendered it when.
 """
 
@@ -53,7 +53,11 @@ _NO_PICTURES = {"dataset.py", "__main__.py", "sheet.py", "card.py"}
 
 
 def fingerprint() -> str:
-    """Hash of the source files that shape pictures."""
+    """Hash of the source files that shape bodies, rays and detector.
+
+    This file is left out, though :func:`take` and :func:`quantise` shape pictures too: after a
+    change of these delete ``.render`` in the data set's folder, which renders it anew.
+    """
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if path.name not in _NO_PICTURES:
