@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,26 +118,42 @@ def test_card_and_sheet(data, tmp_path):
     assert sheet.histogram(data).sum(axis=1) == pytest.approx([1, 1, 1])
 
 
-def test_fingerprint_is_stable():
-    assert dataset.fingerprint() == dataset.fingerprint() and len(dataset.fingerprint()) == 16
+def test_fingerprint_changes_with_what_shapes_bodies(tmp_path, monkeypatch):
+    for source in Path(dataset.__file__).parent.glob("*.py"):
+        shutil.copy(source, tmp_path)
+    before = dataset.fingerprint()
+    monkeypatch.setattr(dataset, "__file__", str(tmp_path / "dataset.py"))
+    assert dataset.fingerprint() == before and len(before) == 16
+    for name, changes in {"sheet.py": False, "chest.py": True}.items():
+        with (tmp_path / name).open("a") as file:
+            file.write("# other\n")
+        assert (dataset.fingerprint() != before) == changes
 
 
 def test_committed_data_is_whole():
     """What lies in data/ fits its checksums, manifest and split."""
-    from pathlib import Path
-
     root = Path(__file__).resolve().parents[2] / "data"
     if not (root / "manifest.csv").is_file():
         pytest.skip("data/ is not there")
-    with (root / "checksums.csv").open() as file:
-        for row in csv.DictReader(file):
-            for kind in ("images", "masks"):
-                path = root / row["image"].replace("images", kind)
-                assert card.pixel_hash(path)[:16] == row[f"{kind[:-1]}_sha256"], path
+    checksums, manifest = (
+        {row["image"]: row for row in csv.DictReader((root / name).open())}
+        for name in ("checksums.csv", "manifest.csv")
+    )
+    for row in checksums.values():
+        for kind in ("images", "masks"):
+            path = root / row["image"].replace("images", kind)
+            assert card.pixel_hash(path)[:16] == row[f"{kind[:-1]}_sha256"], path
     split = json.loads((root / "split.json").read_text())
-    if sum(map(len, split.values())) == 150:
-        assert {k: len(v) for k, v in split.items()} == composition.SIZES
-        assert sum(f.stat().st_size for f in root.rglob("*.*") if ".render" not in f.parts) < 10e6
+    assert {k: len(v) for k, v in split.items()} == composition.SIZES
+    planned = {f"images/{n}.png": s for s in composition.plan() for n in s.names}
+    files = {f"images/{path.name}" for path in (root / "images").iterdir()}
+    divided = {image for side in split.values() for image in side}
+    assert set(checksums) == set(manifest) == divided == files == set(planned)
+    for image, row in manifest.items():
+        sitting = planned[image]
+        told = (row["body_part"], row["subject"], row["source"])
+        assert told == (sitting.part, sitting.subject, sitting.source)
+    assert sum(f.stat().st_size for f in root.rglob("*.*") if ".render" not in f.parts) < 10e6
 
 
 def test_training_population_holds_back_three_of_each_part():
