@@ -15,11 +15,9 @@ from simulation import dataset
 from simulation.composition import Sitting
 from simulation.projector import BONE_MM, TISSUE_MM
 from simulation.sheet import histogram, overview
+from simulation.technique import TRUNK
 from xnet_tf.classes import COLOURS, NAMES
 
-TRUNK_AND_HEAD = frozenset(
-    {"thorax", "lumbar spine", "pelvis", "neck of femur", "shoulder", "clavicle", "neck", "head"}
-)
 _TEXT = Path(__file__).with_name("card.md")
 
 
@@ -60,7 +58,7 @@ def _shares(found: dict[str, dict], sides: dict[str, str]) -> str:
 def _contrast(found: dict[str, dict]) -> dict[str, str]:
     """The table of every image, and the numbers that the text around it needs."""
     weak = [n for n, r in found.items() if not r["cnr"] >= 1]
-    outside = [n for n in weak if found[n]["body_part"] not in TRUNK_AND_HEAD]
+    outside = [n for n in weak if found[n]["body_part"] not in TRUNK]
     values = {
         key: np.array([r[key] for r in found.values()]) for key in ("cnr", "quanta", "spread")
     }
@@ -127,7 +125,6 @@ def write(plan: list[Sitting], out: Path, seed: int) -> None:
         "seed": seed,
         "fingerprint": dataset.fingerprint(),
         "subjects": len({r["subject"] for r in found.values()}),
-        "scans": len({r["subject"] for r in found.values() if r["source"] == "ct-projection"}),
         "sides": f"{sizes.min()} to {sizes.max()}",
         "megabytes": f"{_bytes(out) / 1e6:.1f}",
         "kvp": "{:g} to {:g}".format(*np.percentile([r["kvp"] for r in found.values()], [0, 100])),

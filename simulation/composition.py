@@ -50,7 +50,8 @@ class Sitting:
 
     Attributes:
         part: body part.
-        subject: identifier; ``person-...``, ``scan-...`` or ``phantom-...``.
+        subject: identifier; ``person-...``, ``scan-...`` or ``phantom-...``, or, in a population,
+            that of its one picture without the part.
         source: ``"radiograph"`` or ``"ct-projection"``.
         phantom: whether the subject is a dummy.
         names: stems of the pictures, for instance ``("hand-01", "hand-02")``.

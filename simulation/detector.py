@@ -78,11 +78,11 @@ def gain(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> n
     field = np.ones(shape)
     field *= 1 + 0.003 * strength * rng.standard_normal(columns)[None, :]
     field *= 1 + 0.001 * strength * rng.standard_normal(rows)[:, None]
-    # Read-out amplifiers serve 32 to 64 columns each and differ a little in gain.
+    # Read-out amplifiers serve 24 to 63 columns each and differ a little in gain.
     width = int(rng.integers(24, 64))
     amplifiers = 1 + 0.004 * strength * rng.standard_normal(columns // width + 2)
     field *= np.repeat(amplifiers, width)[rng.integers(0, width) :][:columns][None, :]
-    for axis, size in enumerate(shape):  # tiles of the panel, one or two seams per axis
+    for axis, size in enumerate(shape):  # tiles of the panel, at most two seams per axis
         for _ in range(int(rng.integers(0, 3))):
             seam = int(size * rng.uniform(0.2, 0.8))
             step = 1 + 0.012 * strength * rng.standard_normal()

@@ -62,7 +62,7 @@ class Grid:
 
 
 def noise(shape, spacing: float, length_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise, float32, zero mean, unit deviation, of the given correlation length."""
+    """Smooth noise, float32, of the given correlation length: mean 0, deviation about 0.75."""
     steps = [max(int(np.ceil(n * spacing / length_mm)) + 3, 4) for n in shape]
     values = rng.standard_normal(steps).astype(np.float32)
     values = ndimage.gaussian_filter(values, 0.6, mode="wrap")

@@ -31,7 +31,7 @@ class Frame:
         )
 
 
-def envelope(body: Body, occupied: np.ndarray, grid: Grid, subject: Subject, rng):
+def envelope(body: Body, occupied: np.ndarray, grid: Grid, subject: Subject):
     """Return the surface of the head's flesh and the fat on it (mm), both on the coarse grid."""
     f = Frame(body)
     above = grid.axes()[2] > f.low[2] - 0.28 * (f.high[2] - f.low[2])
@@ -102,7 +102,7 @@ def fill_inside(
         grid: fine grid.
         subject: bone quality.
         rng: sizes of sinuses and texture.
-        skin: distance to the skin; cavities stay 3 mm below it.
+        skin: distance to the skin; the throat stays 4 mm below it.
     """
     skull = next((f for f in filled if f.bone.name == "skull"), None)
     if skull is None:
@@ -128,7 +128,7 @@ def fill_inside(
     values[face & plates], factor[face & plates] = CORTICAL, 0.8
     values[solid], factor[solid] = CORTICAL, 1.0 + 0.15 * (subject.mineral - 1)
     values[brain], factor[brain] = BRAIN, 1.0
-    _dense_base(values, factor, f, local, brain, subject)
+    _dense_base(values, factor, f, local, subject)
     _cavities(values, factor, f, local, depth, rng)
     keep = inside
     material[skull.window][keep] = values[keep]
@@ -166,8 +166,8 @@ def _vault(f: Frame, local: Grid) -> np.ndarray:
     return floor - fossa * f.scale - z
 
 
-def _dense_base(values, factor, f: Frame, local: Grid, brain, subject: Subject) -> None:
-    """Petrous pyramids and the clivus: the densest bone of the body."""
+def _dense_base(values, factor, f: Frame, local: Grid, subject: Subject) -> None:
+    """Petrous pyramids, of the densest bone of the body, and the spongy clivus between them."""
     for side in (-1, 1):
         a, b = f.at(side * 14, 0.52, 0.235), f.at(side * 52, 0.64, 0.20)
         field = np.full(local.shape, 20.0, np.float32)

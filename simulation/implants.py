@@ -133,13 +133,11 @@ def _choices(part: str):
             on(screws, "humerus_r"),
         ),
         "clavicle": (on(plate, "clavicle_r"), on(plate, "clavicle_r")),
-        "neck": (lambda c, b, r: spine(c, b, ("cervical2", "cervical3", "cervical4"), r), fillings),
+        "neck": (lambda c, b, r: spine(c, b, ("cervical2", "cervical4", "cervical6")), fillings),
         "head": (fillings, fillings, earrings),
         "thorax": (pacemaker, pacemaker, necklace),
         "lumbar spine": (
-            lambda c, b, r: spine(
-                c, b, ("lumbar3", "lumbar4", "lumbar5")[int(r.integers(0, 2)) :], r
-            ),
+            lambda c, b, r: spine(c, b, ("lumbar3", "lumbar4", "lumbar5")[int(r.integers(0, 2)) :]),
         ),
         "pelvis": (hip, on(nail, "femur_r", radius=5.5)),
         "neck of femur": (

@@ -70,7 +70,7 @@ def earrings(canvas: Canvas, body: Body, rng) -> None:
 
 def necklace(canvas: Canvas, body: Body, rng) -> None:
     """A thin chain about the neck, with a pendant on the breast bone."""
-    neck = body.bones["cervical1"].vertices.mean(axis=0)
+    neck = body.bones["cervical7"].vertices.mean(axis=0)
     plate = body.bones["sternum"].vertices
     top = plate[np.argmax(plate[:, 2])]
     low = np.array([top[0], plate[:, 1].min() - 25, top[2] - rng.uniform(20, 90)])

@@ -132,7 +132,6 @@ def march(voxels, rays, mu, weights, rows, columns):
     signal = np.zeros((beams, rows, columns), np.float32)
     square = np.zeros((beams, rows, columns), np.float32)
     areal = np.zeros((rows, columns), np.float32)
-    bone = np.zeros((rows, columns), np.float32)
     label = np.zeros((rows, columns), np.uint8)
     marks = np.zeros(3, np.int64)
     mass = np.zeros(materials, np.float32)
@@ -175,7 +174,6 @@ def march(voxels, rays, mu, weights, rows, columns):
                     passed = np.exp(-exponent[e]) * share
                     signal[beam, row, column] += weights[beam, 0, e] * passed
                     square[beam, row, column] += weights[beam, 1, e] * passed
-            bone[row, column] += path[2] * share
             if path[2] >= bone_min:
                 bones += 1
             elif path[1] + path[2] >= tissue_min:
@@ -188,4 +186,4 @@ def march(voxels, rays, mu, weights, rows, columns):
             label[row, column] = 2
         elif 2 * (bones + flesh) >= count:
             label[row, column] = 1
-    return signal, square, areal, bone, label, marks
+    return signal, square, areal, label, marks

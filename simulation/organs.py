@@ -17,7 +17,7 @@ LUNG, GAS, FAT, MUSCLE, BLOOD = (INDEX[n] for n in ("lung", "gas", "fat", "muscl
 
 
 def fill_inside(
-    material, density, body: Body, grid: Grid, coarse: Grid, subject: Subject, recipe, rng, skin
+    material, density, body: Body, grid: Grid, coarse: Grid, subject: Subject, rng, skin
 ) -> None:
     """Paint the organs into the volume, in place.
 
@@ -28,7 +28,6 @@ def fill_inside(
         grid: fine grid.
         coarse: coarse grid on which shapes are made.
         subject: fatness.
-        recipe: what is built.
         rng: the picture's own draws: gas, vessels.
         skin: float32 on ``grid``, distance to the skin.
     """
@@ -36,7 +35,7 @@ def fill_inside(
     deep = skin < -14.0
     low, high = grid.origin[2], grid.high[2]
     if low < m["thoracic11"][2]:
-        _abdomen(material, density, body, grid, coarse, subject, rng, deep, m)
+        _abdomen(material, body, grid, coarse, subject, rng, deep, m)
     if high > m["thoracic12"][2] - 40:
         chest.fill_inside(material, density, body, grid, coarse, subject, rng, deep, m)
     if high > m["thoracic4"][2]:
@@ -58,7 +57,7 @@ def _put(material, field, coarse: Grid, grid: Grid, value: int, where) -> None:
     material[window][inside & where[window]] = value
 
 
-def _abdomen(material, density, body, grid, coarse, subject, rng, deep, m) -> None:
+def _abdomen(material, body, grid, coarse, subject, rng, deep, m) -> None:
     """Visceral fat around organs, psoas and back muscles, kidneys, gas."""
     x, _, z = coarse.axes()
     spine_y = m["lumbar3"][1]

@@ -43,7 +43,8 @@ class Part:
         orient: rotation from the upright body to part coordinates (z up the part, y to its back).
         centre: point the central ray aims at.
         sides: ``"r"`` or ``"rl"``.
-        flesh: which soft tissue: any of ``arm``, ``hand``, ``leg``, ``foot``, ``trunk``, ``head``.
+        flesh: which soft tissue: any of ``arm``, ``shoulder``,
+            ``hand``, ``leg``, ``foot``, ``trunk``, ``head``.
         bucky: taken on a table or wall stand, with a gap behind the patient.
         tight: share of pictures whose field the part fills.
         coarse_factor: soft tissue is shaped on voxels this many times as large.
@@ -114,7 +115,6 @@ class Part:
         return Recipe(
             bones=tuple(chosen),
             muscles=tuple(muscles),
-            sides=self.sides,
             hand="hand" in self.flesh,
             foot="foot" in self.flesh,
             trunk="trunk" in self.flesh,

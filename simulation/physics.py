@@ -25,7 +25,7 @@ class Beam:
         energies_kev: float64 ``(E,)``, mean energy of each bin.
         signal: float64 ``(E,)``, share of the open beam's signal in each bin; sums to 1.
         square: float64 ``(E,)``, weights of the signal's variance per detected photon, in units of
-            the open beam's signal of one photon (sums to the compound-Poisson excess, about 1.1).
+            the open beam's signal of one photon (sums to the compound-Poisson excess, about 1.25).
         attenuation: float64 ``(M, E)``, mass attenuation coefficients in cm2/g.
         quanta_per_ugy_mm2: photons detected per mm2 and uGy of open-beam air kerma.
     """

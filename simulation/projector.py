@@ -49,7 +49,6 @@ class Projection:
         signal: float32, energy-integrated primary relative to the open beam.
         square: float32, factor of the signal's variance per open-beam photon.
         areal: float32, mass along the ray in g/cm2.
-        bone_mm: float32, mean path through bone and metal.
         label: uint8, class id by the label rule.
         pixel_mm: pixel pitch on the detector.
         metal: whether metal is visible: rays of at least :data:`VISIBLE` pixels cross some.
@@ -59,7 +58,6 @@ class Projection:
     signal: np.ndarray
     square: np.ndarray
     areal: np.ndarray
-    bone_mm: np.ndarray
     label: np.ndarray
     pixel_mm: float
     metal: bool = False
@@ -163,11 +161,10 @@ def project(
     )
     thresholds = BONE_MM / prepared.spacing_mm, TISSUE_MM / prepared.spacing_mm
     rays = Rays(source, corner, right, down, subrays, *thresholds)
-    signal, square, areal, bone, label, marks = march(voxels, rays, mu, weights, rows, columns)
-    spacing = np.float32(prepared.spacing_mm)
-    mass, path = areal * spacing * np.float32(0.1), bone * spacing
+    signal, square, areal, label, marks = march(voxels, rays, mu, weights, rows, columns)
+    mass = areal * np.float32(prepared.spacing_mm) * np.float32(0.1)
     metal, cast = (bool(n >= VISIBLE) for n in marks[1:])
     return [
-        Projection(*of_beam, mass, path, label, pitch, metal, cast)
+        Projection(*of_beam, mass, label, pitch, metal, cast)
         for of_beam in zip(signal, square, strict=True)
     ]

@@ -86,7 +86,7 @@ def _near(vertices: np.ndarray, local: Grid, radius: float) -> np.ndarray:
     return field < 0
 
 
-def spine(canvas: Canvas, body: Body, names: tuple[str, ...], rng) -> None:
+def spine(canvas: Canvas, body: Body, names: tuple[str, ...]) -> None:
     """Pedicle screws and two rods."""
     scale = 0.55 if names[0].startswith("cerv") else 1.0
     for side in (-1, 1):

@@ -124,11 +124,11 @@ def tidy(label: np.ndarray, smallest: int = 6) -> np.ndarray:
     result = label.copy()
     around = cv2.medianBlur(label, 5)
     for index in range(3):
-        count, patches, stats, _ = cv2.connectedComponentsWithStats(
+        _, patches, stats, _ = cv2.connectedComponentsWithStats(
             (label == index).astype(np.uint8), connectivity=8
         )
         small = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < smallest)
-        chosen = np.isin(patches, small[(small > 0) & (small < count)])
+        chosen = np.isin(patches, small[small > 0])
         result[chosen] = around[chosen]
     return result
 

@@ -35,13 +35,16 @@ def _pieces(mesh: str, body: str, vertices: np.ndarray, faces: np.ndarray):
     if "ribcage" in mesh:
         return  # see simulation.ribcage
     elif "cervical" in mesh:
-        # Small open pieces are discs.
-        for i, part in enumerate(p for p in parts if len(p[1]) > 200):
-            yield f"cervical{i}", *part
+        # Small open pieces are discs. The model comes by size; the atlas is 1, as in anatomy.
+        vertebrae = [p for p in parts if len(p[1]) > 200]
+        heights = [p[0].mean(axis=0)[1] for p in vertebrae]
+        for part, height in zip(vertebrae, heights, strict=True):
+            yield f"cervical{1 + sum(h > height for h in heights)}", *part
     elif mesh.endswith("_foot"):
         names = ("calcaneus", *(f"metatarsal{i}" for i in range(1, 6)))
-        # Metatarsals: from the great toe outwards, that is by distance from the other foot.
-        first, rest = parts[0], sorted(parts[1:6], key=lambda p: abs(p[0].mean(axis=0)[2] + 1e3))
+        # Metatarsals: from the great toe outwards; z points to the subject's right.
+        out = 1 if side == "_r" else -1
+        first, rest = parts[0], sorted(parts[1:6], key=lambda p: out * p[0].mean(axis=0)[2])
         small = parts[6:]
         for name, part in zip(names, [first, *rest], strict=True):
             yield name + side, *part

@@ -155,7 +155,7 @@ def _resize_head(bones: dict[str, Bone], subject: Subject) -> None:
     factor = subject.segments["head"] / subject.segments["trunk"]
     # Long and short, broad and narrow heads; the model's is small.
     own = subject.generator(6).normal([1.035, 1.04, 1.02], [0.035, 0.035, 0.025]).clip(0.93, 1.13)
-    centre = bones["cervical0"].vertices.mean(axis=0)
+    centre = bones["cervical1"].vertices.mean(axis=0)
     for name in ("skull", "jaw"):
         vertices = centre + (bones[name].vertices - centre) * factor * own
         bones[name] = replace(bones[name], vertices=vertices)

@@ -97,11 +97,13 @@ def draw_technique(
 
 
 SHIFTS = ("kvp-low", "kvp-high", "noise", "gain")
-"""Techniques outside the training range, for robustness tables: see :func:`shifted`."""
+"""Unusual techniques, for robustness tables: see :func:`shifted`."""
 
 
 def shifted(technique: Technique, name: str) -> Technique:
-    """Take ``technique`` out of the range that :func:`draw_technique` draws from.
+    """Alter ``technique``, mostly to beyond what :func:`draw_technique` draws.
+
+    Voltages of chests and scans, where ranges are wide, may stay within it.
 
     Args:
         technique: as drawn.

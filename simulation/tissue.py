@@ -25,7 +25,6 @@ class Recipe:
     Attributes:
         bones: pattern-free names of the bones, as in :class:`simulation.skeleton.Body`.
         muscles: names of the muscles whose bellies shape the limbs.
-        sides: ``"r"`` or ``"rl"``: whose limbs.
         hand: add palm and finger pads.
         foot: add heel pad and sole.
         trunk: add trunk, neck envelope and what lies in it.
@@ -34,7 +33,6 @@ class Recipe:
 
     bones: tuple[str, ...]
     muscles: tuple[str, ...] = ()
-    sides: str = "r"
     hand: bool = False
     foot: bool = False
     trunk: bool = False
@@ -100,7 +98,7 @@ def assemble(
     density = _flesh_density(grid, rng)
 
     if recipe.trunk:
-        organs.fill_inside(material, density, body, grid, coarse, subject, recipe, rng, skin)
+        organs.fill_inside(material, density, body, grid, coarse, subject, rng, skin)
     material[gaps & (material != 0)] = CARTILAGE
     texture = cortex.Texture(grid.spacing, rng)
     for f in filled:
@@ -131,9 +129,9 @@ def _surface(body, chosen, occupied, coarse, subject, recipe, rng):
         fat = flesh.fat_field(body, recipe.bones, coarse, subject, rng)
     added = []
     if recipe.trunk:
-        added.append((*trunk.envelope(body, coarse, subject, recipe, rng), 18.0, 30.0))
+        added.append((*trunk.envelope(body, coarse, subject, rng), 18.0, 30.0))
     if recipe.head:
-        added.append((*head.envelope(body, occupied, coarse, subject, rng), 10.0, 20.0))
+        added.append((*head.envelope(body, occupied, coarse, subject), 10.0, 20.0))
     for wall, own, fillet, blend in added:
         nearer = np.clip(0.5 + (outline - fat - (wall - own)) / blend, 0.0, 1.0)
         fat = fat + (own - fat) * nearer

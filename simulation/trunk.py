@@ -34,7 +34,7 @@ def landmarks(body: Body) -> dict[str, np.ndarray]:
         for n in (
             *(f"lumbar{i}" for i in range(1, 6)),
             *(f"thoracic{i}" for i in range(1, 13)),
-            *(f"cervical{i}" for i in range(7)),
+            *(f"cervical{i}" for i in range(1, 8)),
         )
     }
     pelvis = _vertices(body, "pelvis")
@@ -44,10 +44,6 @@ def landmarks(body: Body) -> dict[str, np.ndarray]:
     marks["hip"] = (body.frames["femur_r"][0] + body.frames["femur_l"][0]) / 2
     marks["hip_half"] = np.abs(body.frames["femur_l"][0] - body.frames["femur_r"][0]) / 2
     marks["rib_low"], marks["rib_high"] = ribs.min(axis=0), ribs.max(axis=0)
-    shoulder = _vertices(body, r"clavicle")
-    marks["shoulder"] = np.array(
-        [np.abs(shoulder[:, 0]).max(), shoulder[:, 1].mean(), shoulder[:, 2].max()]
-    )
     return marks
 
 
@@ -55,9 +51,9 @@ def middle_line(marks) -> PchipInterpolator:
     """The spine's x in mm as a function of height: trunk and organs follow a bent spine."""
     names = [f"lumbar{i}" for i in range(5, 0, -1)] + [f"thoracic{i}" for i in range(12, 0, -1)]
     points = [marks[n] for n in names] + [
+        marks["cervical7"],
+        marks["cervical5"],
         marks["cervical1"],
-        marks["cervical6"],
-        marks["cervical0"],
     ]
     points = sorted((float(p[2]), float(p[0])) for p in points)
     low, high = points[0][0], points[-1][0]
@@ -117,30 +113,29 @@ def _outline(body: Body, subject: Subject, rng) -> np.ndarray:
     )
     rows.append(
         (
-            m["cervical1"][2] + 8,
+            m["cervical7"][2] + 8,
             74 * scale * bulk,
-            spine["cervical1"] - 62 * scale,
-            spine["cervical1"] + 38,
+            spine["cervical7"] - 62 * scale,
+            spine["cervical7"] + 38,
         )
     )
     thick = rng.uniform(0.95, 1.05)
-    for name in ("cervical3", "cervical6"):
+    for name in ("cervical4", "cervical5"):
         rows.append(
             (m[name][2], 54 * scale * bulk * thick, spine[name] - 62 * scale, spine[name] + 38)
         )
-    top = m["cervical0"][2]
-    rows.append((top + 45, 52 * scale, m["cervical0"][1] - 45, m["cervical0"][1] + 36))
+    top = m["cervical1"][2]
+    rows.append((top + 45, 52 * scale, m["cervical1"][1] - 45, m["cervical1"][1] + 36))
     return np.array(sorted(rows))
 
 
-def envelope(body: Body, grid: Grid, subject: Subject, recipe, rng):
+def envelope(body: Body, grid: Grid, subject: Subject, rng):
     """Return the distance to the muscle wall of trunk and neck, and the fat on it (mm).
 
     Args:
         body: skeleton, upright, mid-sagittal plane at x = 0.
         grid: coarse grid.
         subject: sex, fatness, muscle bulk.
-        recipe: what is built.
         rng: draws small asymmetries.
     """
     rows = _outline(body, subject, rng)
@@ -171,8 +166,8 @@ def envelope(body: Body, grid: Grid, subject: Subject, recipe, rng):
             m["lumbar3"][2],
             m["thoracic8"][2],
             m["thoracic2"][2],
-            m["cervical1"][2],
-            m["cervical6"][2],
+            m["cervical7"][2],
+            m["cervical5"][2],
         ]
     )
     mm = np.interp(heights, levels, [18, 20, 15, 9, 8, 5, 3.5])[None, None, :]
@@ -195,7 +190,7 @@ def _shoulders(body: Body, grid: Grid, subject: Subject) -> np.ndarray:
     """What covers clavicles and scapulae, and the slope of the trapezius: distance."""
     girdle = [b for n, b in body.bones.items() if n.startswith(("scapula", "clavicle"))]
     field = cover_field(girdle, None, grid)
-    neck = body.bones["cervical4"].vertices.mean(axis=0)
+    neck = body.bones["cervical2"].vertices.mean(axis=0)
     bulk = subject.height * subject.muscle**0.4
     for bone in girdle:
         if not bone.name.startswith("scapula"):
