@@ -177,7 +177,7 @@ def _mediastinum(coarse: Grid, m, rng, subject: Subject, front: float) -> np.nda
     stamp(vessels, coarse, *tube(np.array(cava), 10.5, 3.0), 20.0)
     for side, level in ((-1, spine[6][2] - 10), (1, spine[6][2] + 4)):
         root = np.array([[side * 18, y0 - 36, level + 6], [side * 40, y0 - 32, level - 8]])
-        stamp(vessels, coarse, *tube(root, np.array([13.0, 8.5]) * subject.hilum, 3.0), 20.0)
+        stamp(vessels, coarse, *tube(root, np.array([13.0, 8.5]), 3.0), 20.0)
     return np.minimum(field, smooth(vessels, coarse, 2.5))
 
 

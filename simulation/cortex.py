@@ -68,7 +68,6 @@ _BUILDS: tuple[tuple[str, Build], ...] = (
     (r"jaw", Build(2.2, 2.2, False, 1.10)),
 )
 _DEFAULT = Build(0.8, 0.8, False, 1.05)
-_AXIAL = re.compile(r"rib|sternum|thoracic|lumbar|cervical")
 
 
 def build_of(name: str) -> Build:
@@ -161,31 +160,29 @@ def structure(filled: Filled, grid: Grid, subject: Subject, texture: Texture):
         material uint8 and density factor float32, both of the window's shape; only valid inside.
     """
     build = build_of(filled.bone.name)
-    axial = subject.axial_mineral if _AXIAL.match(filled.bone.name) else 1.0
-    cortex, mineral = subject.cortex * axial, subject.mineral * axial
     local = grid.part(filled.window)
     inside, h = filled.inside, grid.spacing
     depth = distance_depth(inside, h)
-    thickness = np.full(inside.shape, build.end_mm * cortex, np.float32)
+    thickness = np.full(inside.shape, build.end_mm * subject.cortex, np.float32)
     shaft = np.zeros(inside.shape, np.float32)
     if build.long:
         size = np.ptp(filled.bone.vertices, axis=0).max()
         along = _along(filled.bone, local)
         shaft = _shaftness(along, 0.30 if size > 120 else 0.36)
-        thickness += (build.shaft_mm - build.end_mm) * cortex * shaft
-        widest = WALL * np.clip(cortex, 0.6, 1.4) * _half_width(along, inside, depth)
-        thickness = np.minimum(thickness, np.maximum(widest, build.end_mm * cortex))
+        thickness += (build.shaft_mm - build.end_mm) * subject.cortex * shaft
+        widest = WALL * np.clip(subject.cortex, 0.6, 1.4) * _half_width(along, inside, depth)
+        thickness = np.minimum(thickness, np.maximum(widest, build.end_mm * subject.cortex))
     thickness *= np.clip(1 + 0.18 * texture.piece("cortex", filled.window), 0.4, 1.7)
     shell = np.clip((thickness - (depth - h)) / h, 0.0, 1.0)
-    coarse = 0.55 + 0.25 * np.clip(1 - mineral, 0, 1)  # fewer, thicker struts remain
+    coarse = 0.55 + 0.25 * np.clip(1 - subject.mineral, 0, 1)  # fewer, thicker struts remain
     grain = 0.3 * texture.piece("trabeculae", filled.window)
     grain += 0.4 * texture.piece("struts", filled.window)
     grain = coarse * grain + 0.28 * texture.piece("patches", filled.window)
     # Trabeculae thin out towards the canal; towards the joints they are close.
-    inner = spongy(build.spongiosa, mineral * np.clip(1 + grain, 0.05, 2.6))
+    inner = spongy(build.spongiosa, subject.mineral * np.clip(1 + grain, 0.05, 2.6))
     canal = np.clip(shaft * 1.25 - 0.1 + 0.25 * grain, 0.0, 1.0)
     inner = inner * (1 - canal) + _MARROW * canal
-    outer = 1.92 * (1 + 0.15 * (mineral - 1))
+    outer = 1.92 * (1 + 0.15 * (subject.mineral - 1))
     grams = shell * outer + (1 - shell) * inner
     material = np.where(grams > 1.5, CORTICAL, np.where(grams > 1.03, SPONGIOSA, MARROW))
     nominal = np.where(grams > 1.5, 1.92, np.where(grams > 1.03, 1.18, 0.98))

@@ -171,7 +171,6 @@ def build(subject: Subject):
             up = np.array([0.0, 0.0, 1.0])
             outward = np.cross(outward, up) * sign
             height, flat = _section(i, len(path), thick)
-            height, flat = height * subject.rib_height, flat * subject.rib_depth
             # The lower edge lies further out where the chest narrows upwards.
             lean = {0: 0.0, 1: 0.75}.get(i, 0.22 if i < 6 else 0.05)
             across = up[None] + lean * outward / np.linalg.norm(outward, axis=1, keepdims=True)

@@ -36,11 +36,6 @@ class Subject:
         sag_mm: how low they hang: to below the diaphragm, where their lower edge looks like that of
             a bone.
         masses: round masses in the lungs.
-        rib_height: factor on the height of the ribs, whose table gives narrow ones.
-        rib_depth: factor on their thickness.
-        axial_mineral: factor on the mineral and cortex of ribs, breast bone and vertebrae, where
-            osteoporosis begins.
-        hilum: factor on the roots of the lungs.
     """
 
     name: str
@@ -62,10 +57,6 @@ class Subject:
     bust_mm: float = 0.0
     sag_mm: float = 0.0
     masses: int = 0
-    rib_height: float = 1.0
-    rib_depth: float = 1.0
-    axial_mineral: float = 1.0
-    hilum: float = 1.0
 
     def generator(self, purpose: int) -> np.random.Generator:
         """Return the generator for one purpose; the same for every picture of this subject."""
@@ -80,8 +71,7 @@ def draw_subject(name: str, seed: int, *, phantom: bool = False, varied: bool = 
         seed: non-negative; equal seeds give equal subjects.
         phantom: draw a dummy (average size, even fat) and not a person.
         varied: draw the trunk's cross-section too, which is otherwise everyone's alike, breasts
-            of any size and height, and masses in the lungs, which nobody else has; high and flat
-            ribs, less mineral in ribs and spine, larger roots of the lungs.
+            of any size and height, and masses in the lungs, which nobody else has.
 
     Returns:
         The subject.
@@ -121,9 +111,4 @@ def draw_subject(name: str, seed: int, *, phantom: bool = False, varied: bool = 
         bust_mm=float(rng.uniform(0, 90)) if varied else 0.0,
         sag_mm=float(rng.uniform(0, 120)) if varied else 0.0,
         masses=int(rng.choice([0, 0, 0, 4, 9, 16])) if varied else 0,
-        # Ribs are 12 to 15 mm high and 6 to 8 mm thick; at 1 these are 10 to 12 and 8 to 9.
-        rib_height=float(rng.uniform(0.95, 1.45)) if varied else 1.0,
-        rib_depth=float(rng.uniform(0.7, 1.05)) if varied else 1.0,
-        axial_mineral=float(rng.uniform(0.55, 1.0)) if varied else 1.0,
-        hilum=float(rng.uniform(0.9, 2.0)) if varied else 1.0,
     )

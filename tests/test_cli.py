@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 import xnet_tf
-from xnet_tf import classes, cli, evaluation, radiographs
+from xnet_tf import classes, cli, radiographs, real
 from xnet_tf.backend import keras
 from xnet_tf.labels import read_mask
 
-REAL = evaluation.real_radiographs()
+REAL = real.paths()
 
 
 @pytest.fixture(scope="module")

@@ -110,11 +110,16 @@ def test_results_name_what_they_were_made_from(evaluated):
     assert run["versions"]["tensorflow"]
 
 
-def test_real_radiographs_are_segmented(evaluated):
-    for name in ("lower leg", "chest"):
-        image, mask = (
-            np.asarray(Image.open(evaluated[2] / "real" / f"{name}-{kind}.png"))
-            for kind in ("image", "mask")
+def test_real_radiographs_are_segmented_and_scored(evaluated):
+    results = evaluated[2]
+    agreement = pd.read_csv(results / "real.csv", index_col="picture")
+    assert list(agreement.index) == ["lower leg", "chest"]
+    for name, row in agreement.iterrows():
+        image, mask, hand = (
+            np.asarray(Image.open(results / "real" / f"{name}-{kind}.png"))
+            for kind in ("image", "mask", "hand")
         )
-        assert mask.shape == image.shape
+        assert mask.shape == hand.shape == image.shape
         assert set(np.unique(mask)) <= {0, 1, 2}
+        # The small maps agree as far as the large ones, which were scored.
+        assert row["accuracy"] == pytest.approx(np.mean(mask == hand), abs=0.02)

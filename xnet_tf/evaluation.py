@@ -2,13 +2,13 @@
 
 ``results/`` of a run then holds: ``confusion.csv`` (pixel counts per method and image),
 ``scores.csv``, ``differences.csv`` (XNet minus each other method, paired), ``roc.csv``,
-``gallery/`` (small pictures of the test images and what the methods make of them), ``real/`` (the
-same for two real radiographs) and ``run.json`` (profile, seed, weights, data, library versions).
+``gallery/`` (small pictures of the test images and what the methods make of them), ``real/`` and
+``real.csv`` (the same for two real radiographs) and ``run.json`` (profile, seed, weights, data,
+library versions).
 """
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import shutil
 from dataclasses import dataclass
@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from tqdm import tqdm
 
-from xnet_tf import classes, classical, inference, labels, metrics, models, radiographs, runs
+from xnet_tf import classes, classical, inference, labels, metrics, models, radiographs, real, runs
 from xnet_tf.dataset import Dataset, read_arrays, read_pair
 from xnet_tf.files import InputError, read_json, write_atomically, write_json
 from xnet_tf.profiles import Profile
@@ -104,7 +103,9 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
             save_gallery(predictions, results / "gallery")
     for name, parts in tables.items():
         save_table(pd.concat(parts), results / f"{name}.csv")
-    save_real(model, results / "real")
+    agreement = real.segment(model, results / "real")
+    if len(agreement):
+        save_table(agreement, results / "real.csv")
     write_json(results / "run.json", record)
     return results
 
@@ -221,32 +222,13 @@ def save_gallery(predictions: list[Prediction], folder: Path, size: int = 160) -
     for p in predictions:
         stem = Path(p.image).stem
         height, width = (max(1, round(side * size / max(p.truth.shape))) for side in p.truth.shape)
-        _save_grey(folder / f"{stem}-image.png", radiographs.resize_area(p.grey, height, width))
+        radiographs.write_grey(
+            folder / f"{stem}-image.png", radiographs.resize_area(p.grey, height, width)
+        )
         for name, map_ in {"truth": p.truth, **p.labels}.items():
             if name != "constant":
                 small = labels.resize_nearest(map_, height, width)
                 labels.write_mask(folder / f"{stem}-{name.lower()}.png", small)
-
-
-def real_radiographs() -> dict[str, Path]:
-    """Return the two real radiographs of the package pydicom-data, if it is installed."""
-    package = importlib.util.find_spec("data_store")
-    if package is None:
-        return {}
-    folder = Path(package.origin).parent / "data"
-    return {"lower leg": folder / "RG3_UNCR.dcm", "chest": folder / "RG1_UNCR.dcm"}
-
-
-def save_real(model, folder: Path, height: int = 400) -> None:
-    """Segment the real radiographs as a user would; save small pictures and label maps."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, path in real_radiographs().items():
-        image = radiographs.read(path)
-        mask = inference.segment(model, image).labels
-        width = round(image.shape[1] / image.shape[0] * height)
-        _save_grey(folder / f"{name}-image.png", radiographs.resize_area(image, height, width))
-        small_mask = labels.resize_nearest(mask, height, width)
-        labels.write_mask(folder / f"{name}-mask.png", small_mask)
 
 
 def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
@@ -284,8 +266,3 @@ def _pooled(predictions: list[Prediction]) -> tuple[np.ndarray, np.ndarray]:
     truth = np.concatenate([p.truth.ravel() for p in predictions])
     parts = [p.probabilities.reshape(-1, classes.COUNT) for p in predictions]
     return truth, np.concatenate(parts)
-
-
-def _save_grey(path: Path, image: np.ndarray) -> None:
-    grey = np.round(image[..., 0] * 255).astype(np.uint8)
-    write_atomically(path, Image.fromarray(grey).save)

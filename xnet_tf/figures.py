@@ -226,21 +226,24 @@ def gallery(results: Path) -> Figure:
 
 
 def real_radiographs(results: Path) -> Figure:
-    """The two real radiographs of pydicom-data and XNet's segmentation of them."""
+    """Two real radiographs, XNet's segmentation of them, and the masks outlined by hand."""
     folder = results / "real"
-    stems = sorted(p.name.removesuffix("-image.png") for p in folder.glob("*-image.png"))
-    if not stems:
-        raise FileNotFoundError(f"{folder} holds no pictures; is pydicom-data installed?")
-    figure, axes = plt.subplots(1, 2 * len(stems), figsize=(10.4, 3.6), squeeze=False)
-    for axis in axes.ravel():
-        axis.set_axis_off()
-    for k, stem in enumerate(stems):
-        with Image.open(folder / f"{stem}-image.png") as image:
-            # Shown as hospitals show it: bone white.
-            axes[0, 2 * k].imshow(255 - np.asarray(image), cmap="gray", vmin=0, vmax=255)
-        with Image.open(folder / f"{stem}-mask.png") as mask:
-            show_labels(axes[0, 2 * k + 1], np.asarray(mask))
-        axes[0, 2 * k].set_title(stem, fontsize=9)
+    if not (results / "real.csv").is_file():
+        raise FileNotFoundError(f"{results} holds no real.csv; is pydicom-data installed?")
+    agreement = pd.read_csv(results / "real.csv", index_col="picture")["accuracy"]
+    figure, axes = plt.subplots(2, 3, figsize=(7.4, 5.6), squeeze=False)
+    for row, (name, share) in zip(axes, agreement.items(), strict=True):
+        titles = (name, f"XNet, {share:.0%} as by hand", "outlined by hand")
+        for axis, kind, title in zip(row, ("image", "mask", "hand"), titles, strict=True):
+            axis.set_axis_off()
+            axis.set_title(title, fontsize=9)
+            with Image.open(folder / f"{name}-{kind}.png") as opened:
+                picture = np.asarray(opened)
+            if kind == "image":
+                # Shown as hospitals show it: bone white.
+                axis.imshow(255 - picture, cmap="gray", vmin=0, vmax=255)
+            else:
+                show_labels(axis, picture)
     _class_legend(figure)
     return _sign(figure, results)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xnet_tf import dicom, pictures
-from xnet_tf.files import InputError
+from xnet_tf.files import InputError, write_atomically
 from xnet_tf.pictures import fault
 from xnet_tf.polarity import log_odds
 
@@ -70,6 +70,22 @@ def read(path: str | Path, polarity: str = "auto") -> np.ndarray:
     if not _open_beam_is_bright(image, polarity, prior):
         image = 1 - image
     return image[..., np.newaxis]
+
+
+def write_grey(path: str | Path, image: np.ndarray) -> Path:
+    """Write an image as an 8-bit PNG, whole or not at all.
+
+    Args:
+        path: destination.
+        image: ``(H, W, 1)`` in [0, 1].
+
+    Returns:
+        The destination.
+    """
+    from PIL import Image
+
+    grey = Image.fromarray(np.round(image[..., 0] * 255).astype(np.uint8))
+    return write_atomically(path, lambda temporary: grey.save(temporary, format="PNG"))
 
 
 def resize_area(image: np.ndarray, height: int, width: int) -> np.ndarray:
