@@ -68,8 +68,11 @@ def test_scores_are_those_of_the_confusion():
 
 
 @pytest.mark.skipif(not PATHS, reason="pydicom-data is not installed")
-def test_a_missing_mask_is_named(tmp_path, monkeypatch):
+def test_a_missing_mask_is_named_and_costs_no_older_picture(tmp_path, monkeypatch):
+    older = tmp_path / "out" / "chest-mask.png"
+    older.parent.mkdir()
+    older.write_bytes(b"older")
     monkeypatch.setattr(real, "MASKS", tmp_path)
-    monkeypatch.setattr(real.inference, "segment", lambda *a: pytest.fail("looked for too late"))
     with pytest.raises(InputError, match=r"lower leg\.png"):
-        real.segment(None, tmp_path / "out")
+        real.segment(None, older.parent)
+    assert older.read_bytes() == b"older"
