@@ -14,6 +14,7 @@ from xnet_tf import (
     labels,
     metrics,
     radiographs,
+    real,
     training,
 )
 from xnet_tf.files import read_json
@@ -123,3 +124,12 @@ def test_real_radiographs_are_segmented_and_scored(evaluated):
         assert set(np.unique(mask)) <= {0, 1, 2}
         # The small maps agree as far as the large ones, which were scored.
         assert row["accuracy"] == pytest.approx(np.mean(mask == hand), abs=0.02)
+
+
+def test_without_real_radiographs_no_older_scores_stay(tmp_path, monkeypatch):
+    (tmp_path / "real").mkdir()
+    for name in ("real.csv", "real/chest-mask.png"):
+        (tmp_path / name).write_bytes(b"older")
+    monkeypatch.setattr(real, "paths", dict)
+    assert evaluation.score_real_radiographs(None, tmp_path).empty
+    assert list(tmp_path.iterdir()) == []

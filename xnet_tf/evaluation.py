@@ -103,11 +103,31 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
             save_gallery(predictions, results / "gallery")
     for name, parts in tables.items():
         save_table(pd.concat(parts), results / f"{name}.csv")
-    agreement = real.segment(model, results / "real")
-    if len(agreement):
-        save_table(agreement, results / "real.csv")
+    score_real_radiographs(model, results)
     write_json(results / "run.json", record)
     return results
+
+
+def score_real_radiographs(model, results: Path) -> pd.DataFrame:
+    """Segment the real radiographs into ``real/`` and write ``real.csv``.
+
+    Where pydicom-data is not installed both go, also those of an earlier run: they would pass for
+    this one's.
+
+    Args:
+        model: XNet.
+        results: folder of the run's tables.
+
+    Returns:
+        What `xnet_tf.real.segment` returns.
+    """
+    agreement = real.segment(model, results / "real")
+    table = results / "real.csv"
+    if len(agreement):
+        save_table(agreement, table)
+    else:
+        table.unlink(missing_ok=True)
+    return agreement
 
 
 def predict(
