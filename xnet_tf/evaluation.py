@@ -120,6 +120,9 @@ def score_real_radiographs(model, results: Path) -> pd.DataFrame:
 
     Returns:
         What `xnet_tf.real.segment` returns.
+
+    Raises:
+        InputError: if a mask outlined by hand is missing; then nothing is changed.
     """
     agreement = real.segment(model, results / "real")
     table = results / "real.csv"
