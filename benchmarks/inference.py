@@ -14,8 +14,10 @@ from pathlib import Path
 import measuring
 import numpy as np
 
-from xnet_tf import dataset, inference, metrics, models, runs, variants
+from xnet_tf import dataset, inference, metrics, runs
 from xnet_tf.backend import faster_precision, keras, tf
+from xnet_tf.model import build_xnet, folded, plain_layers, with_dtype
+from xnet_tf.weights import load_weights
 
 SIZE = 200
 
@@ -24,15 +26,15 @@ def image_times(width: int, count: int, peaks: dict[str, float]) -> list[dict]:
     """Time one image of 200 x 200."""
     keras.utils.set_random_seed(1)
     filters = [width * factor for factor in (1, 2, 4, 8)]
-    model = models.build_xnet((None, None, 1), filters=filters)
-    plain = models.plain_layers(model)
+    model = build_xnet((None, None, 1), filters=filters)
+    plain = plain_layers(model)
     networks = {
         "model.predict float32": plain,
         "plain layers compiled float32": plain,
-        "plain layers compiled bfloat16": variants.with_dtype(plain, "mixed_bfloat16"),
+        "plain layers compiled bfloat16": with_dtype(plain, "mixed_bfloat16"),
         "xnet_tf float32": model,
-        "xnet_tf folded float32": variants.folded(model),
-        "xnet_tf folded bfloat16": variants.folded(model, "bfloat16"),
+        "xnet_tf folded float32": folded(model),
+        "xnet_tf folded bfloat16": folded(model, "bfloat16"),
     }
     rng = np.random.default_rng(1)
     image = tf.constant(rng.uniform(-1, 1, (1, SIZE, SIZE, 1)).astype("float32"))
@@ -57,7 +59,7 @@ def forward(network: keras.Model, image: tf.Tensor, by_predict: bool):
 
 def quality_rows(weights: Path) -> list[dict]:
     """Score the qualities of `segment` on the validation and test images."""
-    model, data = models.load_weights(weights), dataset.load()
+    model, data = load_weights(weights), dataset.load()
     rows = []
     for subset in ("validation", "test"):
         arrays = dataset.read_arrays(data, subset, SIZE)

@@ -16,8 +16,9 @@ import measuring
 import numpy as np
 from PIL import Image
 
-from xnet_tf import classes, labels, masks
-from xnet_tf.pictures import decode
+from xnet_io import masks
+from xnet_io.pictures import decode
+from xnet_tf import classes
 
 SIDE = 1500
 
@@ -64,11 +65,11 @@ def rows(path: Path, runs: int) -> list[dict]:
         "pixels": {
             "xnet_tf": lambda: masks.look_up(pixels),
             "np.isclose, three classes": lambda: by_isclose(pixels),
-            "np.isclose, two classes": lambda: labels.by_tolerance(pixels, classes.COLOURS),
+            "np.isclose, two classes": lambda: masks.by_tolerance(pixels, classes.COLOURS),
             "the authors' code": lambda: by_list(pixels),
         },
         "PNG file": {
-            "xnet_tf": lambda: labels.read_mask(path),
+            "xnet_tf": lambda: masks.read_mask(path),
             "np.isclose, three classes": lambda: by_isclose(decode(path).pixels),
             "the authors' code": lambda: by_list(decode(path).pixels),
         },

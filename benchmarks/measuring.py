@@ -11,7 +11,7 @@ import pandas as pd
 
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import write_atomically
-from xnet_tf.models import UpConv2D
+from xnet_tf.model import UpConv2D
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 

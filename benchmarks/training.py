@@ -16,8 +16,9 @@ import dataclasses
 import measuring
 import numpy as np
 
-from xnet_tf import dataset, models, pipeline, profiles, training
+from xnet_tf import dataset, pipeline, profiles, training
 from xnet_tf.backend import dtype_policy, faster_precision, keras, tf
+from xnet_tf.model import build_xnet, plain_layers
 
 BATCH, SIZE = 5, 200
 LEARNING_SIZE = 104
@@ -29,8 +30,8 @@ def network(
     """Build and compile one of the networks; all begin with the same weights."""
     keras.utils.set_random_seed(profile.seed)
     with dtype_policy(training.POLICIES[precision]):
-        model = models.build_xnet((None, None, 1), **profile.architecture)
-        model = models.plain_layers(model) if plain else model
+        model = build_xnet((None, None, 1), **profile.architecture)
+        model = plain_layers(model) if plain else model
     training.compile_model(model, profile, steps_per_epoch=steps)
     return model
 

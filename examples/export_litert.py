@@ -2,8 +2,8 @@
 
     python examples/export_litert.py [--weights weights/xnet-wide.npz] [--out xnet.tflite]
 
-LiteRT wants fixed sizes: one image of ``--size`` squared, prepared as `xnet_tf.radiographs.prepare`
-does. Input float32 ``(1, S, S, 1)``, output float32 probabilities ``(1, S, S, 3)``.
+LiteRT wants fixed sizes: one image of ``--size`` squared, prepared as
+`xnet_tf.preprocessing.prepare` does. Input float32 ``(1, S, S, 1)``, output float32 probabilities ``(1, S, S, 3)``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_tf import dataset, models, radiographs, runs, variants
+from xnet_tf import dataset, preprocessing, runs
 from xnet_tf.backend import keras, tf
+from xnet_tf.model import folded
+from xnet_tf.weights import load_weights
 
 
 def export(model: keras.Model, path: Path, size: int) -> None:
-    """Write a network of `xnet_tf.models` as a LiteRT file for one image of size x size."""
-    network = variants.folded(model)
+    """Write a network of `xnet_tf.model` as a LiteRT file for one image of size x size."""
+    network = folded(model)
     signature = [keras.InputSpec("float32", (1, size, size, 1))]
     with tempfile.TemporaryDirectory() as folder:
         network.export(folder, input_signature=signature, verbose=False)
@@ -35,7 +37,7 @@ def share_of_equal_pixels(model: keras.Model, path: Path, images: np.ndarray) ->
     interpreter.allocate_tensors()
     (put,), (get,) = interpreter.get_input_details(), interpreter.get_output_details()
     equal = []
-    for image in radiographs.prepare(images).numpy():
+    for image in preprocessing.prepare(images).numpy():
         interpreter.set_tensor(put["index"], image[None])
         interpreter.invoke()
         theirs = interpreter.get_tensor(get["index"])
@@ -51,7 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("xnet.tflite"), metavar="FILE")
     parser.add_argument("--size", type=int, default=200, metavar="S")
     options = parser.parse_args()
-    model = models.load_weights(options.weights)
+    model = load_weights(options.weights)
     export(model, options.out, options.size)
     images = dataset.read_arrays(dataset.load(), "validation", options.size).images
     share = share_of_equal_pixels(model, options.out, images)

@@ -6,7 +6,7 @@
 The network for use alone consists of six kinds of layers, each of which is one operator of ONNX,
 so that no converter is needed. Layouts differ: ONNX has the channels second, kernels with the
 filters first. Input: ``image``, float32 ``(B, 1, H, W)``, prepared as
-`xnet_tf.radiographs.prepare` does, H and W divisible by 8. Output: ``probabilities``, float32
+`xnet_tf.preprocessing.prepare` does, H and W divisible by 8. Output: ``probabilities``, float32
 ``(B, 3, H, W)``.
 """
 
@@ -20,20 +20,22 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from xnet_tf import dataset, models, radiographs, runs, variants
+from xnet_tf import dataset, preprocessing, runs
 from xnet_tf.backend import keras
+from xnet_tf.model import folded
+from xnet_tf.weights import load_weights
 
 OPSET = 17
 
 
 def export(model: keras.Model, path: Path) -> None:
-    """Write a network of `xnet_tf.models` as an ONNX file.
+    """Write a network of `xnet_tf.model` as an ONNX file.
 
     Args:
         model: the network.
         path: of the ONNX file.
     """
-    network = variants.folded(model)
+    network = folded(model)
     nodes, constants = [], []
     for layer in network.layers[1:]:
         nodes.append(node(layer, names_of(layer.input, network)))
@@ -78,7 +80,7 @@ def names_of(tensors, network: keras.Model) -> list[str]:
 def share_of_equal_pixels(model: keras.Model, path: Path, images: np.ndarray) -> float:
     """Compare the ONNX file's classes with the network's on images ``(N, H, W, 1)``."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    batch = radiographs.prepare(images).numpy()
+    batch = preprocessing.prepare(images).numpy()
     (theirs,) = session.run(None, {"image": np.transpose(batch, (0, 3, 1, 2))})
     ours = np.asarray(model(batch, training=False))
     return float((theirs.argmax(1) == ours.argmax(-1)).mean())
@@ -90,7 +92,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=runs.USER_WEIGHTS, metavar="FILE")
     parser.add_argument("--out", type=Path, default=Path("xnet.onnx"), metavar="FILE")
     options = parser.parse_args()
-    model = models.load_weights(options.weights)
+    model = load_weights(options.weights)
     export(model, options.out)
     images = dataset.read_arrays(dataset.load(), "validation", 200).images
     share = share_of_equal_pixels(model, options.out, images)

@@ -1,11 +1,11 @@
-"""Folders of a comparison with made-up counts, as `xnet_tf.comparison` writes them."""
+"""Folders of a comparison with made-up counts, as `xnet_study.comparison.runner` writes them."""
 
 import numpy as np
 import pandas as pd
 
 from xnet_tf import classes
-from xnet_tf.evaluation import COUNT_COLUMNS
 from xnet_tf.files import write_json
+from xnet_tf.metrics import COUNT_COLUMNS
 
 PIXELS = 900
 PARTS = ("hand", "knee", "thorax")

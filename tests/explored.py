@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from xnet_tf.explorer import Example
+from xnet_study.explorer import Example
 
 
 def examples():

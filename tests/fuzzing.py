@@ -21,9 +21,10 @@ from label_files import GIMP, MAP, Shape, ora_bytes, png_bytes, rgba, xcf_bytes
 from picture_files import STORED, write_dicom
 from pydicom.uid import RLELossless
 
-from xnet_tf import classes, masks, palettes, radiographs
+from xnet_io import masks, palettes, radiographs
+from xnet_io.masks import Rules
+from xnet_tf import classes
 from xnet_tf.files import InputError
-from xnet_tf.masks import Rules
 
 FORMATS = ("png", "tiff", "bmp", "jpeg", "xcf", "ora", "stack", "dicom", "palette")
 SLOWEST = 20.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from xnet_tf.evaluation import COUNT_COLUMNS
+from xnet_tf.metrics import COUNT_COLUMNS
 
 
 def counts(share, column, names, images=12, **further):

@@ -11,8 +11,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from xnet_io.radiographs import read
 from xnet_tf.files import InputError
-from xnet_tf.radiographs import read
 
 # As shown, black to white: 0, 1/3, 2/3, 1.
 GREY8 = np.array([[0, 60, 120], [180, 120, 60]], dtype=np.uint8)

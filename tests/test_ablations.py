@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from made_counts import counts
 
-from xnet_tf import dataset, profiles, tasks
+from xnet_study.comparison import tasks
+from xnet_tf import dataset, profiles
 from xnet_tf.files import InputError
 
 

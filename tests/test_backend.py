@@ -10,7 +10,7 @@ from xnet_tf import backend
 
 def test_starting_tensorflow_prints_nothing():
     done = subprocess.run(
-        [sys.executable, "-c", "import xnet_tf.models"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", "import xnet_tf.model"], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
 

@@ -3,8 +3,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xnet_tf import breakdown, compared, metrics
-from xnet_tf.evaluation import COUNT_COLUMNS, counts_of
+from xnet_study.comparison import breakdown, compared
+from xnet_tf import metrics
+from xnet_tf.metrics import COUNT_COLUMNS, counts_of
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from xnet_tf import calibration as cal
+from xnet_tf import calibration
 
 
 def drawn(n=400_000, seed=0, change=lambda p: p):
     """Counts of pixels that are of the class with a changed probability."""
     rng = np.random.default_rng(seed)
-    level = cal.levels(rng.normal(0, 2.5, n).astype(np.float32))
-    return cal.count(level, rng.random(n) < change(cal.PROBABILITIES[level]))
+    level = calibration.levels(rng.normal(0, 2.5, n).astype(np.float32))
+    return calibration.count(level, rng.random(n) < change(calibration.PROBABILITIES[level]))
 
 
 def softmax_pixels(n=100_000, seed=1, temperature=1.0):
@@ -24,40 +24,44 @@ def softmax_pixels(n=100_000, seed=1, temperature=1.0):
 
 
 def class_counts(probabilities, truth):
-    level = cal.levels(cal.logits(probabilities))
-    return np.stack([cal.count(level[:, k], truth, 3) for k in range(3)])
+    level = calibration.levels(calibration.logits(probabilities))
+    return np.stack([calibration.count(level[:, k], truth, 3) for k in range(3)])
 
 
 def test_levels_hold_what_exceeds_their_edge():
-    x = np.float32([-20, -16, -cal.STEP, 0, 1e-5, cal.STEP, 15.9999, 20])
-    assert cal.levels(x).tolist() == [0, 0, 32766, 32767, 32768, 32768, 65535, 65535]
+    x = np.float32([-20, -16, -calibration.STEP, 0, 1e-5, calibration.STEP, 15.9999, 20])
+    assert calibration.levels(x).tolist() == [0, 0, 32766, 32767, 32768, 32768, 65535, 65535]
     for threshold in (0.1, 0.5, 0.9, 0.999):
-        lowest = cal.level_above(threshold)
-        assert cal.edge(lowest) >= threshold - 1e-12 > cal.edge(lowest - 1) - 1e-9
-    assert [cal.level_above(cal.edge(at)) for at in (1, 30_000, 60_000)] == [1, 30_000, 60_000]
-    assert (cal.level_above(0), cal.level_above(1)) == (0, cal.LEVELS)
+        lowest = calibration.level_above(threshold)
+        assert calibration.edge(lowest) >= threshold - 1e-12 > calibration.edge(lowest - 1) - 1e-9
+    assert [calibration.level_above(calibration.edge(at)) for at in (1, 30_000, 60_000)] == [
+        1,
+        30_000,
+        60_000,
+    ]
+    assert (calibration.level_above(0), calibration.level_above(1)) == (0, calibration.LEVELS)
 
 
 def test_logits_keep_their_precision_where_the_network_is_sure():
     sure = np.float32([[1.0, 1e-10, 1e-12]])
     expected = -np.log(1e-10 + 1e-12)
-    assert cal.logits(sure)[0, 0] == pytest.approx(expected, rel=1e-5)
-    assert np.isfinite(cal.logits(np.float32([[1, 0, 0]]))).all()
+    assert calibration.logits(sure)[0, 0] == pytest.approx(expected, rel=1e-5)
+    assert np.isfinite(calibration.logits(np.float32([[1, 0, 0]]))).all()
 
 
 def test_a_toy_worked_out_by_hand():
     # Four pixels at 3/4, of which two are of the class; four at 1/4, of which one is.
-    high, low = cal.levels(np.log(np.float32([3, 1 / 3])))
-    counts = cal.count(np.repeat([high, low], 4), np.array([1, 1, 0, 0, 1, 0, 0, 0]))
-    sums = cal.bin_sums(counts, cal.equal_width(2))
+    high, low = calibration.levels(np.log(np.float32([3, 1 / 3])))
+    counts = calibration.count(np.repeat([high, low], 4), np.array([1, 1, 0, 0, 1, 0, 0, 0]))
+    sums = calibration.bin_sums(counts, calibration.equal_width(2))
     np.testing.assert_allclose(sums, [[4, 1, 1], [4, 2, 3]], atol=1e-3)
-    assert cal.ece(sums) == pytest.approx((4 * 0 + 4 * 0.25) / 8, abs=1e-3)
-    assert cal.mce(sums) == pytest.approx(0.25, abs=1e-3)
-    assert cal.ks(counts) == pytest.approx(1 / 8, abs=1e-3)
+    assert calibration.ece(sums) == pytest.approx((4 * 0 + 4 * 0.25) / 8, abs=1e-3)
+    assert calibration.mce(sums) == pytest.approx(0.25, abs=1e-3)
+    assert calibration.ks(counts) == pytest.approx(1 / 8, abs=1e-3)
     squares = 2 * (1 / 16) + 2 * (9 / 16) + 1 * (9 / 16) + 3 * (1 / 16)
-    assert cal.brier(counts) == pytest.approx(squares / 8, abs=1e-3)
+    assert calibration.brier(counts) == pytest.approx(squares / 8, abs=1e-3)
     # Best map: 1/2 and 1/4. Discrimination is their spread about the share 3/8.
-    miscalibration, discrimination, uncertainty = cal.brier_parts(counts)
+    miscalibration, discrimination, uncertainty = calibration.brier_parts(counts)
     assert miscalibration == pytest.approx(0.5 * 0.25**2, abs=1e-3)
     assert discrimination == pytest.approx((1 / 8) ** 2, abs=1e-9)
     assert uncertainty == pytest.approx(3 / 8 * 5 / 8)
@@ -66,38 +70,42 @@ def test_a_toy_worked_out_by_hand():
 def test_perfect_calibration_scores_zero_within_sampling_error():
     counts = drawn()
     # A bin's share errs by sqrt(p (1 - p) / n): about 0.003 for 400,000 pixels in 15 bins.
-    for bounds in (cal.equal_width(), cal.equal_mass(counts)):
-        assert cal.ece(cal.bin_sums(counts, bounds)) < 0.003
-        assert cal.mce(cal.bin_sums(counts, bounds)) < 0.01
-    assert cal.ks(counts) < 0.002
-    assert cal.brier_parts(counts)[0] < 5e-4
+    for bounds in (calibration.equal_width(), calibration.equal_mass(counts)):
+        assert calibration.ece(calibration.bin_sums(counts, bounds)) < 0.003
+        assert calibration.mce(calibration.bin_sums(counts, bounds)) < 0.01
+    assert calibration.ks(counts) < 0.002
+    assert calibration.brier_parts(counts)[0] < 5e-4
 
 
 @pytest.mark.parametrize("bias", [0.05, -0.1])
 def test_a_known_bias_is_the_ece(bias):
     rng = np.random.default_rng(3)
-    level = cal.levels(rng.uniform(-1.2, 1.2, 400_000).astype(np.float32))
-    truth = rng.random(len(level)) < cal.PROBABILITIES[level] + bias
-    counts = cal.count(level, truth)
-    assert cal.ece(cal.bin_sums(counts, cal.equal_width())) == pytest.approx(abs(bias), abs=3e-3)
-    assert cal.ks(counts) == pytest.approx(abs(bias), abs=3e-3)
+    level = calibration.levels(rng.uniform(-1.2, 1.2, 400_000).astype(np.float32))
+    truth = rng.random(len(level)) < calibration.PROBABILITIES[level] + bias
+    counts = calibration.count(level, truth)
+    assert calibration.ece(
+        calibration.bin_sums(counts, calibration.equal_width())
+    ) == pytest.approx(abs(bias), abs=3e-3)
+    assert calibration.ks(counts) == pytest.approx(abs(bias), abs=3e-3)
 
 
 @pytest.mark.parametrize("strategy", ["uniform", "quantile"])
 def test_bins_agree_with_scikit_learn(strategy):
     rng = np.random.default_rng(5)
-    level = cal.levels(rng.normal(0, 2, 5000).astype(np.float32))
+    level = calibration.levels(rng.normal(0, 2, 5000).astype(np.float32))
     truth = rng.random(5000) < 0.5
-    counts = cal.count(level, truth)
-    bounds = cal.equal_width() if strategy == "uniform" else cal.equal_mass(counts)
-    sums = cal.bin_sums(counts, bounds)
+    counts = calibration.count(level, truth)
+    bounds = calibration.equal_width() if strategy == "uniform" else calibration.equal_mass(counts)
+    sums = calibration.bin_sums(counts, bounds)
     sums = sums[sums[:, 0] > 0]
     if strategy == "uniform":
-        shares, means = calibration_curve(truth, cal.PROBABILITIES[level], n_bins=cal.BINS)
+        shares, means = calibration_curve(
+            truth, calibration.PROBABILITIES[level], n_bins=calibration.BINS
+        )
         np.testing.assert_allclose(sums[:, 1] / sums[:, 0], shares, atol=1e-9, rtol=0)
         np.testing.assert_allclose(sums[:, 2] / sums[:, 0], means, atol=1e-9, rtol=0)
     else:
-        assert len(sums) == cal.BINS
+        assert len(sums) == calibration.BINS
         assert np.ptp(sums[:, 0]) <= 0.02 * 5000
 
 
@@ -110,28 +118,28 @@ def test_streamed_scores_are_those_of_memory_at_the_resolution():
     np.testing.assert_array_equal(streamed, class_counts(probabilities, truth))
     hit = np.eye(3)[truth]
     log_likelihood = -np.log(probabilities[np.arange(len(truth)), truth]).mean()
-    assert cal.nll(streamed) == pytest.approx(log_likelihood, abs=cal.STEP / 2)
+    assert calibration.nll(streamed) == pytest.approx(log_likelihood, abs=calibration.STEP / 2)
     exact = ((probabilities - hit) ** 2).sum(axis=1).mean()
-    assert cal.multiclass_brier(streamed) == pytest.approx(exact, abs=cal.STEP / 2)
+    assert calibration.multiclass_brier(streamed) == pytest.approx(exact, abs=calibration.STEP / 2)
 
 
 def test_brier_parts_add_up():
     counts = drawn(20_000, change=lambda p: p**2)
-    miscalibration, discrimination, uncertainty = cal.brier_parts(counts)
-    assert miscalibration - discrimination + uncertainty == pytest.approx(cal.brier(counts))
+    miscalibration, discrimination, uncertainty = calibration.brier_parts(counts)
+    assert miscalibration - discrimination + uncertainty == pytest.approx(calibration.brier(counts))
     assert miscalibration > 0.01
     assert 0 < discrimination < uncertainty
 
 
 def test_the_monotone_map_recovers_a_known_distortion():
     counts = drawn(change=lambda p: p**2)
-    fitted = cal.recalibrated(counts)
+    fitted = calibration.recalibrated(counts)
     assert (np.diff(fitted) >= 0).all()
-    middle = slice(cal.level_above(0.2), cal.level_above(0.9))
-    np.testing.assert_allclose(fitted[middle], cal.PROBABILITIES[middle] ** 2, atol=0.03)
+    middle = slice(calibration.level_above(0.2), calibration.level_above(0.9))
+    np.testing.assert_allclose(fitted[middle], calibration.PROBABILITIES[middle] ** 2, atol=0.03)
 
 
 def test_a_class_that_is_absent_has_scores():
-    counts = cal.count(np.array([10, 40_000]), np.array([0, 0]))
-    assert cal.brier_parts(counts)[2] == 0
-    assert np.isfinite(cal.ks(counts))
+    counts = calibration.count(np.array([10, 40_000]), np.array([0, 0]))
+    assert calibration.brier_parts(counts)[2] == 0
+    assert np.isfinite(calibration.ks(counts))

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from xnet_tf import callbacks, models
+from xnet_tf import checkpoints
 from xnet_tf.backend import keras, tf
+from xnet_tf.model import build_xnet
 
 
 @pytest.fixture(scope="module")
 def model():
-    network = models.build_xnet((8, 8, 1), filters=(2, 2, 2, 2))
+    network = build_xnet((8, 8, 1), filters=(2, 2, 2, 2))
     network.compile("sgd", "mse")
     network.stop_training = False
     return network
@@ -25,19 +26,19 @@ def run_epochs(state, model, losses):
 
 
 def test_training_stops_early_and_keeps_the_best(model, tmp_path):
-    state = callbacks.RunState(tmp_path, {}, patience=2)
+    state = checkpoints.RunState(tmp_path, {}, patience=2)
     assert not state.stopped
     assert run_epochs(state, model, [3.0, 1.0, 2.0, 2.0]) == [False, False, False, True]
     assert (state.best, state.best_epoch) == (1.0, 2)
 
 
 def test_logs_are_cut_back_to_the_restored_epoch(model, tmp_path):
-    early = callbacks.RunState(tmp_path, {}, patience=9)
+    early = checkpoints.RunState(tmp_path, {}, patience=9)
     run_epochs(early, model, [3.0, 2.0])
     kept = early.path.read_bytes()
-    run_epochs(callbacks.RunState(tmp_path, {}, patience=9), model, [5.0, 5.0, 5.0])
+    run_epochs(checkpoints.RunState(tmp_path, {}, patience=9), model, [5.0, 5.0, 5.0])
     early.path.write_bytes(kept)
-    resumed = callbacks.RunState(tmp_path, {}, patience=9)
+    resumed = checkpoints.RunState(tmp_path, {}, patience=9)
     resumed.restore(model)
     resumed.set_model(model)
     resumed.save(model)
@@ -59,33 +60,33 @@ def events(folder):
 def test_a_longer_event_file_begins_like_the_shorter(tmp_path):
     history = [{"epoch": k, "loss": 1.0 / k} for k in (1, 2, 3)]
     path = tmp_path / "events.out.tfevents.0.xnet"
-    callbacks.write_tensorboard(history[:2], path)
+    checkpoints.write_tensorboard(history[:2], path)
     shorter = path.read_bytes()
-    callbacks.write_tensorboard(history, path)
+    checkpoints.write_tensorboard(history, path)
     assert path.read_bytes().startswith(shorter)
     assert events(tmp_path)[1] == (2, {"loss": 0.5})
 
 
 def test_a_setting_that_did_not_exist_had_its_default():
     old, new = {"profile": {"seed": 1}}, {"profile": {"seed": 1, "precision": "float32"}}
-    assert callbacks.same_run(old, new)
-    assert not callbacks.same_run(old, {"profile": {"seed": 1, "precision": "bfloat16"}})
-    assert not callbacks.same_run(old, {"profile": {"seed": 2}})
-    assert not callbacks.same_run({"data": "a", **old}, {"data": "b", **old})
+    assert checkpoints.same_run(old, new)
+    assert not checkpoints.same_run(old, {"profile": {"seed": 1, "precision": "bfloat16"}})
+    assert not checkpoints.same_run(old, {"profile": {"seed": 2}})
+    assert not checkpoints.same_run({"data": "a", **old}, {"data": "b", **old})
     blurred, as_now = (
         {**old, "augmentation": {"blur_pixels": [0.0, 1.2], **setting}}
         for setting in ({}, {"gamma_normalised_probability": 0.0})
     )
-    assert callbacks.same_run(blurred, as_now)
+    assert checkpoints.same_run(blurred, as_now)
     as_now["augmentation"]["gamma_normalised_probability"] = 0.5
-    assert not callbacks.same_run(blurred, as_now)
+    assert not checkpoints.same_run(blurred, as_now)
 
 
 def test_a_synchronised_network_is_saved_for_one_device(tmp_path):
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
-        shared = models.build_xnet((8, 8, 1), filters=(2, 2, 2, 2))
+        shared = build_xnet((8, 8, 1), filters=(2, 2, 2, 2))
     assert shared.get_layer("conv1_bn").synchronized
-    callbacks._save_model(shared, tmp_path / "best.keras")
+    checkpoints._save_model(shared, tmp_path / "best.keras")
     alone = keras.models.load_model(tmp_path / "best.keras", safe_mode=True)
     assert not alone.get_layer("conv1_bn").synchronized
     for first, second in zip(shared.get_weights(), alone.get_weights(), strict=True):
@@ -97,5 +98,5 @@ def test_what_a_kill_left_is_cleared_and_another_run_is_left_alone(model, tmp_pa
     others.parent.mkdir()
     for path in (own, others):
         path.touch()
-    callbacks.RunState(tmp_path, {}, patience=1).restore(model)
+    checkpoints.RunState(tmp_path, {}, patience=1).restore(model)
     assert others.exists() and not own.exists()

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from xnet_tf import calibration, choices, inference, thresholds
-from xnet_tf.postprocessing import Processing
-from xnet_tf.streaming import Picture
+from xnet_study.certainty import choices
+from xnet_study.certainty.streaming import Picture
+from xnet_tf import calibration, inference, thresholds
+from xnet_tf.thresholds import Processing
 
 
 def test_each_subject_counts_once_whatever_it_has_of_images():

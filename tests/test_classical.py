@@ -5,8 +5,8 @@ import inspect
 import numpy as np
 import pytest
 
-from xnet_tf import classical, classical_thresholds
-from xnet_tf.classical import METHODS
+from xnet_study.baselines import classical, thresholding
+from xnet_study.baselines.classical import METHODS
 
 BEAM, TISSUE, BONE = 0, 1, 2
 THREE_LEVELS = [m for m in METHODS.values() if m.slug not in ("local-entropy", "line-fluctuations")]
@@ -55,8 +55,8 @@ def test_there_are_at_least_ten_methods_with_at_most_25_different_settings_each(
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_the_first_setting_is_the_functions_own(method):
     plain = inspect.signature(method.function).parameters
-    if method.function in (classical_thresholds.otsu, classical_thresholds.cross_entropy):
-        plain = inspect.signature(classical_thresholds.twice).parameters
+    if method.function in (thresholding.otsu, thresholding.cross_entropy):
+        plain = inspect.signature(thresholding.twice).parameters
     for key, value in method.settings[0].items():
         assert key == "texture" or value == plain[key].default
 
@@ -111,11 +111,11 @@ def test_every_setting_changes_something_and_every_call_gives_the_same(method):
 
 def test_the_exposed_field_is_the_lit_rectangle():
     image, _, outside = collimated()
-    np.testing.assert_array_equal(classical_thresholds.exposed(image, 0.02), ~outside)
+    np.testing.assert_array_equal(thresholding.exposed(image, 0.02), ~outside)
     image[3, 3] = 0.5  # one pixel of noise does not stretch it
-    np.testing.assert_array_equal(classical_thresholds.exposed(image, 0.02), ~outside)
-    assert classical_thresholds.exposed(image, 0.0).all()
-    assert classical_thresholds.exposed(np.zeros((9, 9)), 0.02).all()
+    np.testing.assert_array_equal(thresholding.exposed(image, 0.02), ~outside)
+    assert thresholding.exposed(image, 0.0).all()
+    assert thresholding.exposed(np.zeros((9, 9)), 0.02).all()
 
 
 @pytest.mark.parametrize("method", THREE_LEVELS, ids=lambda method: method.slug)

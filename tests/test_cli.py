@@ -6,9 +6,11 @@ import pytest
 from PIL import Image
 
 import xnet_tf
-from xnet_tf import classes, cli, radiographs, real
+from xnet_io import radiographs
+from xnet_io.masks import read_mask
+from xnet_study import real
+from xnet_tf import classes, cli
 from xnet_tf.backend import keras
-from xnet_tf.labels import read_mask
 
 REAL = real.paths()
 

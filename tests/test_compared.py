@@ -3,7 +3,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xnet_tf import classes, compared, metrics
+from xnet_study.comparison import compared
+from xnet_tf import classes, metrics
 from xnet_tf.files import InputError
 
 

@@ -7,24 +7,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from xnet_tf import (
-    classical,
-    cli,
-    comparison,
-    coverage,
-    dataset,
-    inference,
-    labels,
-    metrics,
-    networks,
-    radiographs,
-    runs,
-    tasks,
-    training,
-    tuning,
-)
-from xnet_tf.evaluation import counts_of
+from xnet_study.baselines import classical, networks, tuning
+from xnet_study.comparison import coverage, runner, tasks
+from xnet_tf import cli, dataset, inference, metrics, preprocessing, runs, training
 from xnet_tf.files import InputError, read_json, write_json
+from xnet_tf.metrics import counts_of
 
 ONLY = ("constant", "multi-otsu-*", "unet-seed1", "xnet-without-leg", "segnet-fold2")
 
@@ -51,7 +38,7 @@ def done(data, profile, tmp_path_factory):
     """A few tasks of each kind, without a population."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XNET_RUNS", str(tmp_path_factory.mktemp("runs")))
-        yield comparison.compare(data, profile, tmp_path_factory.mktemp("none"), ONLY)
+        yield runner.compare(data, profile, tmp_path_factory.mktemp("none"), ONLY)
 
 
 @pytest.fixture
@@ -63,7 +50,7 @@ def population(data_folder, tmp_path):
 @pytest.fixture
 def quick_coverage(monkeypatch):
     quick = functools.partial(coverage.write, repetitions=4, resamples=20)
-    monkeypatch.setattr(comparison.coverage, "write", quick)
+    monkeypatch.setattr(runner.coverage, "write", quick)
 
 
 def stamps(root):
@@ -112,9 +99,9 @@ def test_networks_see_pictures_as_segment_shows_them(done, data):
     assert len(counts) == 12
     for row in data.manifest.loc[counts["image"]].itertuples():
         image, truth = dataset.read_pair(data.folder, row)
-        small = radiographs.resize_area(image, 32, 24)
+        small = preprocessing.resize_area(image, 32, 24)
         found = inference.segment(model, small, working_size=32, quality="normal").labels
-        expected = metrics.confusion(labels.resize_nearest(truth, 32, 24), found)
+        expected = metrics.confusion(preprocessing.resize_nearest(truth, 32, 24), found)
         own = counts_of(counts[counts["image"] == row.Index])[0]
         np.testing.assert_array_equal(own, expected)
 
@@ -124,7 +111,7 @@ def test_the_constant_is_the_commonest_class_of_the_pictures(data, profile, tmp_
     maps = np.full((1, 30, 30), 2, np.uint8)
     maps[:, :, :10] = 1
     arrays = dataset.Arrays(maps[..., None], maps, data.manifest[:1], np.array([[30, 10]]))
-    bench = comparison.Bench(data, profile, tmp_path)
+    bench = runner.Bench(data, profile, tmp_path)
     monkeypatch.setattr(bench, "arrays", lambda data, subset: arrays)
     (task,) = tasks.select(tasks.plan(data), ("constant",))
     assert bench.make(task, data).record == {"settings": {"class": 1}}
@@ -142,9 +129,9 @@ def test_the_oracle_bounds_what_tuning_reaches(done):
 
 def test_finished_tasks_are_not_done_again(done, data, profile, tmp_path):
     before = stamps(done)
-    comparison.compare(data, profile, tmp_path, ONLY)
+    runner.compare(data, profile, tmp_path, ONLY)
     assert stamps(done) == before
-    status = comparison.listing(data, profile, tmp_path).set_index("task")["status"]
+    status = runner.listing(data, profile, tmp_path).set_index("task")["status"]
     assert status["unet-seed1"] == "finished" and status["unet-seed2"] == "to do"
 
 
@@ -153,12 +140,12 @@ def test_a_population_is_scored_later_without_training(
 ):
     copy = shutil.copytree(done, tmp_path / "runs" / profile.name / "comparison")
     monkeypatch.setenv("XNET_RUNS", str(tmp_path / "runs"))
-    status = comparison.listing(data, profile, population).set_index("task")["status"]
+    status = runner.listing(data, profile, population).set_index("task")["status"]
     assert status["unet-seed1"] == "population to be scored"
     assert status["multi-otsu-oracle"] == status["segnet-fold2"] == "finished"
     weights = (copy / "unet-seed1" / "weights" / "unet.npz").stat().st_mtime_ns
     monkeypatch.setattr(training, "fit", None)
-    comparison.compare(data, profile, population, ONLY)
+    runner.compare(data, profile, population, ONLY)
     assert (copy / "unet-seed1" / "weights" / "unet.npz").stat().st_mtime_ns == weights
     images = {}
     for slug in ("constant", "unet-seed1", "xnet-without-leg", "segnet-fold2", "multi-otsu-oracle"):
@@ -166,7 +153,7 @@ def test_a_population_is_scored_later_without_training(
         images[slug] = (counts["subset"] == "population").sum()
     assert list(images.values()) == [24, 24, 12, 0, 0]
     before = stamps(copy)
-    comparison.compare(data, profile, population, ONLY)
+    runner.compare(data, profile, population, ONLY)
     assert stamps(copy) == before
 
 
@@ -178,11 +165,11 @@ def test_a_population_without_the_parts_left_out_is_not_waited_for(
     arms.to_csv(population / "evaluation" / "manifest.csv", index=False)
     shutil.copytree(done, tmp_path / "runs" / profile.name / "comparison")
     monkeypatch.setenv("XNET_RUNS", str(tmp_path / "runs"))
-    status = comparison.listing(data, profile, population).set_index("task")["status"]
+    status = runner.listing(data, profile, population).set_index("task")["status"]
     assert status["xnet-without-leg"] == "finished"
     assert status["constant"] == "population to be scored"
     before = stamps(tmp_path / "runs")
-    comparison.compare(data, profile, population, ("xnet-without-leg",))
+    runner.compare(data, profile, population, ("xnet-without-leg",))
     assert stamps(tmp_path / "runs") == before
 
 
@@ -195,7 +182,7 @@ def test_killed_before_its_record_a_task_is_scored_again_but_not_trained(
     whole = pd.read_csv(copy / "unet-seed1" / "counts.csv")
     (copy / "unet-seed1" / "record.json").unlink()
     whole.head(3).to_csv(copy / "unet-seed1" / "counts.csv", index=False)
-    comparison.compare(data, profile, tmp_path, ("unet-seed1",))
+    runner.compare(data, profile, tmp_path, ("unet-seed1",))
     pd.testing.assert_frame_equal(pd.read_csv(copy / "unet-seed1" / "counts.csv"), whole)
 
 
@@ -203,7 +190,7 @@ def test_two_processes_do_what_one_does(data, profile, tmp_path, monkeypatch, do
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")  # so that it is as it was afterwards
     only = ("constant", "multi-otsu-overall", "multi-otsu-oracle")
-    root = comparison.compare(data, profile, tmp_path, only, jobs=2)
+    root = runner.compare(data, profile, tmp_path, only, jobs=2)
     for slug in only:
         table, alone = (pd.read_csv(folder / slug / "counts.csv") for folder in (root, done))
         pd.testing.assert_frame_equal(table, alone)
@@ -211,7 +198,7 @@ def test_two_processes_do_what_one_does(data, profile, tmp_path, monkeypatch, do
 
 def test_other_settings_are_another_result(done, data, profile, tmp_path):
     other = dataclasses.replace(profile, l2=1e-3)
-    status = comparison.listing(data, other, tmp_path).set_index("task")["status"]
+    status = runner.listing(data, other, tmp_path).set_index("task")["status"]
     assert status["unet-seed1"] == "to do" and status["constant"] == "finished"
 
 
@@ -219,7 +206,7 @@ def test_a_training_that_diverges_stops_no_other(data, profile, tmp_path, monkey
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
     wild = dataclasses.replace(profile, learning_rate=1e30)
     with pytest.raises(InputError, match=r"xnet-seed1: the validation loss was never finite"):
-        comparison.compare(data, wild, tmp_path, ("xnet-seed1", "xnet-fold1"))
+        runner.compare(data, wild, tmp_path, ("xnet-seed1", "xnet-fold1"))
     assert (tmp_path / profile.name / "comparison" / "xnet-fold1").is_dir()
 
 
@@ -241,7 +228,7 @@ def test_tables_are_written_though_one_training_diverged(
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
     monkeypatch.setattr(training, "train", diverge_at("unet"))
     with pytest.raises(InputError, match=r"^unet-seed1: the validation loss was never finite$"):
-        comparison.compare(data, profile, tmp_path, ("constant", "xnet-seed1", "unet-seed1"))
+        runner.compare(data, profile, tmp_path, ("constant", "xnet-seed1", "unet-seed1"))
     table = pd.read_csv(tmp_path / profile.name / "results" / "table3.csv")
     assert set(table["method"]) == {"XNet", "constant predictor"}
 
@@ -272,11 +259,11 @@ def test_tables_of_tuning_are_made_of_what_was_stored(data, profile, tmp_path, m
     monkeypatch.setattr(classical, "METHODS", METHODS)
     results = tmp_path / profile.name / "results"
     files = results / "classical-tuning.csv", results / "classical-validation.csv"
-    root = comparison.compare(data, profile, tmp_path, ("otsu-overall",))
+    root = runner.compare(data, profile, tmp_path, ("otsu-overall",))
     write_json(root / "tuning" / "of-old.json", {"identity": ""})
-    comparison.compare(data, profile, tmp_path, ("otsu-by-part",))
+    runner.compare(data, profile, tmp_path, ("otsu-by-part",))
     assert not results.exists(), "one method is not tuned yet; what else lies there does not count"
-    comparison.compare(data, profile, tmp_path, ("multi-otsu-overall",))
+    runner.compare(data, profile, tmp_path, ("multi-otsu-overall",))
     written = [path.read_bytes() for path in files]
     assert set(pd.read_csv(files[0])["slug"]) == set(METHODS)
     values = pd.read_csv(files[1])
@@ -289,16 +276,16 @@ def test_tables_of_tuning_are_made_of_what_was_stored(data, profile, tmp_path, m
     # As a kill between the two would leave it.
     files[1].unlink()
     monkeypatch.setattr(tuning, "tune", None)
-    comparison.compare(data, profile, tmp_path, ("otsu-overall",))
+    runner.compare(data, profile, tmp_path, ("otsu-overall",))
     assert [path.read_bytes() for path in files] == written
 
 
 def test_methods_are_tuned_anew_at_another_size(done, data, profile, tmp_path):
-    bench = comparison.Bench(data, profile, tmp_path)
+    bench = runner.Bench(data, profile, tmp_path)
     bench.root = done
     method = classical.METHODS["multi-otsu"]
     assert bench.examined(method) is not None
-    other = comparison.Bench(data, dataclasses.replace(profile, image_size=40), tmp_path)
+    other = runner.Bench(data, dataclasses.replace(profile, image_size=40), tmp_path)
     other.root = done
     assert other.examined(method) is None
 
@@ -312,7 +299,7 @@ def test_the_command_lists_and_runs(data_folder, tmp_path, monkeypatch, capfd):
     assert cli.main([*words, "--list"]) == 0
     listed = capfd.readouterr().out
     assert "finished" in listed and "deeplab-seed3" in listed
-    assert (runs.folder(comparison.Profile("smoke")) / "comparison" / "constant").is_dir()
+    assert (runs.folder(runner.Profile("smoke")) / "comparison" / "constant").is_dir()
     assert cli.main([*words, "--only", "lenet"]) == 2
     assert capfd.readouterr().err.count("\n") == 1
 
@@ -322,7 +309,7 @@ def test_tables_are_written_as_soon_as_xnet_is_there(
 ):
     assert not (done.parent / "results").exists()
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
-    root = comparison.compare(data, profile, tmp_path, ("constant", "xnet-seed1"))
+    root = runner.compare(data, profile, tmp_path, ("constant", "xnet-seed1"))
     names = {path.name for path in (root.parent / "results").iterdir()}
     assert {"table3.csv", "table3-differences.csv", "coverage.csv"} <= names
     table = pd.read_csv(root.parent / "results" / "table3.csv")

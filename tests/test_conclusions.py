@@ -2,7 +2,7 @@ import compared_folders as made
 import pandas as pd
 import pytest
 
-from xnet_tf import compared, conclusions, table3
+from xnet_study.comparison import compared, conclusions, table3
 
 
 @pytest.fixture(scope="module")

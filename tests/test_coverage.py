@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from scipy.stats import bootstrap
 
-from xnet_tf import compared, coverage, intervals, metrics
+from xnet_study.comparison import compared, coverage, intervals
+from xnet_tf import metrics
 from xnet_tf.files import InputError
 
 

@@ -4,7 +4,7 @@ import keras_hub
 import numpy as np
 import pytest
 
-from xnet_tf import deeplab
+from xnet_study.baselines import deeplab
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError
 

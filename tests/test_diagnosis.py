@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from label_files import GIMP, GREEN, PURPLE, YELLOW
 
-from xnet_tf import classes, diagnosis, palettes
-from xnet_tf.diagnosis import UNKNOWN
-from xnet_tf.masks import look_up
-from xnet_tf.palettes import PAPER
-from xnet_tf.pictures import decode
+from xnet_io import diagnosis, palettes
+from xnet_io.diagnosis import UNKNOWN
+from xnet_io.masks import look_up
+from xnet_io.palettes import PAPER
+from xnet_io.pictures import decode
+from xnet_tf import classes
 
 
 def examine(pixels, palette=PAPER):

@@ -12,8 +12,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from xnet_tf import dicom
-from xnet_tf.radiographs import read
+from xnet_io import dicom
+from xnet_io.radiographs import read
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,9 @@ import pytest
 from PIL import Image
 
 import xnet_tf
-from xnet_tf import (
-    classes,
-    dataset,
-    evaluation,
-    labels,
-    metrics,
-    radiographs,
-    real,
-    training,
-)
+from xnet_io import masks, radiographs
+from xnet_study import real
+from xnet_tf import classes, dataset, evaluation, metrics, training
 from xnet_tf.files import read_json
 
 
@@ -46,12 +39,12 @@ def test_every_image_is_counted_once_per_method(evaluated):
     assert set(table["method"]) == {"XNet", "multi-Otsu", "constant"}
     for (subset, _), group in table.groupby(["subset", "method"]):
         assert sorted(group["image"]) == sorted(data.split[subset])
-        assert (group[evaluation.COUNT_COLUMNS].sum(axis=1) == 72 * 72).all(), "at its own size"
+        assert (group[metrics.COUNT_COLUMNS].sum(axis=1) == 72 * 72).all(), "at its own size"
 
 
 def test_scores_follow_from_the_counts(evaluated):
     table = read(evaluated, "confusion").query("subset == 'test' and method == 'multi-Otsu'")
-    pooled = evaluation.counts_of(table).sum(axis=0)
+    pooled = metrics.counts_of(table).sum(axis=0)
     scores = read(evaluated, "scores").query("subset == 'test' and method == 'multi-Otsu'")
     values = scores.set_index(["score", "class"])["value"]
     assert values["macro F1", "all"] == pytest.approx(metrics.macro_f1(pooled), rel=1e-5)
@@ -61,7 +54,7 @@ def test_scores_follow_from_the_counts(evaluated):
 
 def test_the_constant_predictor_knows_one_class(evaluated):
     table = read(evaluated, "confusion").query("method == 'constant'")
-    pooled = evaluation.counts_of(table).sum(axis=0)
+    pooled = metrics.counts_of(table).sum(axis=0)
     assert np.count_nonzero(pooled.sum(axis=0)) == 1
 
 
@@ -84,12 +77,12 @@ def test_counts_are_those_of_segment_looking_once(evaluated):
     data, profile, results = evaluated
     name = data.split["test"][0]
     image = radiographs.read(data.folder / name, polarity="bright")
-    truth = labels.read_mask(data.folder / data.manifest.loc[name, "mask"])
+    truth = masks.read_mask(data.folder / data.manifest.loc[name, "mask"])
     model = xnet_tf.load_weights(results.parent / "weights" / "xnet.npz")
     mask = xnet_tf.segment(model, image, working_size=profile.image_size, quality="normal").labels
     table = read(evaluated, "confusion").query("method == 'XNet' and image == @name")
     counts = metrics.confusion(truth, mask)
-    np.testing.assert_array_equal(counts, evaluation.counts_of(table)[0])
+    np.testing.assert_array_equal(counts, metrics.counts_of(table)[0])
 
 
 def test_gallery_holds_the_test_images_and_nothing_older(evaluated, tmp_path):

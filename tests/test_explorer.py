@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from explored import examples
 
-from xnet_tf import classes, explorer, metrics, thresholds
-from xnet_tf.postprocessing import Processing
+from xnet_study import explorer
+from xnet_tf import classes, metrics, thresholds
+from xnet_tf.thresholds import Processing
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 

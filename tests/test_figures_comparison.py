@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from xnet_tf import classes, conclusions, figures, figures_comparison, table3
+from xnet_study.comparison import conclusions, table3
+from xnet_study.figures import comparison_figures
+from xnet_tf import classes, plots
 from xnet_tf.files import write_json
 
 
@@ -26,20 +28,20 @@ def closed():
     plt.close("all")
 
 
-@pytest.mark.parametrize("name", [n for n in figures_comparison.FIGURES if n != "error-maps"])
+@pytest.mark.parametrize("name", [n for n in comparison_figures.FIGURES if n != "error-maps"])
 def test_every_figure_is_drawn_and_signed(name, results, tmp_path):
-    figure = figures_comparison.FIGURES[name](results)
+    figure = comparison_figures.FIGURES[name](results)
     text = figure.get_supxlabel()
     assert text.startswith("data 00000000; test 22 images of 20 subjects, population 60 images")
     assert "width 16" in text
-    png, svg = figures.save(figure, tmp_path / name)
+    png, svg = plots.save(figure, tmp_path / name)
     with Image.open(png) as image:
         assert np.asarray(image.convert("L")).std() > 5
     assert svg.stat().st_size > 5000
 
 
 def test_every_method_has_a_line_and_the_paper_a_star(results):
-    figure = figures_comparison.methods(results)
+    figure = comparison_figures.methods(results)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names[0] == "Otsu, oracle" and names[-1] == "constant predictor", "by test macro F1"
     assert len(names) == 7
@@ -49,14 +51,14 @@ def test_every_method_has_a_line_and_the_paper_a_star(results):
 
 
 def test_dots_are_the_tables_values(results):
-    figure = figures_comparison.methods(results)
+    figure = comparison_figures.methods(results)
     table = conclusions.load(results, "table3").query("subset == 'population'")
     drawn = {x.get_xdata()[0] for x in figure.axes[1].get_lines() if x.get_marker() == "o"}
     assert drawn == set(table["macro F1"])
 
 
 def test_parts_show_xnet_the_best_network_and_the_best_other_without_the_bound(results):
-    figure = figures_comparison.parts(results)
+    figure = comparison_figures.parts(results)
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert legend == ["XNet", "DeepLabV3+", "Otsu, by part"]
     labels = {label.get_text() for label in figure.axes[0].get_yticklabels()}
@@ -64,7 +66,7 @@ def test_parts_show_xnet_the_best_network_and_the_best_other_without_the_bound(r
 
 
 def test_confusion_matrices_have_rows_of_one(results):
-    figure = figures_comparison.confusion_matrices(results)
+    figure = comparison_figures.confusion_matrices(results)
     titles = [axis.get_title() for axis in figure.axes]
     assert titles[:2] == ["authors' poster", "XNet"]
     for axis in figure.axes:
@@ -72,7 +74,7 @@ def test_confusion_matrices_have_rows_of_one(results):
 
 
 def test_unseen_parts_are_set_beside_the_same_when_seen(results):
-    figure = figures_comparison.unseen_parts(results)
+    figure = comparison_figures.unseen_parts(results)
     table = conclusions.load(results, "table3-folds")
     rows = table.query("subset == 'population' and score == 'macro F1'")
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -102,7 +104,7 @@ def test_error_maps_colour_what_is_wrong_and_put_the_worst_first(tmp_path):
         )
     content = {"weights_sha256": "a" * 64, "data_sha256": "b" * 64, "simulated": True}
     write_json(tmp_path / "run.json", content)
-    figure = figures_comparison.error_maps(tmp_path)
+    figure = comparison_figures.error_maps(tmp_path)
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert titles[:2] == ["bad", "XNet: 50% wrong"], "worst first"
     shown = figure.axes[1].images[0].get_array()
@@ -114,4 +116,4 @@ def test_error_maps_colour_what_is_wrong_and_put_the_worst_first(tmp_path):
 
 def test_error_maps_need_pictures(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no pictures"):
-        figures_comparison.error_maps(tmp_path)
+        comparison_figures.error_maps(tmp_path)

@@ -1,7 +1,8 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from xnet_tf import classes, figures_confidence
+from xnet_study.figures import confidence_figures
+from xnet_tf import classes
 from xnet_tf.files import write_json
 
 HELD = {"images": 22, "subjects": 20, "data_sha256": "abcdef0123456789"}
@@ -18,16 +19,16 @@ def record(folder, *sets):
     [(("validation", "test"), "test"), (("test", "calibration", "evaluation"), "evaluation")],
 )
 def test_figures_judge_on_the_largest_set_that_chose_nothing(sets, expected, tmp_path):
-    assert figures_confidence.judged(record(tmp_path, *sets)) == expected
+    assert confidence_figures.judged(record(tmp_path, *sets)) == expected
 
 
 def test_figures_are_signed_with_weights_and_images(tmp_path):
-    figure = figures_confidence.sign(plt.figure(), record(tmp_path, "test"), "test")
+    figure = confidence_figures.sign(plt.figure(), record(tmp_path, "test"), "test")
     text = figure.get_supxlabel()
     assert text == "weights 01234567; simulated; test 22 images of 20 subjects (abcdef01)"
     plt.close(figure)
 
 
 def test_methods_are_told_apart_from_what_they_were_fitted_on():
-    assert figures_confidence.kind("vector scaling (calibration)") == "vector scaling"
-    assert set(figures_confidence.LINE_COLOURS) == set(classes.NAMES)
+    assert confidence_figures.kind("vector scaling (calibration)") == "vector scaling"
+    assert set(confidence_figures.LINE_COLOURS) == set(classes.NAMES)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from test_figures_confidence import record
 
-from xnet_tf import figures_thresholds
+from xnet_study.figures import threshold_figures
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def results(tmp_path):
 
 
 def test_the_trade_off_is_the_tables_with_the_posters_beside_it(results):
-    figure = figures_thresholds.trade_off(results)
+    figure = threshold_figures.trade_off(results)
     lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
     assert lines["here, test images"].get_xdata().tolist() == [0.2, 0.1, 0.05]
     assert lines["here, test images"].get_ydata().tolist() == [0.9, 0.7, 0.4]
@@ -25,7 +25,7 @@ def test_the_trade_off_is_the_tables_with_the_posters_beside_it(results):
 
 
 def test_precision_is_one_minus_false_discovery(results):
-    figure = figures_thresholds.precision_recall(results)
+    figure = threshold_figures.precision_recall(results)
     curve = next(x for x in figure.axes[0].get_lines() if x.get_label() == "soft tissue")
     assert curve.get_ydata().tolist() == pytest.approx([0.8, 0.9, 0.95])
     plt.close(figure)

@@ -9,7 +9,7 @@ from pathlib import Path
 import fuzzing
 import pytest
 
-from xnet_tf import masks
+from xnet_io import masks
 from xnet_tf.files import InputError
 
 

@@ -3,18 +3,20 @@ import math
 import numpy as np
 import pytest
 
-from xnet_tf import guarantees as g
+from xnet_study.certainty import guarantees
 
 
 def test_on_a_flawless_sample_the_gambler_soon_stakes_everything():
-    assert g.betting(np.zeros((30, 1)), 0.1)[0] == pytest.approx(1.1**-30, rel=0.02)
-    assert g.betting(np.full((30, 1), 0.2), 0.1)[0] == 1, "a mean above the target is no evidence"
+    assert guarantees.betting(np.zeros((30, 1)), 0.1)[0] == pytest.approx(1.1**-30, rel=0.02)
+    assert guarantees.betting(np.full((30, 1), 0.2), 0.1)[0] == 1, (
+        "a mean above the target is no evidence"
+    )
 
 
 def test_betting_by_hand():
     # Two subjects: stakes are sqrt(2 log(20) / (2 * spread)), at most 1; spread begins at 1/4.
     losses = np.array([[0.0], [0.5]])
-    assert g.betting(losses, 0.3)[0] == pytest.approx(1 / 1.3), "the best moment counts"
+    assert guarantees.betting(losses, 0.3)[0] == pytest.approx(1 / 1.3), "the best moment counts"
 
 
 @pytest.mark.parametrize("spread", ["coin", "narrow"])
@@ -23,35 +25,37 @@ def test_p_values_are_small_by_chance_alone_as_seldom_as_they_should(spread):
     rng = np.random.default_rng(1)
     draws = rng.random((200, 3000))
     losses = (draws < 0.1).astype(float) if spread == "coin" else 0.2 * draws
-    assert (g.betting(losses, 0.1) <= 0.05).mean() <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 3000)
+    assert (guarantees.betting(losses, 0.1) <= 0.05).mean() <= 0.05 + 3 * math.sqrt(
+        0.05 * 0.95 / 3000
+    )
 
 
 def test_betting_sees_a_narrow_spread():
     losses = np.random.default_rng(2).uniform(0, 0.06, (300, 1))
     # Hoeffding's bound knows the mean alone: exp(-300 kl(0.03, 0.05)).
     divergence = 0.03 * math.log(0.03 / 0.05) + 0.97 * math.log(0.97 / 0.95)
-    assert g.betting(losses, 0.05)[0] < 0.05 < math.exp(-300 * divergence)
+    assert guarantees.betting(losses, 0.05)[0] < 0.05 < math.exp(-300 * divergence)
 
 
 def test_the_sequence_stops_at_the_first_failure():
     # Losses at four rising thresholds: the lowest looks good by chance, the one above it is bad.
     losses = np.tile([0.0, 0.9, 0.0, 0.0], (200, 1))
-    assert g.learn_then_test(losses, 0.1) == 2
-    assert g.naive(losses, 0.1) == 0
-    assert g.conformal(losses, 0.1) == 2, "the running maximum remembers it"
-    assert g.learn_then_test(np.zeros((200, 3)), 0.1) == 0
-    assert g.learn_then_test(np.ones((200, 3)), 0.1) is None
-    assert g.conformal(np.ones((200, 3)), 0.1) is None
-    assert g.naive(np.ones((200, 3)), 0.1) is None
+    assert guarantees.learn_then_test(losses, 0.1) == 2
+    assert guarantees.naive(losses, 0.1) == 0
+    assert guarantees.conformal(losses, 0.1) == 2, "the running maximum remembers it"
+    assert guarantees.learn_then_test(np.zeros((200, 3)), 0.1) == 0
+    assert guarantees.learn_then_test(np.ones((200, 3)), 0.1) is None
+    assert guarantees.conformal(np.ones((200, 3)), 0.1) is None
+    assert guarantees.naive(np.ones((200, 3)), 0.1) is None
 
 
 def test_conformal_by_hand():
     losses = np.array([[0.4, 0.1, 0.0], [0.2, 0.3, 0.0], [0.0, 0.0, 0.0]])
     # Running maxima sum to 0.7, 0.4 and 0; with the one to come: 1.7 / 4, 1.4 / 4, 1 / 4.
-    assert g.conformal(losses, 0.42) == 1
-    assert g.conformal(losses, 0.43) == 0
-    assert g.conformal(losses, 0.34) == 2
-    assert g.conformal(losses, 0.24) is None
+    assert guarantees.conformal(losses, 0.42) == 1
+    assert guarantees.conformal(losses, 0.43) == 0
+    assert guarantees.conformal(losses, 0.34) == 2
+    assert guarantees.conformal(losses, 0.24) is None
 
 
 @pytest.mark.parametrize(
@@ -65,17 +69,23 @@ def test_conformal_by_hand():
     ],
 )
 def test_subjects_that_a_promise_needs(target, delta, number):
-    assert g.needed(target, delta) == number
-    assert g.smallest_target(number, delta) <= target + 1e-12 < g.smallest_target(number - 1, delta)
+    assert guarantees.needed(target, delta) == number
+    assert (
+        guarantees.smallest_target(number, delta)
+        <= target + 1e-12
+        < guarantees.smallest_target(number - 1, delta)
+    )
 
 
 def test_needed_is_what_the_methods_need():
     for number, possible in ((198, False), (199, True)):
-        assert (g.conformal(np.zeros((number, 1)), 0.005) is not None) == possible
+        assert (guarantees.conformal(np.zeros((number, 1)), 0.005) is not None) == possible
     for number, possible in ((613, False), (614, True)):
-        found = g.learn_then_test(np.zeros((number, 1)), 0.005, 0.05)
+        found = guarantees.learn_then_test(np.zeros((number, 1)), 0.005, 0.05)
         assert (found is not None) == possible
-    assert g.smallest_target(23) == pytest.approx(1 / 24), "23 images: no bound below 4.2 %"
+    assert guarantees.smallest_target(23) == pytest.approx(1 / 24), (
+        "23 images: no bound below 4.2 %"
+    )
 
 
 def world(n=400, seed=4):
@@ -87,8 +97,12 @@ def world(n=400, seed=4):
 
 
 def test_learn_then_test_holds_its_promise_over_random_draws():
-    found = g.trial(
-        *world(), lambda losses: g.learn_then_test(losses, 0.1, 0.1), 200, 300, replace=True
+    found = guarantees.trial(
+        *world(),
+        lambda losses: guarantees.learn_then_test(losses, 0.1, 0.1),
+        200,
+        300,
+        replace=True,
     )
     assert (found["risk"] <= 0.1).mean() >= 0.9
     assert 0.2 < found["recall"].mean() < 1
@@ -97,14 +111,18 @@ def test_learn_then_test_holds_its_promise_over_random_draws():
 
 def test_conformal_holds_in_the_mean_and_the_naive_choice_breaks():
     losses, recalls, abstained = world()
-    kept = g.trial(losses, recalls, abstained, lambda x: g.conformal(x, 0.1), 200, 200)
+    kept = guarantees.trial(
+        losses, recalls, abstained, lambda x: guarantees.conformal(x, 0.1), 200, 200
+    )
     assert kept["risk"].mean() <= 0.1
-    broken = g.trial(losses, recalls, abstained, lambda x: g.naive(x, 0.1), 50, 300, True)
+    broken = guarantees.trial(
+        losses, recalls, abstained, lambda x: guarantees.naive(x, 0.1), 50, 300, True
+    )
     assert (broken["risk"] > 0.1).mean() > 0.3
     assert broken["recall"].mean() > kept["recall"].mean()
 
 
 def test_a_refused_wish_calls_nothing_soft_tissue():
-    found = g.trial(*world(50), lambda losses: None, 20, 5)
+    found = guarantees.trial(*world(50), lambda losses: None, 20, 5)
     assert (found["refused"] == 1).all() and (found["abstained"] == 1).all()
     assert (found["risk"] == 0).all() and (found["recall"] == 0).all()

@@ -12,10 +12,10 @@ from conftest import draw
 from label_files import GIMP, Shape, rgba, save, write, xcf_bytes
 from PIL import Image
 
-from xnet_tf import classes, cli, dataset, importing, palettes
+from xnet_io import importing, palettes
+from xnet_io.masks import Rules, write_mask
+from xnet_tf import classes, cli, dataset
 from xnet_tf.files import InputError
-from xnet_tf.labels import write_mask
-from xnet_tf.masks import Rules
 
 
 def fill(folder, count):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import xnet_tf
-from xnet_tf import inference, radiographs
+from xnet_tf import inference, preprocessing
 from xnet_tf.backend import keras, tf
 
 
@@ -26,7 +26,7 @@ def test_the_mask_has_the_images_own_size(model, size):
 
 
 def test_padding_is_cut_off_and_does_not_reach_the_first_pixels(model):
-    from xnet_tf.radiographs import prepare
+    from xnet_tf.preprocessing import prepare
 
     picture = image(64, 64)
     plain = model(prepare(picture[None])).numpy()
@@ -161,7 +161,7 @@ def test_a_gamma_normalised_view_shows_the_normalised_picture(model):
     picture = image(16, 16)
     shown = inference._seen(lambda x: x, picture[None], inference.View(gamma_normalised=True))
     expected = inference._seen(
-        lambda x: x, radiographs.normalise_gamma(picture)[None], inference.View()
+        lambda x: x, preprocessing.normalise_gamma(picture)[None], inference.View()
     )
     np.testing.assert_array_equal(shown, expected)
     plain = inference._seen(lambda x: x, picture[None], inference.View())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from xnet_tf import augmentation, intensity, radiographs
+from xnet_tf import augmentation, intensity, preprocessing
 from xnet_tf.augmentation import Augmentation
 from xnet_tf.backend import tf
 
@@ -179,7 +179,7 @@ def test_some_pictures_are_gamma_normalised():
     draws = {"gamma_normalised": tf.constant([False, True])}
     images, after = intensity.change_intensity(tf.constant(values[..., None]), labels, draws)
     np.testing.assert_array_equal(images[0, ..., 0], values[0])
-    expected = radiographs.normalise_gamma(values[1, ..., None])
+    expected = preprocessing.normalise_gamma(values[1, ..., None])
     np.testing.assert_allclose(images[1], expected, rtol=1e-5)
     np.testing.assert_array_equal(after, labels)
 

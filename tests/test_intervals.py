@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from xnet_tf import intervals, metrics
+from xnet_study.comparison import intervals
+from xnet_tf import metrics
 
 
 def some_counts(subjects=30, seed=0):

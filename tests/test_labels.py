@@ -8,17 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from xnet_io.masks import by_tolerance, read_mask, write_ids, write_mask
+from xnet_io.palettes import KNOWN
 from xnet_tf import classes
+from xnet_tf.classes import colour
 from xnet_tf.files import InputError
-from xnet_tf.labels import (
-    by_tolerance,
-    colour,
-    read_mask,
-    resize_nearest,
-    write_ids,
-    write_mask,
-)
-from xnet_tf.palettes import KNOWN
+from xnet_tf.preprocessing import resize_nearest
 
 MAP = np.array([[0, 1, 2], [2, 2, 1]], dtype=np.uint8)
 PURPLE, GREEN, YELLOW = classes.COLOURS.tolist()

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from label_files import GREEN, PURPLE, YELLOW
 
+from xnet_io.gimp_layers import Layer, Project, flatten
+from xnet_io.palettes import PAPER
 from xnet_tf.files import InputError
-from xnet_tf.layers import Layer, Project, flatten
-from xnet_tf.palettes import PAPER
 
 
 def layer(name, colour, alpha=255, size=(2, 3), left=0, top=0, **options):

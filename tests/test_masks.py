@@ -23,12 +23,12 @@ from label_files import (
 )
 from PIL import Image
 
-from xnet_tf import classes, masks, palettes, xcf, xcf_writer
-from xnet_tf.diagnosis import UNKNOWN
+from xnet_io import masks, palettes, xcf, xcf_writer
+from xnet_io.diagnosis import UNKNOWN
+from xnet_io.masks import Rules, by_tolerance, write_ids, write_mask
+from xnet_io.pictures import decode
+from xnet_tf import classes
 from xnet_tf.files import InputError
-from xnet_tf.labels import by_tolerance, write_ids, write_mask
-from xnet_tf.masks import Rules
-from xnet_tf.pictures import decode
 
 STRICT = Rules()
 AUTHORS = Rules(palettes.KNOWN["authors"])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import xnet_tf
-from xnet_tf import dataset, inference, models, runs
+from xnet_tf import dataset, inference, runs
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError, sha256
+from xnet_tf.model import UpConv2D, logits_model, plain_layers, stages
 
 SMALL = {"filters": (4, 6, 8, 10)}
 
@@ -40,7 +41,7 @@ def test_every_convolution_has_its_l2_term():
 
 
 def test_sizes_follow_the_papers_table():
-    sizes = [row["output"].split("x")[0] for row in models.stages(xnet_tf.build_xnet())]
+    sizes = [row["output"].split("x")[0] for row in stages(xnet_tf.build_xnet())]
     expected = [200, 100, 50, 25, 25, 50, 100, 100, 50, 25, 25, 50, 100, 200, 200]
     assert sizes == [str(size) for size in expected]
 
@@ -58,7 +59,7 @@ def two_layers(layer, x):
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 def test_upconv_equals_upsampling_and_convolution(kernel_size):
-    layer = models.UpConv2D(5, kernel_size, bias_initializer="normal")
+    layer = UpConv2D(5, kernel_size, bias_initializer="normal")
     x = tf.constant(np.random.default_rng(1).normal(size=(2, 7, 6, 4)).astype("float32"))
     layer.build(x.shape)
     assert layer(x).shape == layer.compute_output_shape(x.shape) == (2, 14, 12, 5)
@@ -76,8 +77,8 @@ def test_upconv_equals_upsampling_and_convolution(kernel_size):
 
 def test_plain_layers_give_equal_outputs():
     model = small_model()
-    plain = models.plain_layers(model)
-    assert not any(isinstance(layer, models.UpConv2D) for layer in plain.layers)
+    plain = plain_layers(model)
+    assert not any(isinstance(layer, UpConv2D) for layer in plain.layers)
     assert [w.shape for w in plain.get_weights()] == [w.shape for w in model.get_weights()]
     np.testing.assert_allclose(plain(images()), model(images()), atol=1e-5)
 
@@ -100,7 +101,7 @@ def test_open_size_takes_any_multiple_of_eight():
 def test_probabilities_sum_to_one_and_logits_are_reachable():
     model = small_model()
     probabilities = model(images()).numpy()
-    logits = models.logits_model(model)(images())
+    logits = logits_model(model)(images())
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-6)
     np.testing.assert_allclose(tf.nn.softmax(logits), probabilities, atol=1e-6)
 
@@ -118,7 +119,7 @@ def test_keras_file_gives_equal_predictions_in_safe_mode(tmp_path):
 
 
 def test_plain_keras_file_loads_where_this_project_is_not_installed(tmp_path):
-    models.plain_layers(small_model()).save(tmp_path / "model.keras")
+    plain_layers(small_model()).save(tmp_path / "model.keras")
     script = (
         "import sys; sys.modules['xnet_tf'] = None; import keras; "
         "print(keras.models.load_model('model.keras').count_params())"
@@ -132,7 +133,7 @@ def test_plain_keras_file_loads_where_this_project_is_not_installed(tmp_path):
 def test_every_weight_gets_a_gradient():
     model = small_model()
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(models.logits_model(model)(images(), training=True) ** 2)
+        loss = tf.reduce_mean(logits_model(model)(images(), training=True) ** 2)
     gradients = tape.gradient(loss, model.trainable_variables)
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
         assert np.isfinite(gradient).all(), variable.path

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 import xnet_tf
-from xnet_tf import dataset, inference, models, networks, training, variants
+from xnet_study.baselines import networks
+from xnet_tf import dataset, inference, training
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError, read_json, write_json
+from xnet_tf.model import folded, logits_model, with_dtype
+from xnet_tf.weights import load_weights
 
 SMALL = {"filters": (4, 6, 8, 10)}
 SLUGS = tuple(networks.NETWORKS)
@@ -69,7 +72,7 @@ def test_probabilities_at_the_images_size_and_logits_are_reachable(slug, models_
     probabilities = model(images())
     assert probabilities.shape == (2, 32, 40, 3) and probabilities.dtype == tf.float32
     np.testing.assert_allclose(tf.reduce_sum(probabilities, axis=-1), 1, atol=1e-6)
-    logits = models.logits_model(model)(images())
+    logits = logits_model(model)(images())
     np.testing.assert_allclose(tf.nn.softmax(logits), probabilities, atol=1e-6)
 
 
@@ -78,7 +81,7 @@ def test_every_kernel_gets_a_gradient(slug, models_of):
     model = models_of[slug]
     keras.utils.set_random_seed(1)
     with tf.GradientTape() as tape:
-        outputs = models.logits_model(model)(images(4), training=True)
+        outputs = logits_model(model)(images(4), training=True)
         loss = tf.reduce_mean(tf.square(outputs - 1))
     kernels = [v for v in model.trainable_weights if v.path.endswith("/kernel")]
     for kernel, gradient in zip(kernels, tape.gradient(loss, kernels), strict=True):
@@ -89,9 +92,9 @@ def test_every_kernel_gets_a_gradient(slug, models_of):
 def test_other_forms_of_the_network_compute_the_same(slug, models_of):
     model = models_of[slug]
     expected = model(images())
-    np.testing.assert_allclose(variants.folded(model)(images()), expected, atol=1e-5)
-    np.testing.assert_array_equal(variants.with_dtype(model, "float32")(images()), expected)
-    half = variants.with_dtype(model, "mixed_bfloat16")(images())
+    np.testing.assert_allclose(folded(model)(images()), expected, atol=1e-5)
+    np.testing.assert_array_equal(with_dtype(model, "float32")(images()), expected)
+    half = with_dtype(model, "mixed_bfloat16")(images())
     assert half.dtype == tf.float32
     assert np.abs(half - expected).mean() < 0.02
 
@@ -107,7 +110,7 @@ def test_released_weights_give_the_same_network(slug, models_of, tmp_path):
     np.testing.assert_allclose(loaded(images()), model(images()), atol=5e-3)
     if slug != "xnet":
         with pytest.raises(InputError, match="not weights for build_xnet"):
-            models.load_weights(path)
+            load_weights(path)
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -120,7 +123,7 @@ def test_keras_file_gives_equal_predictions_in_safe_mode(slug, models_of, tmp_pa
 def test_deeplabs_keras_file_loads_where_keras_hub_is_not_installed(models_of, tmp_path):
     models_of["deeplab"].save(tmp_path / "model.keras")
     script = (
-        "import sys; sys.modules['keras_hub'] = None; import xnet_tf.networks, keras; "
+        "import sys; sys.modules['keras_hub'] = None; import xnet_study.baselines.networks, keras; "
         "print(keras.models.load_model(sys.argv[1]).count_params())"
     )
     command = [sys.executable, "-c", script, tmp_path / "model.keras"]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from label_files import MAP, YELLOW, message, ora_bytes, png_bytes, rgba, write
 
-from xnet_tf import classes, openraster
-from xnet_tf.labels import read_mask
+from xnet_io import openraster
+from xnet_io.masks import read_mask
+from xnet_tf import classes
 
 LAYER = '<layer name="labels" src="data/a.png" opacity="0.5"/>'
 BELOW = '<layer name="radiograph" src="data/b.png"/>'

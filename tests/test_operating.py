@@ -3,10 +3,10 @@ import pytest
 from PIL import Image
 from test_cli import picture, segment, weights  # noqa: F401
 
-from xnet_tf import operating
+from xnet_study.certainty import operating
+from xnet_study.certainty.operating import Point
 from xnet_tf.files import InputError, read_json, write_json
-from xnet_tf.operating import Point
-from xnet_tf.postprocessing import Processing
+from xnet_tf.thresholds import Processing
 
 POINTS = [
     Point(0.05, False, 0.8, 63, "calibration", 600, 0.05, {"mean_fdr": 0.03}),

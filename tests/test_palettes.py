@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnet_tf import classes, palettes
+from xnet_io import palettes
+from xnet_tf import classes
 from xnet_tf.files import InputError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xnet_tf import dataset, partitions
+from xnet_study.comparison import partitions
+from xnet_tf import dataset
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from xnet_io.radiographs import read
 from xnet_tf.files import InputError
-from xnet_tf.radiographs import read
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
@@ -255,7 +255,7 @@ def test_bombs_are_refused_within_two_gigabytes(tmp_path):
         "import pathlib, re, sys\n"
         "import cv2, imagecodecs, pydicom, tifffile, PIL.Image\n"
         "from xnet_tf.files import InputError\n"
-        "from xnet_tf.radiographs import read\n"
+        "from xnet_io.radiographs import read\n"
         "for path in sys.argv[1:]:\n"
         "    try:\n"
         "        read(path)\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from picture_files import limb
 
-from xnet_tf import polarity
+from xnet_io import polarity
 
 
 def test_features_change_sign_when_the_picture_is_inverted():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from xnet_tf import classes
-from xnet_tf.postprocessing import Processing, boundary, boundary_f1, near
+from xnet_tf.thresholds import Processing, boundary, boundary_f1, near
 
 BEAM, TISSUE, BONE = range(3)
 

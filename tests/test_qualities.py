@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from xnet_tf import dataset, inference, metrics
-from xnet_tf.models import build_xnet
+from xnet_tf.model import build_xnet
 
 
 def test_every_quality_counts_every_pixel(data_folder):

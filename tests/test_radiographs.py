@@ -8,7 +8,8 @@ import pytest
 import tifffile
 from picture_files import limb
 
-from xnet_tf.radiographs import normalise, normalise_gamma, prepare, read, resize_area
+from xnet_io.radiographs import read
+from xnet_tf.preprocessing import normalise, normalise_gamma, prepare, resize_area
 
 
 def test_resize_area_by_hand():
@@ -108,7 +109,5 @@ def test_auto_turns_presented_pictures_over(tmp_path):
 
 
 def test_importing_needs_no_tensorflow():
-    script = (
-        "import sys, xnet_tf.radiographs, xnet_tf.labels; sys.exit('tensorflow' in sys.modules)"
-    )
+    script = "import sys, xnet_io.radiographs, xnet_io.masks; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -4,7 +4,8 @@ import draw_outlines
 import numpy as np
 import pytest
 
-from xnet_tf import labels, radiographs, real
+from xnet_io import masks, radiographs
+from xnet_study import real
 from xnet_tf.files import InputError, read_json
 
 PATHS = real.paths()
@@ -13,7 +14,7 @@ OUTLINES = read_json(real.MASKS / "outlines.json")
 
 @pytest.mark.parametrize("name", OUTLINES)
 def test_masks_are_what_their_outlines_draw(name):
-    mask = labels.read_mask(real.MASKS / f"{name}.png")
+    mask = masks.read_mask(real.MASKS / f"{name}.png")
     np.testing.assert_array_equal(mask, draw_outlines.draw(OUTLINES[name]))
     assert set(np.unique(mask)) == {0, 1, 2}
 
@@ -22,7 +23,7 @@ def test_masks_are_what_their_outlines_draw(name):
 def test_masks_fit_their_radiographs(name):
     image = radiographs.read(PATHS[name])[..., 0]
     assert PATHS[name].name == OUTLINES[name]["file"]
-    mask = labels.read_mask(real.MASKS / f"{name}.png")
+    mask = masks.read_mask(real.MASKS / f"{name}.png")
     assert mask.shape == image.shape
     # Outlines that lay elsewhere would not tell bone, which is darker, from flesh.
     bone, flesh = (np.median(image[mask == k]) for k in (2, 1))
@@ -50,7 +51,7 @@ def test_drawing_writes_a_mask_for_each_picture(tmp_path):
     draw_outlines.main(tmp_path)
     assert {path.stem for path in tmp_path.glob("*.png")} == set(OUTLINES)
     for name in OUTLINES:
-        new, kept = (labels.read_mask(folder / f"{name}.png") for folder in (tmp_path, real.MASKS))
+        new, kept = (masks.read_mask(folder / f"{name}.png") for folder in (tmp_path, real.MASKS))
         np.testing.assert_array_equal(new, kept)
 
 

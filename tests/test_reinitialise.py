@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import reinitialise
 
-from xnet_tf import load_weights, models
+from xnet_tf import load_weights
 from xnet_tf.files import InputError, read_json
+from xnet_tf.model import build_xnet, keras
+from xnet_tf.weights import save_weights
 
 FILTERS = (4, 8, 16, 32)
 DEAD = {"conv3": [0, 5], "conv7": [1], "conv14": [3]}
@@ -14,7 +16,7 @@ DEAD = {"conv3": [0, 5], "conv7": [1], "conv14": [3]}
 @pytest.fixture
 def model():
     """An XNet some of whose filters an L2 penalty has killed, with what they passed on."""
-    model = models.build_xnet((None, None, 1), filters=FILTERS)
+    model = build_xnet((None, None, 1), filters=FILTERS)
     for name, numbers in DEAD.items():
         layer = model.get_layer(name)
         kernel = layer.kernel.numpy()
@@ -47,7 +49,7 @@ def test_the_output_stays_and_no_filter_is_dead(model, pictures):
 def test_what_the_new_filters_say_can_be_learned_from(model, pictures):
     # A filter that starts at zero, before and behind, would never get a gradient.
     reinitialise.reinitialise(model, seed=1)
-    features = models.keras.Model(model.input, model.get_layer("conv7_relu").output)
+    features = keras.Model(model.input, model.get_layer("conv7_relu").output)
     assert features.predict(pictures, verbose=0)[..., 1].std() > 1e-2
     kernel = model.get_layer("conv8").kernel.numpy()
     # conv8 sees conv2's 8 filters and behind them conv7's.
@@ -71,7 +73,7 @@ def test_sources_follow_skips_in_order(model):
 def test_command(model, tmp_path, capsys):
     old, new = tmp_path / "xnet.npz", tmp_path / "new" / "xnet.npz"
     architecture = {"filters": FILTERS, "kernel_size": 3, "l2": 1e-4, "num_classes": 3}
-    models.save_weights(model, old, {"architecture": architecture})
+    save_weights(model, old, {"architecture": architecture})
     reinitialise.main([str(old), "--out", str(new)])
     assert "4 filters reinitialised" in capsys.readouterr().out
     record = read_json(new.with_suffix(".json"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xnet_tf import calibration, reliability
+from xnet_tf import calibration
 
 
 def counts_of(levels, right):
@@ -20,34 +20,34 @@ def brute_aurc(levels, right):
 
 def test_aurc_by_hand_and_with_ties():
     # Surest first: right, wrong, right. Risks 0, 1/2, 1/3.
-    assert reliability.aurc(counts_of([9, 8, 7], [1, 0, 1])) == pytest.approx((1 / 2 + 1 / 3) / 3)
+    assert calibration.aurc(counts_of([9, 8, 7], [1, 0, 1])) == pytest.approx((1 / 2 + 1 / 3) / 3)
     levels, right = [5, 5, 5, 5, 3, 3, 9], [1, 0, 1, 1, 0, 1, 1]
     expected = brute_aurc(levels, right)
-    assert reliability.aurc(counts_of(levels, right)) == pytest.approx(expected, abs=3e-3)
+    assert calibration.aurc(counts_of(levels, right)) == pytest.approx(expected, abs=3e-3)
     alike = counts_of([4] * 10, [1] * 7 + [0] * 3)
-    assert reliability.aurc(alike) == pytest.approx(0.3), "no order: the error rate"
+    assert calibration.aurc(alike) == pytest.approx(0.3), "no order: the error rate"
 
 
 def test_coverage_lies_between_oracle_and_the_whole():
     rng = np.random.default_rng(1)
     level = rng.integers(0, calibration.LEVELS, 5000)
     right = rng.random(5000) < level / calibration.LEVELS
-    table = reliability.coverage(counts_of(level, right))
+    table = calibration.coverage(counts_of(level, right))
     assert (table["oracle"] <= table["risk"] + 1e-12).all()
     assert table["risk"].iloc[-1] == pytest.approx(table["random"].iloc[0])
     area = table["risk"].mean()
-    assert reliability.aurc(counts_of(level, right)) == pytest.approx(area, abs=5e-3)
+    assert calibration.aurc(counts_of(level, right)) == pytest.approx(area, abs=5e-3)
 
 
 def test_images_are_taken_in_the_order_of_their_confidence():
-    table = reliability.image_coverage(np.array([0.5, 0.9, 0.7]), np.array([0.3, 0.0, 0.6]))
+    table = calibration.image_coverage(np.array([0.5, 0.9, 0.7]), np.array([0.3, 0.0, 0.6]))
     np.testing.assert_allclose(table["risk"], [0, 0.3, 0.3])
     np.testing.assert_allclose(table["oracle"], [0, 0.15, 0.3])
 
 
 def test_network_confidence_as_the_paper_defines_it():
     probabilities = np.array([[0.8, 0.1, 0.1], [0.6, 0.4, 0.0], [0.2, 0.7, 0.1], [0.1, 0.5, 0.4]])
-    sums = reliability.network_confidence(probabilities, np.array([0, 1, 1, 2]))
+    sums = calibration.network_confidence(probabilities, np.array([0, 1, 1, 2]))
     np.testing.assert_allclose(sums, [[2, 1, 1.4], [2, 1, 1.2], [0, 0, 0]])
 
 
@@ -55,7 +55,7 @@ def test_diagram_resamples_subjects():
     # Two subjects, one always right and one always wrong: resampled pixels would claim certainty.
     sums = np.zeros((2, 3, 3))
     sums[:, 1] = [[1000, 1000, 500], [1000, 0, 500]]
-    table = reliability.diagram(sums)
+    table = calibration.diagram(sums)
     assert table["bin"].tolist() == [1]
     row = table.iloc[0]
     assert (row["pixels"], row["confidence"], row["accuracy"]) == (2000, 0.5, 0.5)
@@ -67,9 +67,9 @@ def test_bins_of_an_image_are_those_of_its_counts():
     level = rng.integers(0, calibration.LEVELS, 3000).astype(np.uint16)
     right = rng.random(3000) < 0.7
     expected = calibration.bin_sums(counts_of(level, right), calibration.equal_width())
-    np.testing.assert_allclose(reliability.image_bins(level, right), expected, rtol=1e-9)
+    np.testing.assert_allclose(calibration.image_bins(level, right), expected, rtol=1e-9)
 
 
 def test_subjects_add_up_their_images():
-    total = reliability.by_subject(np.array([[1.0], [2.0], [4.0]]), np.array(["b", "a", "b"]))
+    total = calibration.by_subject(np.array([[1.0], [2.0], [4.0]]), np.array(["b", "a", "b"]))
     assert total.tolist() == [[2.0], [5.0]]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from label_files import GREEN, PURPLE, YELLOW
 
-from xnet_tf import repairs
-from xnet_tf.diagnosis import UNKNOWN
+from xnet_io import repairs
+from xnet_io.diagnosis import UNKNOWN
+from xnet_io.masks import look_up
+from xnet_io.palettes import KNOWN, PAPER
 from xnet_tf.files import InputError
-from xnet_tf.masks import look_up
-from xnet_tf.palettes import KNOWN, PAPER
 
 
 def row(*colours):

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from xnet_tf import dataset, metrics, robustness, training
-from xnet_tf.evaluation import counts_of
+from xnet_study.certainty import robustness
+from xnet_tf import dataset, metrics, training
 from xnet_tf.files import InputError, read_json
+from xnet_tf.metrics import counts_of
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from xnet_tf import callbacks, profiles, runs
+from xnet_tf import checkpoints, profiles, runs
 from xnet_tf.files import InputError, read_json
 from xnet_tf.presets import PRESETS
 
@@ -51,4 +51,4 @@ def test_released_weights_are_of_their_profile_as_it_is(weights, name):
     profile = dataclasses.replace(profiles.get(name), precision=record["profile"]["precision"])
     preset = dataclasses.asdict(PRESETS[profile.augmentation])
     now = {"profile": profile.as_dict(), "augmentation": json.loads(json.dumps(preset))}
-    assert callbacks.same_run({key: record[key] for key in now}, now)
+    assert checkpoints.same_run({key: record[key] for key in now}, now)

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xnet_tf import dataset, metrics, scoring, surfaces
-from xnet_tf.evaluation import counts_of
-from xnet_tf.scoring import Guess
+from xnet_study.comparison import scoring, surfaces
+from xnet_study.comparison.scoring import Guess
+from xnet_tf import dataset, metrics
+from xnet_tf.metrics import counts_of
 
 
 @pytest.fixture(scope="module")

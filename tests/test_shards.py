@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from xnet_tf import cli, dataset, pipeline, shards
+from xnet_study import shards
+from xnet_tf import cli, dataset, pipeline
 from xnet_tf.files import InputError, read_json
 
 

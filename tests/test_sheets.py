@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from xnet_tf import sheets
+from xnet_study import sheets
 
 
 @pytest.mark.parametrize(("columns", "ratio"), [(None, 4), (2, 1)])

@@ -1,6 +1,7 @@
 import numpy as np
 
-from xnet_tf import dataset, inference, strangers
+from xnet_study.certainty import strangers
+from xnet_tf import dataset, inference
 
 
 def test_strangers_are_pictures_in_range():

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from xnet_tf import calibration, metrics, streamed_auc
-from xnet_tf.streamed_auc import Counts
+from xnet_study.comparison import streamed_auc
+from xnet_study.comparison.streamed_auc import Counts
+from xnet_tf import calibration, metrics
 
 
 def images(n=5, side=60, seed=0):

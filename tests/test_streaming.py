@@ -2,9 +2,10 @@ import numpy as np
 import psutil
 import pytest
 
-from xnet_tf import calibration, classes, postprocessing, streaming, thresholds
-from xnet_tf.postprocessing import Processing
-from xnet_tf.streaming import Picture, Stream
+from xnet_study.certainty import streaming
+from xnet_study.certainty.streaming import Picture, Stream
+from xnet_tf import calibration, classes, thresholds
+from xnet_tf.thresholds import Processing
 
 
 def pictures(n=6, side=40, seed=0):
@@ -82,7 +83,7 @@ def test_post_processed_curves_are_those_of_the_masks(stream):
     )
     labels = p.image.argmax(axis=-1).astype(np.uint8)
     effect = stream.per_image("effects")[0, 0]
-    assert effect[3] == pytest.approx(postprocessing.boundary_f1(p.truth, labels))
+    assert effect[3] == pytest.approx(thresholds.boundary_f1(p.truth, labels))
 
 
 def test_an_interrupted_passage_goes_on_to_the_same_numbers(stream, tmp_path):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import surface_distance
 
-from xnet_tf import classes, surfaces
+from xnet_study.comparison import surfaces
+from xnet_tf import classes
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")
 ROOT = np.sqrt(2)

@@ -3,9 +3,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xnet_tf import classes, compared, conclusions, dataset, metrics, runs, table3
-from xnet_tf.evaluation import counts_of
+from xnet_study.comparison import compared, conclusions, table3
+from xnet_tf import classes, dataset, metrics, runs
 from xnet_tf.files import InputError, read_json, write_json
+from xnet_tf.metrics import counts_of
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 import pandas as pd
 import pytest
 
-from xnet_tf import dataset, networks, profiles, tasks
+from xnet_study.baselines import networks
+from xnet_study.comparison import tasks
+from xnet_tf import dataset, profiles
 from xnet_tf.files import InputError
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xnet_tf import classical, dataset, tuning
+from xnet_study.baselines import classical, tuning
+from xnet_tf import dataset
 
 # A method that divides by two thresholds, so that the right setting of an image is known.
 STEPS = classical.ClassicalMethod(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from xnet_study.baselines.unpooling import MaxPoolingWithIndices, MaxUnpooling
 from xnet_tf.backend import keras, tf
-from xnet_tf.unpooling import MaxPoolingWithIndices, MaxUnpooling
 
 IMAGE = [
     [1, 2, 5, 5],

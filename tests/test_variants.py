@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import xnet_tf
-from xnet_tf import models, variants
 from xnet_tf.backend import keras, tf
+from xnet_tf.model import UpConv2D, folded, with_dtype
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +23,15 @@ def images(size=32):
 
 
 def test_folding_changes_nothing_and_leaves_no_layer_of_ours(model):
-    small = variants.folded(model)
+    small = folded(model)
     kinds = {type(layer) for layer in small.layers}
-    assert not kinds & {models.UpConv2D, keras.layers.BatchNormalization}
+    assert not kinds & {UpConv2D, keras.layers.BatchNormalization}
     assert all(kind.__module__.startswith("keras.") for kind in kinds)
     np.testing.assert_allclose(small(images()), model(images()), atol=1e-5)
 
 
 def test_folded_weights_can_be_bfloat16(model):
-    half = variants.folded(model, "bfloat16")
+    half = folded(model, "bfloat16")
     assert half.get_layer("conv6").kernel.dtype == "bfloat16"
     assert half.get_layer("logits").kernel.dtype == "float32"
     outputs = half(images())
@@ -40,11 +40,11 @@ def test_folded_weights_can_be_bfloat16(model):
 
 
 def test_another_dtype_keeps_the_weights_in_float32(model):
-    mixed = variants.with_dtype(model, "mixed_bfloat16")
+    mixed = with_dtype(model, "mixed_bfloat16")
     assert {v.dtype for v in mixed.variables} == {"float32"}
     assert mixed.get_layer("conv1").compute_dtype == "bfloat16"
     assert mixed(images()).dtype == tf.float32
-    back = variants.with_dtype(mixed, "float32")
+    back = with_dtype(mixed, "float32")
     np.testing.assert_array_equal(back(images()), model(images()))
 
 
@@ -57,7 +57,7 @@ def test_upconv_in_bfloat16_is_as_exact_as_the_two_layers(model):
         if two_layers:
             doubled = keras.layers.UpSampling2D(2, dtype=dtype)(inputs)
             return keras.ops.conv(doubled, kernel, padding="same")
-        copy = models.UpConv2D.from_config({**layer.get_config(), "dtype": dtype})
+        copy = UpConv2D.from_config({**layer.get_config(), "dtype": dtype})
         copy.build(x.shape)
         copy.set_weights([layer.kernel, np.zeros(layer.filters)])
         return copy(inputs)

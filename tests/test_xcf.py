@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_files import GIMP, MAP, Shape, message, prop, rgba, write, xcf_bytes
 
-from xnet_tf import classes, xcf
+from xnet_io import xcf
+from xnet_io.masks import read_mask
+from xnet_tf import classes
 from xnet_tf.files import InputError
-from xnet_tf.labels import read_mask
 
 LABELS = (
     np.random.default_rng(3).integers(0, 3, (9, 7)).astype(np.uint8).repeat(10, 0).repeat(11, 1)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from xnet_tf import classes, xcf, xcf_writer
-from xnet_tf.labels import read_mask, write_project
+from xnet_io import xcf, xcf_writer
+from xnet_io.masks import read_mask, write_project
+from xnet_tf import classes
 
 
 def example(seed, height, width):

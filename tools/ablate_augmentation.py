@@ -4,12 +4,12 @@
 
 Five presets, each with what the one before has and something more: none, affine, affine and
 elastic, the paper's in full, robust. All networks see equally many images, at the budget of the
-comparison (`xnet_tf.tasks.budget`), whose XNet is one of them. An interrupted run goes on where it
-was, and a finished network is not trained again.
+comparison (`xnet_study.comparison.tasks.budget`), whose XNet is one of them. An interrupted run
+goes on where it was, and a finished network is not trained again.
 
 Writes ``results/ablation-augmentation.csv``: per preset and condition (plain, and every condition
-of `xnet_tf.robustness`) macro F1 of the seeds' pixels pooled, its interval by subject, each seed's
-own macro F1, and the difference from the preset before, paired by subject; and
+of `xnet_study.certainty.robustness`) macro F1 of the seeds' pixels pooled, its interval by subject,
+each seed's own macro F1, and the difference from the preset before, paired by subject; and
 ``results/ablation-augmentation.json``, what all this was made from.
 """
 
@@ -23,11 +23,11 @@ import numpy as np
 import pandas as pd
 from compare_seeds import made_from
 
+from xnet_study.comparison.tasks import Task, budget
 from xnet_tf import dataset, metrics, profiles, runs
-from xnet_tf.evaluation import counts_of, save_table
-from xnet_tf.files import InputError, read_json, write_json
+from xnet_tf.files import InputError, read_json, save_table, write_json
+from xnet_tf.metrics import counts_of
 from xnet_tf.profiles import Profile
-from xnet_tf.tasks import Task, budget
 
 LADDER = ("none", "affine", "affine-elastic", "paper", "robust")
 
@@ -54,7 +54,8 @@ def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.Data
     Returns:
         Pixel counts per condition and image, as in ``population.csv``.
     """
-    from xnet_tf import robustness, training
+    from xnet_study.certainty import robustness
+    from xnet_tf import training
     from xnet_tf.backend import keras
 
     keras.utils.clear_session()

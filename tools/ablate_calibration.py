@@ -20,9 +20,9 @@ from pathlib import Path
 import pandas as pd
 from ablate_augmentation import record, varied
 
-from xnet_tf import dataset, partitions, profiles, runs, tasks
-from xnet_tf.evaluation import save_table
-from xnet_tf.files import InputError, read_json, write_json
+from xnet_study.comparison import partitions, tasks
+from xnet_tf import dataset, profiles, runs
+from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.profiles import Profile
 
 KEPT = {
@@ -33,10 +33,11 @@ KEPT = {
     ("NLL", "all"),
     ("Brier", "all"),
 }
-"""Scores of `xnet_tf.confidence.score_table` and what they are of."""
+"""Scores of `xnet_study.certainty.confidence.score_table` and what they are of."""
 
 UNSEEN = "head and neck"
-"""The group of `xnet_tf.partitions.REGION_GROUPS` that a network is trained without."""
+"""The group of `xnet_study.comparison.partitions.REGION_GROUPS` that a network is
+trained without."""
 
 
 def changes(profile: Profile, seed: int) -> dict[str, Profile]:
@@ -86,8 +87,10 @@ def scores(
     Returns:
         Columns ``score, class, value, low, high``.
     """
-    from xnet_tf import confidence, models, streaming, training
+    from xnet_study.certainty import confidence, streaming
+    from xnet_tf import training
     from xnet_tf.backend import keras
+    from xnet_tf.weights import load_weights
 
     keras.utils.clear_session()
     trained = training.train(data, profile)
@@ -99,7 +102,7 @@ def scores(
         streaming.Stream([confidence.AS_TRAINED]),
         confidence.pictures(population, manifest),
         confidence.predictor(
-            models.load_weights(trained.weights), [], {}, profile.image_size, averages=False
+            load_weights(trained.weights), [], {}, profile.image_size, averages=False
         ),
         len(manifest),
         runs.folder(profile) / f"calibration{'-of-parts' * bool(parts)}.npz",

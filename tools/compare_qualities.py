@@ -21,8 +21,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from xnet_tf import dataset, metrics, runs
-from xnet_tf.evaluation import save_table
-from xnet_tf.files import InputError, read_json, write_json
+from xnet_tf.files import InputError, read_json, save_table, write_json
 
 SCORES = {"accuracy": metrics.accuracy, "macro F1": metrics.macro_f1}
 USUAL = "normal"
@@ -90,7 +89,7 @@ def main() -> None:
     folder = options.population / "evaluation"
     if not (folder / "manifest.csv").is_file():
         raise InputError(f"{options.population}: no population; run `make population` first")
-    from xnet_tf import networks
+    from xnet_study.baselines import networks
 
     data, model = dataset.load(folder), networks.load_weights(options.weights)
     rows = data.manifest[: options.count]

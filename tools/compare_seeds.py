@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from xnet_tf import dataset, metrics, profiles, runs
-from xnet_tf.evaluation import counts_of, save_table
-from xnet_tf.files import InputError, read_json
+from xnet_tf.files import InputError, read_json, save_table
+from xnet_tf.metrics import counts_of
 from xnet_tf.profiles import Profile
 
 USERS = "users' weights"
@@ -48,7 +48,8 @@ def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.Data
     Returns:
         Pixel counts per image; column ``set`` is ``validation``, ``test`` or ``evaluation``.
     """
-    from xnet_tf import evaluation, robustness
+    from xnet_study.certainty import robustness
+    from xnet_tf import evaluation
 
     weights, _ = runs.weights(profile)
     used = read_json(weights.with_suffix(".json"))["sha256"]

@@ -14,7 +14,9 @@ import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from xnet_tf import classes, labels, real
+from xnet_io import masks
+from xnet_study import real
+from xnet_tf import classes
 from xnet_tf.files import read_json
 
 
@@ -41,7 +43,7 @@ def draw(outline: dict) -> np.ndarray:
 def main(folder: Path = real.MASKS) -> None:
     """Draw every picture's mask."""
     for name, outline in read_json(folder / "outlines.json").items():
-        print(labels.write_mask(folder / f"{name}.png", draw(outline)))
+        print(masks.write_mask(folder / f"{name}.png", draw(outline)))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ import sklearn
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from xnet_io.pictures import decode
+from xnet_io.polarity import LARGEST_LOG_ODDS, features
 from xnet_tf import classes
 from xnet_tf.files import sha256, write_json
-from xnet_tf.pictures import decode
-from xnet_tf.polarity import LARGEST_LOG_ODDS, features
 
 SEED = 2018
 FOLDS = 5
@@ -188,7 +188,7 @@ def _read_raw(data: Path, name: str, folder: str) -> np.ndarray:
 
 
 def _read_mask(data: Path, name: str) -> np.ndarray:
-    from xnet_tf.labels import read_mask
+    from xnet_io.masks import read_mask
 
     return read_mask(_find(data, name, "masks"))
 

@@ -13,7 +13,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from xnet_tf import dataset, labels
+from xnet_io import masks
+from xnet_tf import dataset
 from xnet_tf.runs import REPOSITORY
 
 OUT = REPOSITORY / "notebooks" / "images"
@@ -131,7 +132,7 @@ def main() -> None:
         shutil.copy(REPOSITORY / "gimp" / "xnet.gpl", home / "gimp" / "palettes" / "XNet.gpl")
         for name, text in SETTINGS.items():
             (home / "gimp" / name).write_text(text, encoding="utf-8")
-        project = labels.write_project(home / "hand_mask.xcf", image, mask)
+        project = masks.write_project(home / "hand_mask.xcf", image, mask)
         with screen(home) as environment, gimp(environment, project) as keys:
             keys("2", "e")
             click(environment, *ANTIALIASING)

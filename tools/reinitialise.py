@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_tf import models, networks
+from xnet_study.baselines import networks
 from xnet_tf.backend import keras
 from xnet_tf.files import InputError, sha256
+from xnet_tf.weights import read_record, save_weights
 
 LARGEST_DEAD = 1e-3
 """No weight of a dead filter is larger.
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="where to write the new .npz")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
-    record = models.read_record(options.weights)
+    record = read_record(options.weights)
     model = networks.load_weights(options.weights)
     counts = reinitialise(model, options.seed)
     record = {
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "seed": options.seed,
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    models.save_weights(model, options.out, record)
+    save_weights(model, options.out, record)
     print(f"{sum(counts.values())} filters reinitialised: {counts}")
 
 

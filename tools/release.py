@@ -18,7 +18,8 @@ from pathlib import Path
 
 import nbformat
 
-from xnet_tf import operating, profiles, runs
+from xnet_study.certainty import operating
+from xnet_tf import profiles, runs
 from xnet_tf.dataset import load
 from xnet_tf.files import InputError, read_json, write_atomically
 

@@ -15,17 +15,17 @@ __version__ = "0.1.0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _LAZY = {
-    "build_xnet": "models",
-    "load_weights": "networks",
-    "save_weights": "models",
-    "segment": "inference",
+    "build_xnet": "xnet_tf.model",
+    "load_weights": "xnet_study.baselines.networks",
+    "save_weights": "xnet_tf.weights",
+    "segment": "xnet_tf.inference",
 }
 __all__ = ["__version__", *sorted(_LAZY)]
 
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

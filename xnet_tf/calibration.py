@@ -13,9 +13,14 @@ label, wrong and right).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 import scipy.optimize
-from scipy.special import expit, logit
+from scipy.special import digamma, expit, log_softmax, logit, softmax
+
+from xnet_tf import classes
 
 LEVELS = 2**16
 STEP = 2.0**-11
@@ -259,3 +264,272 @@ def nll(counts: np.ndarray) -> float:
     surprise = np.logaddexp(0, -CENTRES)
     total = sum((of_class[k] * surprise).sum() for k, of_class in enumerate(counts))
     return float(total / counts[0].sum())
+
+
+_SMALLEST = 1e-30
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Logits are multiplied by factors, and biases are added.
+
+    A single factor for all classes is one over the *temperature*; it keeps the order of the
+    classes, and so the decision. Factors and biases of their own (*vector scaling*) may change it.
+
+    Attributes:
+        factors: one per class, or the same for all.
+        biases: one per class; their mean is 0.
+
+    References:
+        Guo et al., On calibration of modern neural networks, ICML 2017.
+    """
+
+    factors: tuple[float, ...]
+    biases: tuple[float, ...] = (0.0,) * classes.COUNT
+
+    def __call__(self, probabilities: np.ndarray) -> np.ndarray:
+        """Re-calibrate float ``(..., C)``; returns float32 of the same shape."""
+        scaled = _log(probabilities) * np.float32(self.factors) + np.float32(self.biases)
+        return softmax(scaled, axis=-1)
+
+
+@dataclass(frozen=True)
+class Isotonic:
+    """Each class's probability is mapped on its own, monotonically; then they are made to sum to 1.
+
+    Attributes:
+        maps: float ``(C, LEVELS)``, a probability for every level of the class's logit.
+
+    References:
+        Zadrozny and Elkan, Transforming classifier scores into accurate multiclass probability
+        estimates, KDD 2002.
+    """
+
+    maps: np.ndarray
+
+    def __call__(self, probabilities: np.ndarray) -> np.ndarray:
+        """Re-calibrate float ``(..., C)``; returns float32 of the same shape."""
+        level = levels(logits(probabilities))
+        mapped = np.stack([m[level[..., k]] for k, m in enumerate(self.maps)], axis=-1)
+        return (mapped / mapped.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> Scaling:
+    """Find the temperature of least negative log likelihood.
+
+    Args:
+        probabilities: float ``(N, C)``, of pixels that trained nothing.
+        truth: integer ``(N,)``, class ids.
+    """
+    logs = _log(probabilities).astype(np.float64)
+
+    def loss(log_factor: float) -> float:
+        return _nll(logs * np.exp(log_factor), truth)
+
+    # The loss is convex in the factor, hence has one minimum along its logarithm too.
+    found = scipy.optimize.minimize_scalar(loss, bounds=(-4, 4), options={"xatol": 1e-5})
+    return Scaling((float(np.exp(found.x)),) * logs.shape[1])
+
+
+def fit_vector(probabilities: np.ndarray, truth: np.ndarray) -> Scaling:
+    """Find a factor and a bias for each class, of least negative log likelihood.
+
+    Args:
+        probabilities: float ``(N, C)``, of pixels that trained nothing.
+        truth: integer ``(N,)``, class ids.
+    """
+    logs = _log(probabilities).astype(np.float64)
+    count = logs.shape[1]
+    hit = np.eye(count)[truth]
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        scaled = logs * values[:count] + values[count:]
+        slope = (softmax(scaled, axis=1) - hit) / len(truth)
+        return _nll(scaled, truth), np.concatenate([(slope * logs).sum(axis=0), slope.sum(axis=0)])
+
+    start = np.concatenate([np.ones(count), np.zeros(count)])
+    found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x
+    biases = found[count:] - found[count:].mean()
+    return Scaling(tuple(found[:count].tolist()), tuple(biases.tolist()))
+
+
+def fit_isotonic(counts: np.ndarray) -> Isotonic:
+    """Fit a monotone map for each class, on exact counts.
+
+    Args:
+        counts: int64 ``(C, C, LEVELS)``: class judged, true class, level of the judged class.
+    """
+    maps = [recalibrated(against_rest(of_class, k)) for k, of_class in enumerate(counts)]
+    # A level that was never wrong would claim certainty, and cost infinitely much when it errs.
+    return Isotonic(np.clip(maps, 1e-6, 1 - 1e-6))
+
+
+def _log(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(np.asarray(probabilities, np.float32), np.float32(_SMALLEST)))
+
+
+def _nll(scaled: np.ndarray, truth: np.ndarray) -> float:
+    return float(-log_softmax(scaled, axis=1)[np.arange(len(truth)), truth].mean())
+
+
+RESAMPLES = 500
+
+
+def resample(sums: np.ndarray, seed: int = 1, resamples: int = RESAMPLES) -> np.ndarray:
+    """Sum over subjects that are drawn again and again, with replacement.
+
+    Args:
+        sums: ``(S, ...)``, what each subject adds.
+        seed: of the draws.
+        resamples: how many.
+
+    Returns:
+        float64 ``(resamples, ...)``.
+    """
+    number = len(sums)
+    rng = np.random.Generator(np.random.Philox(seed))
+    times = rng.multinomial(number, np.full(number, 1 / number), size=resamples)
+    return np.tensordot(times.astype(np.float64), sums, axes=1)
+
+
+def by_subject(values: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+    """Add up the rows ``(N, ...)`` of each subject; returns ``(S, ...)``, subjects sorted."""
+    names, index = np.unique(subjects, return_inverse=True)
+    total = np.zeros((len(names), *values.shape[1:]))
+    np.add.at(total, index, values)
+    return total
+
+
+def diagram(sums: np.ndarray, seed: int = 1) -> pd.DataFrame:
+    """Return a reliability diagram: one row per bin that holds a pixel.
+
+    Args:
+        sums: float ``(S, M, 3)`` by subject, as `calibration.bin_sums` has them.
+        seed: of the resampled subjects.
+
+    Returns:
+        Columns ``bin``, ``pixels``, ``confidence`` (mean probability), ``accuracy`` (share that is
+        of the class), and ``low`` and ``high``, between which 95 % of the resampled accuracies lie.
+        A bin that resampled subjects may leave empty is judged by the resamples that fill it.
+    """
+    total = sums.sum(axis=0)
+    drawn = resample(sums, seed)
+    with np.errstate(invalid="ignore"):
+        shares = np.where(drawn[..., 0] > 0, drawn[..., 1] / drawn[..., 0], np.nan)
+    rows = []
+    for b in np.flatnonzero(total[:, 0]):
+        number, hits, sure = total[b]
+        low, high = np.nanpercentile(shares[:, b], (2.5, 97.5))
+        rows.append((b, int(number), sure / number, hits / number, low, high))
+    return pd.DataFrame(rows, columns=["bin", "pixels", "confidence", "accuracy", "low", "high"])
+
+
+def coverage(counts: np.ndarray, points: int = 200) -> pd.DataFrame:
+    """Risk among the surest pixels, as the share of pixels that are decided grows.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``, wrong and right pixels by the level of the top label.
+        points: how many rows.
+
+    Returns:
+        Columns ``coverage``, ``risk``, ``oracle`` (all wrong pixels last) and ``random``.
+
+    References:
+        El-Yaniv and Wiener, On the foundations of noise-free selective classification, JMLR 11
+        (2010); Geifman and El-Yaniv, Selective classification for deep neural networks, NeurIPS
+        2017.
+    """
+    number, errors = counts.sum(axis=0)[::-1].cumsum(), counts[0][::-1].cumsum()
+    total, wrong = number[-1], errors[-1]
+    taken = np.linspace(1 / points, 1, points) * total
+    # Pixels of one level are in no order: errors grow evenly along it.
+    risk = np.interp(taken, [0, *number], [0, *errors]) / taken
+    oracle = np.maximum(taken - (total - wrong), 0) / taken
+    return pd.DataFrame(
+        {"coverage": taken / total, "risk": risk, "oracle": oracle, "random": wrong / total}
+    )
+
+
+def aurc(counts: np.ndarray) -> float:
+    """Area under the risk-coverage curve: the mean risk over all coverages, exactly.
+
+    Pixels of one level are taken in random order, and the expected risk is summed: with n0 pixels
+    and e0 errors before a level of m pixels and e errors, the sum over its pixels j = 1 ... m of
+    (e0 + e j / m) / (n0 + j), by the digamma function.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``, wrong and right.
+
+    Returns:
+        In [0, 1]; lower is better. A random order gives the error rate.
+    """
+    filled = counts[:, counts.sum(axis=0) > 0][:, ::-1].astype(float)
+    m, e = filled.sum(axis=0), filled[0]
+    n0, e0 = m.cumsum() - m, e.cumsum() - e
+    harmonic = digamma(n0 + m + 1) - digamma(n0 + 1)
+    return float((e + (e0 - e * n0 / m) * harmonic).sum() / m.sum())
+
+
+def image_coverage(confidence: np.ndarray, risk: np.ndarray) -> pd.DataFrame:
+    """Mean risk of the surest images, as more are accepted.
+
+    Args:
+        confidence: ``(N,)``, of each image.
+        risk: ``(N,)``, share of wrong pixels.
+
+    Returns:
+        As `coverage`, one row per image.
+    """
+    taken = np.arange(1, len(risk) + 1)
+    order = np.argsort(-confidence, kind="stable")
+    return pd.DataFrame(
+        {
+            "coverage": taken / len(risk),
+            "risk": risk[order].cumsum() / taken,
+            "oracle": np.sort(risk).cumsum() / taken,
+            "random": risk.mean(),
+        }
+    )
+
+
+def network_confidence(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Sum up what the paper's network confidence is made of.
+
+    The network confidence of a class is the mean, over the pixels that are assigned to it, of
+    their probability of it. Beside it stands the share of them that is right.
+
+    Args:
+        probabilities: float ``(..., C)``.
+        truth: integer ``(...)``, class ids.
+
+    Returns:
+        float64 ``(C, 3)`` per class: pixels assigned, those that are right, sum of probabilities.
+        Confidence is the third over the first, accuracy (precision) the second over the first.
+
+    References:
+        Bullock et al. 2018, 10.1117/12.2512451.
+    """
+    count = probabilities.shape[-1]
+    assigned = probabilities.argmax(axis=-1).ravel()
+    weights = ((truth.ravel() == assigned).astype(float), probabilities.max(axis=-1).ravel())
+    columns = [np.bincount(assigned, w, count) for w in (None, *weights)]
+    return np.stack(columns, axis=1)
+
+
+def image_bins(level: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Bin the pixels of one image; bins of equal width.
+
+    Args:
+        level: uint16 ``(N,)``.
+        right: bool ``(N,)``.
+
+    Returns:
+        float64 ``(BINS, 3)``, as `calibration.bin_sums`.
+    """
+    index = _BIN_OF_LEVEL[level]
+    weights = (right, PROBABILITIES[level])
+    columns = [np.bincount(index, w, BINS) for w in (None, *weights)]
+    return np.stack(columns, axis=1)
+
+
+_BIN_OF_LEVEL = np.repeat(np.arange(BINS), np.diff(equal_width()))

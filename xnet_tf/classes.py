@@ -25,3 +25,28 @@ come as blue, green, red: a file must hold these rows reversed, white, cyan, red
 
 COUNT = len(NAMES)
 """Number of classes."""
+
+
+def colour(labels: np.ndarray) -> np.ndarray:
+    """Paint a label map in the paper's colours.
+
+    Args:
+        labels: integer ``(H, W)`` of class ids.
+
+    Returns:
+        uint8 ``(H, W, 3)``, RGB.
+
+    Raises:
+        ValueError: if `labels` is not a two-dimensional map of class ids.
+    """
+    return COLOURS[checked(labels)]
+
+
+def checked(labels: np.ndarray) -> np.ndarray:
+    """Return a label map as uint8 ``(H, W)``, or raise ValueError if it is none."""
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+        raise ValueError(f"a label map is an integer (H, W), not {labels.dtype} {labels.shape}")
+    if labels.size and not 0 <= labels.min() <= labels.max() < COUNT:
+        raise ValueError(f"class ids are 0 to {COUNT - 1}, not {labels.min()} to {labels.max()}")
+    return labels.astype(np.uint8)

@@ -141,7 +141,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def segment(options: argparse.Namespace) -> None:
     """Write ``<stem>_mask.png`` for each image, and what was asked of it, beyond the likeliest."""
-    from xnet_tf import labels, operating, radiographs
+    from xnet_io import masks, radiographs
+    from xnet_study.certainty import operating
     from xnet_tf.files import write_json
 
     targets = _mask_paths(options.images, options.out)
@@ -162,25 +163,26 @@ def segment(options: argparse.Namespace) -> None:
 
     from tqdm import tqdm
 
-    from xnet_tf import inference, networks
+    from xnet_study.baselines import networks
+    from xnet_tf import inference
 
     model = networks.load_weights(options.weights)
     for path, target in tqdm(targets.items(), "segmenting", disable=len(targets) < 2):
         image = radiographs.read(path, options.polarity)
         seen = inference.segment(model, image, quality=quality)
         mask = decision(seen.probabilities)
-        labels.write_mask(target, mask)
+        masks.write_mask(target, mask)
         if decision.record:
             write_json(target.with_suffix(".json"), decision.record)
         if options.gimp:
-            labels.write_project(target.with_suffix(".xcf"), image, mask)
+            masks.write_project(target.with_suffix(".xcf"), image, mask)
         tqdm.write(f"{path} -> {target}")
 
 
 def import_masks(options: argparse.Namespace) -> None:
     """Make a data set of a folder with images and painted masks."""
-    from xnet_tf import importing, palettes
-    from xnet_tf.masks import Rules
+    from xnet_io import importing, palettes
+    from xnet_io.masks import Rules
 
     rules = Rules(
         palettes.load(options.palette),
@@ -239,7 +241,7 @@ def robustness(options: argparse.Namespace) -> None:
     """Score the profile's network on the population under every condition."""
     import pandas as pd
 
-    from xnet_tf import robustness
+    from xnet_study.certainty import robustness
 
     results = robustness.evaluate(options.population, profiles.get(options.profile))
     table = pd.read_csv(results / "robustness.csv").query("score == 'macro F1'")
@@ -249,7 +251,8 @@ def robustness(options: argparse.Namespace) -> None:
 
 def confidence(options: argparse.Namespace) -> None:
     """Score how sure the profile's network is, and certify its operating points."""
-    from xnet_tf import confidence, dataset
+    from xnet_study.certainty import confidence
+    from xnet_tf import dataset
 
     profile = profiles.get(options.profile)
     results = confidence.evaluate(
@@ -263,12 +266,12 @@ def compare(options: argparse.Namespace) -> None:
     from xnet_tf import dataset
 
     data, profile = dataset.load(options.data), profiles.get(options.profile)
-    from xnet_tf import comparison
+    from xnet_study.comparison import runner
 
     if options.list:
-        print(comparison.listing(data, profile, options.population).to_string(index=False))
+        print(runner.listing(data, profile, options.population).to_string(index=False))
         return
-    comparison.compare(data, profile, options.population, tuple(options.only), options.jobs)
+    runner.compare(data, profile, options.population, tuple(options.only), options.jobs)
 
 
 def augment(options: argparse.Namespace) -> None:
@@ -276,7 +279,7 @@ def augment(options: argparse.Namespace) -> None:
     from xnet_tf import dataset
 
     data, profile = dataset.load(options.data), profiles.get(options.profile)
-    from xnet_tf import shards
+    from xnet_study import shards
     from xnet_tf.presets import PRESETS
 
     preset = options.preset or profile.augmentation
@@ -291,18 +294,18 @@ def augment(options: argparse.Namespace) -> None:
 
 def figures(options: argparse.Namespace) -> None:
     """Redraw the figures."""
-    from xnet_tf import figures
+    from xnet_study.figures import release
 
-    for path in figures.draw_all(options.results, options.out):
+    for path in release.draw_all(options.results, options.out):
         print(os.path.relpath(path))
 
 
 def summary(options: argparse.Namespace) -> None:
     """Print the table paper / released / this run."""
-    from xnet_tf import figures
+    from xnet_study.figures import release
 
     own = runs.folder(profiles.get(options.profile)) / "results"
-    print(figures.summary(own, runs.REPOSITORY / "results").to_string())
+    print(release.summary(own, runs.REPOSITORY / "results").to_string())
 
 
 def _add(commands, name: str, run, text: str) -> argparse.ArgumentParser:

@@ -1,32 +1,36 @@
 """Radiographs with their label maps: manifest, subjects, split, arrays.
 
 A data set is a folder with ``images/``, ``masks/`` and ``manifest.csv``, whose columns are
-``image, mask, body_part, subject, source`` (paths relative to the folder). ``split.json`` may fix
-which images are for training, validation and test; without it a split by subject is made. An
-optional column ``polarity`` says how the open beam looks: ``auto``, ``bright`` or ``dark``.
+``image, mask, body_part, subject, source`` (paths relative to the folder; further columns are
+kept). Images are grey PNG files, open beam bright; masks are PNG files of class ids, or of exactly
+the classes' colours. `xnet_io.importing` makes such a folder of anything else. ``split.json`` may
+fix which images are for training, validation and test; without it a split by subject is made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from xnet_tf import labels, radiographs
+from xnet_tf import classes, preprocessing, runs
 from xnet_tf.files import InputError, faults
-from xnet_tf.runs import REPOSITORY
 
 COLUMNS = ("image", "mask", "body_part", "subject", "source")
 SUBSETS = ("train", "validation", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
 """Shares of train, validation and test, as in the paper: 105, 23 and 22 of 150 images."""
+
+
+_IMPORT = "`xnet import-masks` makes a data set of other files"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,15 @@ def load(folder: str | Path | None = None) -> Dataset:
     Raises:
         InputError: names every problem found.
     """
-    folder = Path(folder or os.environ.get("XNET_DATA") or REPOSITORY / "data")
-    manifest = _read_manifest(folder)
+    folder = runs.data_folder() if folder is None else Path(folder)
+    manifest, problems = read_manifest(folder)
+    if "polarity" in manifest:
+        unsettled = manifest.index[~manifest["polarity"].isin(("", "bright"))]
+        problems += [
+            f"{folder / name}: open beam may not be bright; {_IMPORT}" for name in unsettled
+        ]
+    if problems:
+        raise faults(problems)
     split = _read_split(folder / "split.json", manifest)
     empty = [name for name, images in split.items() if not images]
     if empty:
@@ -141,9 +152,9 @@ def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
         except InputError as error:
             problems.append(str(error))
             continue
-        images.append(fit_square(image, size, radiographs.resize_area))
-        masks.append(fit_square(mask, size, labels.resize_nearest))
-        sizes.append(fitted(mask.shape, size))
+        images.append(fit_square(image, size, preprocessing.resize_area))
+        masks.append(fit_square(mask, size, preprocessing.resize_nearest))
+        sizes.append(preprocessing.fitted(mask.shape, size))
     if problems:
         raise faults(problems)
     return Arrays(np.stack(images), np.stack(masks), rows, np.array(sizes))
@@ -162,14 +173,57 @@ def read_pair(folder: Path, row) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: if a file cannot be read, or the two differ in size.
     """
-    image = radiographs.read(folder / row.Index, polarity=getattr(row, "polarity", "") or "auto")
-    mask = labels.read_mask(folder / row.mask)
+    image, mask = read_image(folder / row.Index), read_mask(folder / row.mask)
     if image.shape[:2] != mask.shape:
         raise InputError(
             f"{folder / row.mask}: {mask.shape[1]}x{mask.shape[0]} pixels, but its image "
             f"{row.Index} has {image.shape[1]}x{image.shape[0]}; scale the mask to the image"
         )
     return image, mask
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a grey PNG of 8 or 16 bits, stretched to [0, 1]: float32 ``(H, W, 1)``.
+
+    Raises:
+        InputError: if it is no such PNG.
+    """
+    pixels = _read_png(path)
+    if pixels.ndim != 2:
+        raise InputError(f"{path}: has colours; {_IMPORT}")
+    return preprocessing.stretch(pixels)[..., np.newaxis]
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Read a PNG of class ids, or of the classes' colours: uint8 ``(H, W)``.
+
+    Raises:
+        InputError: if it is no such PNG, or holds what is no class.
+    """
+    pixels = _read_png(path)
+    if pixels.ndim == 2 and pixels.dtype == np.uint8 and pixels.max() < classes.COUNT:
+        return pixels
+    if pixels.shape[2:] == (3,) and pixels.dtype == np.uint8:
+        # OpenCV has the channels as blue, green, red.
+        fits = (pixels[:, :, None, ::-1] == classes.COLOURS).all(axis=-1)
+        if fits.any(axis=-1).all():
+            return fits.argmax(axis=-1).astype(np.uint8)
+    raise InputError(
+        f"{path}: holds other values than class ids or the classes' colours; {_IMPORT}"
+    )
+
+
+def _read_png(path: Path) -> np.ndarray:
+    try:
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    # Decoded from memory: OpenCV opens no path with other than ASCII letters on Windows.
+    is_png = content[:8].tobytes() == _PNG
+    pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if is_png else None
+    if pixels is None:
+        raise InputError(f"{path}: is no PNG that can be decoded; {_IMPORT}")
+    return pixels
 
 
 def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
@@ -201,13 +255,6 @@ def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
     return {name: sorted(manifest.index[assigned == i]) for i, name in enumerate(SUBSETS)}
 
 
-def fitted(shape: tuple[int, int], size: int) -> tuple[int, int]:
-    """Return height and width of a picture whose longer side is brought to `size`."""
-    height, width = shape
-    scale = size / max(height, width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
 def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
     """Resize an array so that its longer side is `size` and fill it up to a square.
 
@@ -216,12 +263,23 @@ def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
         size: height and width of the result.
         resize: called with the array, a height and a width.
     """
-    image = resize(image, *fitted(image.shape[:2], size))
+    image = resize(image, *preprocessing.fitted(image.shape[:2], size))
     padding = [(0, size - image.shape[0]), (0, size - image.shape[1])]
     return np.pad(image, padding + [(0, 0)] * (image.ndim - 2), mode="symmetric")
 
 
-def _read_manifest(folder: Path) -> pd.DataFrame:
+def read_manifest(folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Read ``manifest.csv``.
+
+    Args:
+        folder: of the data set, or of pictures that are to become one.
+
+    Returns:
+        One row per image, indexed by its path, all text; and a line for each thing wrong with it.
+
+    Raises:
+        InputError: if it is no table, or lacks a column.
+    """
     path = folder / "manifest.csv"
     try:
         with warnings.catch_warnings():
@@ -231,25 +289,21 @@ def _read_manifest(folder: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; a data set needs a manifest.csv") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: not a CSV table ({error})") from None
+        raise InputError(f"{path}: not a CSV table ({error}); save it as CSV") from None
     missing = [column for column in COLUMNS if column not in manifest]
     if missing:
-        raise InputError(f"{path}: lacks the columns {', '.join(missing)}")
+        raise InputError(f"{path}: lacks the columns {', '.join(missing)}; add them")
     problems = [f"{path}: no images"] if manifest.empty else []
-    for image in manifest["image"][manifest["image"].duplicated()].unique():
-        problems.append(f"{path}: {image} is listed more than once")
+    for column in ("image", "mask"):
+        for name in manifest[column][manifest[column].duplicated()].unique():
+            problems.append(f"{path}: {name} is listed more than once")
     for line, row in enumerate(manifest.itertuples(), start=2):
         for name in (row.image, row.mask):
             if not (folder / name).is_file():
                 problems.append(f"{path}, line {line}: {name}: no such file")
         if not (row.body_part and row.subject):
             problems.append(f"{path}, line {line}: body_part or subject is empty")
-        if getattr(row, "polarity", "") not in ("", *radiographs.POLARITIES):
-            known = ", ".join(radiographs.POLARITIES)
-            problems.append(f"{path}, line {line}: polarity {row.polarity!r} is none of {known}")
-    if problems:
-        raise faults(problems)
-    return manifest.set_index("image")
+    return manifest.set_index("image"), problems
 
 
 def _read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:

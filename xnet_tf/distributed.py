@@ -16,34 +16,27 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from xnet_tf import pipeline, runs, training
 from xnet_tf.backend import GPUS, keras, tf
-from xnet_tf.callbacks import Progress, RunState
-from xnet_tf.dataset import Arrays, Dataset, read_arrays
 from xnet_tf.files import InputError
 from xnet_tf.profiles import Profile
-from xnet_tf.training import Trained
 
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
-def several_devices() -> bool:
-    """Tell whether there are several GPUs here, or ``TF_CONFIG`` names several machines."""
-    return len(GPUS) > 1 or "TF_CONFIG" in os.environ
-
-
-def find_strategy() -> tf.distribute.Strategy:
+def find_strategy() -> tf.distribute.Strategy | None:
     """Return the strategy for all devices; with ``TF_CONFIG``, wait for the other machines.
 
     It must be the first thing that TensorFlow does in the process.
+
+    Returns:
+        None if this machine is the only one and has at most one GPU.
 
     Raises:
         InputError: if ``TF_CONFIG`` is not the JSON that TensorFlow expects.
     """
     if "TF_CONFIG" not in os.environ:
-        return tf.distribute.MirroredStrategy()
+        return tf.distribute.MirroredStrategy() if len(GPUS) > 1 else None
     try:
         config = json.loads(os.environ["TF_CONFIG"])
         workers, index = config["cluster"]["worker"], config["task"]["index"]
@@ -58,53 +51,6 @@ def find_strategy() -> tf.distribute.Strategy:
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def train(
-    dataset: Dataset,
-    profile: Profile,
-    folder: Path | None = None,
-    strategy: tf.distribute.Strategy | None = None,
-    initial: Path | None = None,
-) -> Trained | None:
-    """Train XNet on several devices, or take up or load the run that lies in the folder.
-
-    Args:
-        dataset: with a training and a validation subset.
-        profile: every hyper-parameter. Its batch is the whole one, shared among the replicas.
-        folder: of the run; all machines must see it. By default the profile's.
-        strategy: by default `find_strategy`'s.
-        initial: weights to begin with, as for `xnet_tf.training.train`; all machines must see them.
-
-    Returns:
-        What `xnet_tf.training.train` returns, on the first machine; None on the others, which
-        write nothing.
-
-    Raises:
-        InputError: if the memory does not suffice, or another machine was lost.
-    """
-    strategy = strategy or find_strategy()
-    folder = folder or runs.folder(profile)
-    manifest = dataset.subset("train")
-    parts = pipeline.parts_shown(manifest["body_part"], profile)
-    profile = training.beginning_with(initial, profile)
-    profile = share_equally(profile, parts, strategy.num_replicas_in_sync)
-    # Last: a run that was begun is known by its shared batch.
-    profile = training.settle_precision(profile, folder)
-    keras.utils.set_random_seed(profile.seed)
-    chief = is_chief(strategy)
-    with strategy.scope():
-        steps = pipeline.steps_per_epoch(manifest, profile)
-        model = training.build_model(profile, steps, initial)
-        identity = training.identity(dataset, profile, initial)
-        state = RunState(folder, identity, profile.patience, chief)
-        state.restore(model)
-    if not state.finished:
-        with training.memory_advice(profile), lost_worker_advice():
-            fit(model, dataset, profile, state, strategy)
-        if chief:
-            training.released_weights(folder, profile).unlink(missing_ok=True)
-    return training.release(state, profile) if chief else None
-
-
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Tell whether this process is the only one, or the first of several, which writes files."""
     resolver = strategy.cluster_resolver
@@ -116,7 +62,7 @@ def share_equally(profile: Profile, parts: int, replicas: int) -> Profile:
 
     Args:
         profile: its batch size and images per body part are changed where need be.
-        parts: number of body parts; see `pipeline.parts_shown`.
+        parts: number of body parts; see `xnet_tf.pipeline.parts_shown`.
         replicas: how many share each batch.
     """
     batch = math.ceil(profile.batch_size / replicas) * replicas
@@ -149,65 +95,61 @@ def lost_worker_advice() -> Iterator[None]:
 
 def fit(
     model: keras.Model,
-    dataset: Dataset,
-    profile: Profile,
-    state: RunState,
+    batches: Callable[..., tf.data.Dataset],
+    judged: tf.data.Dataset,
     strategy: tf.distribute.Strategy,
+    callbacks: keras.callbacks.CallbackList,
+    *,
+    initial_epoch: int,
+    epochs: int,
+    steps_per_epoch: int,
 ) -> None:
-    """Run the epochs that remain. Keras' own `fit` does not run on several machines."""
-    validation = read_arrays(dataset, "validation", profile.image_size)
-    steps = pipeline.steps_per_epoch(dataset.subset("train"), profile)
-    progress = Progress(profile.epochs * steps, len(state.history) * steps, shown=state.writes)
+    """Do what Keras' own `fit` does, which does not run on several machines.
+
+    Args:
+        model: compiled within the strategy's scope.
+        batches: called with ``worker`` and ``workers``, gives that worker's training batches.
+        judged: validation batches.
+        strategy: of all devices.
+        callbacks: as for Keras' `fit`; they may set ``model.stop_training``.
+        initial_epoch: counted from 0.
+        epochs: end, exclusive.
+        steps_per_epoch: batches in an epoch.
+    """
     train_step, evaluate = make_train_step(model, strategy), make_evaluation(model, strategy)
-    state.set_model(model)
-    state.on_train_begin()
-    for size, start, end in profile.phases:
-        first = max(start, len(state.history))
-        if first >= end or state.stopped:
-            continue
-        arrays = read_arrays(dataset, "train", size)
-        batches = iter(distributed_batches(arrays, profile, first, end, strategy))
-        for epoch in range(first, end):
-            mean = Mean()
-            for _ in range(steps):
-                mean.add(*train_step(next(batches)))
-                progress.on_train_batch_end(epoch)
-            scores = evaluate(pipeline.evaluation_batches(validation, profile.batch_size))
-            logs = {**mean.values, **{f"val_{name}": v for name, v in scores.items()}}
-            state.on_epoch_end(epoch, logs)
-            progress.on_epoch_end(epoch, logs)
-            if state.stopped:
-                break
-    progress.close()
-    training.finish(model, state)
+    shares = iter(distributed_batches(batches, strategy))
+    model.stop_training = False
+    callbacks.on_train_begin()
+    for epoch in range(initial_epoch, epochs):
+        mean = Mean()
+        for step in range(steps_per_epoch):
+            mean.add(*train_step(next(shares)))
+            callbacks.on_train_batch_end(step)
+        scores = {f"val_{name}": value for name, value in evaluate(judged).items()}
+        callbacks.on_epoch_end(epoch, {**mean.values, **scores})
+        if model.stop_training:
+            break
 
 
 def distributed_batches(
-    arrays: Arrays, profile: Profile, first: int, end: int, strategy: tf.distribute.Strategy
+    batches: Callable[..., tf.data.Dataset], strategy: tf.distribute.Strategy
 ) -> tf.distribute.DistributedDataset:
-    """Give each replica its share of the batches of `xnet_tf.pipeline.training_batches`.
+    """Give each replica its share of the batches.
 
     Each machine augments only what its own replicas need.
     """
 
-    def own_batches(context):
+    def of_worker(context):
         replicas = context.num_replicas_in_sync // context.num_input_pipelines
-        batches = pipeline.training_batches(
-            arrays,
-            profile,
-            first,
-            end,
-            worker=context.input_pipeline_id,
-            workers=context.num_input_pipelines,
-        )
 
         def shares(*batch):
             parts = tuple(tf.stack(tf.split(tensor, replicas)) for tensor in batch)
             return tf.data.Dataset.from_tensor_slices(parts)
 
-        return batches.flat_map(shares).prefetch(tf.data.AUTOTUNE)
+        whole = batches(worker=context.input_pipeline_id, workers=context.num_input_pipelines)
+        return whole.flat_map(shares).prefetch(tf.data.AUTOTUNE)
 
-    return strategy.distribute_datasets_from_function(own_batches)
+    return strategy.distribute_datasets_from_function(of_worker)
 
 
 def make_train_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Callable:

@@ -9,7 +9,6 @@ library versions).
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,15 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from xnet_tf import classes, classical, inference, labels, metrics, models, radiographs, real, runs
+from xnet_io import masks, radiographs
+from xnet_study import real
+from xnet_study.baselines import classical
+from xnet_tf import classes, inference, metrics, preprocessing, runs
 from xnet_tf.dataset import Dataset, read_arrays, read_pair
-from xnet_tf.files import InputError, read_json, write_atomically, write_json
+from xnet_tf.files import InputError, read_json, save_table, write_json
+from xnet_tf.metrics import counts_of, counts_row
 from xnet_tf.profiles import Profile
+from xnet_tf.weights import load_weights
 
 SUBSETS = ("validation", "test")
 SUMMARY_SCORES = {
@@ -36,9 +40,6 @@ CLASS_SCORES = {
     "IoU": metrics.iou,
     "false discovery rate": metrics.false_discovery_rate,
 }
-COUNT_COLUMNS = [
-    f"{true} as {predicted}" for true, predicted in itertools.product(classes.NAMES, repeat=2)
-]
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
     weights = folder / "weights" / "xnet.npz"
     if not weights.is_file():
         weights, _ = runs.weights(profile)
-    model = models.load_weights(weights)
+    model = load_weights(weights)
     record = provenance(dataset, profile, weights)
     training = read_arrays(dataset, "train", profile.image_size)
     commonest = classical.constant(training.labels)
@@ -119,7 +120,7 @@ def score_real_radiographs(model, results: Path) -> pd.DataFrame:
         results: folder of the run's tables.
 
     Returns:
-        What `xnet_tf.real.segment` returns.
+        What `xnet_study.real.segment` returns.
 
     Raises:
         InputError: if a mask outlined by hand is missing; then nothing is changed.
@@ -174,16 +175,6 @@ def confusion_table(predictions: list[Prediction]) -> pd.DataFrame:
         for p in predictions
     ]
     return pd.DataFrame(rows)
-
-
-def counts_row(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
-    """Return the confusion counts of two label maps ``(H, W)`` by the names of their columns."""
-    return dict(zip(COUNT_COLUMNS, metrics.confusion(truth, predicted).flat, strict=True))
-
-
-def counts_of(table: pd.DataFrame) -> np.ndarray:
-    """Return the confusion counts of a table's rows, int64 ``(N, 3, 3)``."""
-    return table[COUNT_COLUMNS].to_numpy(np.int64).reshape(-1, classes.COUNT, classes.COUNT)
 
 
 def score_table(table: pd.DataFrame, predictions: list[Prediction]) -> pd.DataFrame:
@@ -246,12 +237,12 @@ def save_gallery(predictions: list[Prediction], folder: Path, size: int = 160) -
         stem = Path(p.image).stem
         height, width = (max(1, round(side * size / max(p.truth.shape))) for side in p.truth.shape)
         radiographs.write_grey(
-            folder / f"{stem}-image.png", radiographs.resize_area(p.grey, height, width)
+            folder / f"{stem}-image.png", preprocessing.resize_area(p.grey, height, width)
         )
         for name, map_ in {"truth": p.truth, **p.labels}.items():
             if name != "constant":
-                small = labels.resize_nearest(map_, height, width)
-                labels.write_mask(folder / f"{stem}-{name.lower()}.png", small)
+                small = preprocessing.resize_nearest(map_, height, width)
+                masks.write_mask(folder / f"{stem}-{name.lower()}.png", small)
 
 
 def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
@@ -278,11 +269,6 @@ def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
         "working_size": profile.image_size,
         "versions": runs.versions(),
     }
-
-
-def save_table(table: pd.DataFrame, path: Path) -> Path:
-    """Write a CSV of six significant digits, atomically."""
-    return write_atomically(path, lambda p: table.to_csv(p, index=False, float_format="%.6g"))
 
 
 def _pooled(predictions: list[Prediction]) -> tuple[np.ndarray, np.ndarray]:

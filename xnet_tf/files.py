@@ -8,6 +8,10 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNFINISHED = ".writing-"
 """How the names of files begin that are being written; a killed process leaves them behind."""
@@ -53,7 +57,8 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     try:
         write(temporary)
         temporary.chmod(0o666 & ~_umask())
-        with temporary.open("rb") as stream:
+        # For reading alone Windows would refuse to flush it.
+        with temporary.open("r+b") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
     finally:
@@ -65,6 +70,11 @@ def write_json(path: str | Path, content: object) -> Path:
     """Write JSON with sorted keys, atomically. Returns the path."""
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     return write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def save_table(table: pd.DataFrame, path: Path) -> Path:
+    """Write a CSV of six significant digits, atomically."""
+    return write_atomically(path, lambda p: table.to_csv(p, index=False, float_format="%.6g"))
 
 
 def read_json(path: str | Path) -> dict:

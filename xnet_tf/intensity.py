@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xnet_tf import classes, compression, radiographs
+from xnet_tf import classes, compression, preprocessing
 from xnet_tf.backend import tf
 from xnet_tf.geometry import displacement
 
@@ -68,7 +68,7 @@ def change_intensity(
         labels = tf.where(hidden, tf.cast(classes.OPEN_BEAM, labels.dtype), labels)
     images = planes[..., None]
     if "gamma_normalised" in draws:
-        normalised = radiographs.normalise_gamma(images)
+        normalised = preprocessing.normalise_gamma(images)
         images = tf.where(draws["gamma_normalised"][:, None, None, None], normalised, images)
     return images, labels
 

@@ -6,14 +6,31 @@ They add up over pixels, images and subjects; every score but the ROC follows fr
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import scipy.stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from xnet_tf import classes
+
+COUNT_COLUMNS = [
+    f"{true} as {predicted}" for true, predicted in itertools.product(classes.NAMES, repeat=2)
+]
+
+
+def counts_row(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
+    """Return the confusion counts of two label maps ``(H, W)`` by the names of their columns."""
+    return dict(zip(COUNT_COLUMNS, confusion(truth, predicted).flat, strict=True))
+
+
+def counts_of(table: pd.DataFrame) -> np.ndarray:
+    """Return the confusion counts of a table's rows, int64 ``(N, 3, 3)``."""
+    return table[COUNT_COLUMNS].to_numpy(np.int64).reshape(-1, classes.COUNT, classes.COUNT)
+
 
 RESAMPLES = 2000
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
-from xnet_tf import augmentation, radiographs
+from xnet_tf import augmentation, preprocessing
 from xnet_tf.backend import tf
 from xnet_tf.dataset import Arrays
 from xnet_tf.profiles import Profile
@@ -108,7 +108,7 @@ def training_batches(
 
     def prepared(index, seeds):
         images, labels = transform(index, seeds)
-        return radiographs.prepare(images), labels
+        return preprocessing.prepare(images), labels
 
     shown = profile.epochs * profile.images_per_part * parts_shown(arrays.parts, profile)
     if shown >= COMPILE_FROM:
@@ -201,6 +201,6 @@ def compiled(function: Callable, batch_size: int) -> Callable:
 
 def evaluation_batches(arrays: Arrays, batch_size: int) -> tf.data.Dataset:
     """Batches of normalised images and labels, unchanged and in order."""
-    prepared = radiographs.prepare(arrays.images)
+    prepared = preprocessing.prepare(arrays.images)
     batches = tf.data.Dataset.from_tensor_slices((prepared, arrays.labels))
     return batches.batch(batch_size).prefetch(tf.data.AUTOTUNE)

@@ -71,7 +71,7 @@ class Augmentation:
         jpeg_probability: how often the picture is compressed as JPEG does.
         jpeg_quality: lowest and highest quality of it, 1 to 100.
         gamma_normalised_probability: how often the grey scale is in the end brought to the one that
-            `xnet_tf.radiographs.normalise_gamma` makes, as `segment` does.
+            `xnet_tf.preprocessing.normalise_gamma` makes, as `segment` does.
     """
 
     moved_probability: float = 1.0

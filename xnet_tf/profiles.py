@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 
+from xnet_tf import runs
 from xnet_tf.files import InputError
 
 
@@ -33,7 +33,7 @@ class Profile:
         loss: a name of `xnet_tf.losses`.
         precision: ``"float32"``, ``"bfloat16"`` (products in bfloat16, weights and sums in
             float32), or ``"auto"``: whichever this device is faster with.
-        network: a name of `xnet_tf.networks.NETWORKS`.
+        network: a name of `xnet_tf.model.NETWORKS`.
     """
 
     name: str
@@ -143,7 +143,7 @@ def get(name: str | None = None) -> Profile:
     Raises:
         InputError: if there is no such profile.
     """
-    name = name or os.environ.get("XNET_PROFILE") or "quick"
+    name = name or runs.profile_name()
     if name not in PROFILES:
         raise InputError(f"no profile is called {name!r}; choose one of {', '.join(PROFILES)}")
     return PROFILES[name]

@@ -1,7 +1,9 @@
-"""Where a run's files lie, what the release holds, and what both were made from.
+"""Where things lie: data, runs, released weights and results; and what results were made from.
 
-A run writes below ``runs/<profile>/``, which git ignores. The repository's own ``weights/``,
-``results/`` and ``figures/`` are the released run's.
+A run writes below ``runs/<profile>/``, which git ignores. A checkout's own ``results/`` and
+``figures/`` are the released run's; the released weights are part of the package. Environment
+variables of ours are read here and nowhere else: ``XNET_DATA`` (data set), ``XNET_RUNS`` (folder of
+runs), ``XNET_PROFILE`` (profile).
 """
 
 from __future__ import annotations
@@ -10,20 +12,28 @@ import importlib.metadata
 import os
 import platform
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xnet_tf.files import InputError
-from xnet_tf.profiles import Profile
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-"""The checkout, which holds the default data set and the release."""
+if TYPE_CHECKING:
+    from xnet_tf.profiles import Profile
 
-RELEASED_WEIGHTS = REPOSITORY / "weights" / "xnet.npz"
-"""The reproduction's: the quick profile on the 105 training images of ``data/``."""
+_PACKAGE = Path(__file__).resolve().parent
+
+REPOSITORY = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").is_file() else Path.cwd()
+"""The checkout, which holds the default data set and the released results.
+
+Installed without one, it is the working folder.
+"""
+
+RELEASED_WEIGHTS = _PACKAGE / "released" / "xnet.npz"
+"""The quick network: the quick profile on the 105 training images of ``data/``."""
 
 WIDE = "wide"
 """The profile whose weights are for users."""
 
-USER_WEIGHTS = REPOSITORY / "weights" / "xnet-wide.npz"
+USER_WEIGHTS = _PACKAGE / "released" / "xnet-wide.npz"
 """For radiographs of one's own: the wide profile on some hundred more simulated subjects."""
 
 _LIBRARIES = (
@@ -39,9 +49,29 @@ _LIBRARIES = (
 )
 
 
+def data_folder() -> Path:
+    """Return the data set's folder: what ``XNET_DATA`` names, else the checkout's ``data/``."""
+    return Path(os.environ.get("XNET_DATA") or REPOSITORY / "data")
+
+
+def profile_name() -> str:
+    """Return the profile's name: what ``XNET_PROFILE`` says, else ``"quick"``."""
+    return os.environ.get("XNET_PROFILE") or "quick"
+
+
+def root() -> Path:
+    """Return the folder of all runs: what ``XNET_RUNS`` names, else ``runs/``."""
+    return Path(os.environ.get("XNET_RUNS") or REPOSITORY / "runs")
+
+
+def population() -> Path:
+    """Return where `make population` puts further simulated subjects."""
+    return REPOSITORY / "runs" / "population"
+
+
 def folder(profile: Profile) -> Path:
-    """Return the folder of a profile's run: below ``XNET_RUNS``, else ``runs/``."""
-    return Path(os.environ.get("XNET_RUNS") or REPOSITORY / "runs") / profile.name
+    """Return the folder of a profile's run."""
+    return root() / profile.name
 
 
 def find(profile: Profile, name: str) -> tuple[Path, str]:
@@ -65,7 +95,7 @@ def find(profile: Profile, name: str) -> tuple[Path, str]:
             return path, origin
     raise InputError(
         f"{name}: neither in {folder(profile)} nor in the release; "
-        f"make it by notebook 04 and 06, or by `python -m xnet_tf train` and `evaluate`"
+        f"make it by notebook 04 and 06, or by `xnet train` and `xnet evaluate`"
     )
 
 
@@ -76,20 +106,19 @@ def weights(profile: Profile) -> tuple[Path, str]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that results depend on."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
 def _released(profile: Profile, name: str) -> list[Path]:
     """Return where the release may have a run's file: the wide profile's lie beside the others."""
-    usual = REPOSITORY / name
-    if profile.name != WIDE:
-        return [usual]
     if name.startswith("weights/"):
-        return [usual.with_name(usual.name.replace("xnet", USER_WEIGHTS.stem, 1))]
-    return [usual.parent / WIDE / usual.name, usual]
+        stem = USER_WEIGHTS.stem if profile.name == WIDE else RELEASED_WEIGHTS.stem
+        return [RELEASED_WEIGHTS.with_name(Path(name).name.replace("xnet", stem, 1))]
+    usual = REPOSITORY / name
+    return [usual.parent / WIDE / usual.name, usual] if profile.name == WIDE else [usual]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,12 +17,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from xnet_tf import augmentation, classes, losses, models, networks, pipeline, runs
+from xnet_tf import augmentation, classes, distributed, losses, pipeline, runs
 from xnet_tf.backend import describe_device, dtype_policy, faster_precision, keras, tf
-from xnet_tf.callbacks import Progress, RunState, same_run, was_begun
+from xnet_tf.checkpoints import Progress, RunState, was_begun
 from xnet_tf.dataset import Dataset, read_arrays
 from xnet_tf.files import InputError, read_json, sha256
+from xnet_tf.model import find_network
 from xnet_tf.profiles import Profile
+from xnet_tf.weights import assign_weights, load_weights, read_record, save_weights
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 """Keras' dtype policy for each of the profile's precisions."""
@@ -46,36 +49,52 @@ class Trained:
 
 
 def train(
-    dataset: Dataset, profile: Profile, folder: Path | None = None, initial: Path | None = None
-) -> Trained:
+    dataset: Dataset,
+    profile: Profile,
+    folder: Path | None = None,
+    initial: Path | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Trained | None:
     """Train the profile's network, or take up or load the run that lies in the folder.
 
     Args:
         dataset: with a training and a validation subset.
-        profile: every hyper-parameter, and which network.
-        folder: of the run; by default the profile's.
+        profile: every hyper-parameter, and which network. Its batch is the whole one, shared among
+            the devices.
+        folder: of the run; by default the profile's. Of several machines, all must see it.
         initial: released weights (``.npz``) to begin with, in place of random ones; the network
             and its size are then theirs, all else is the profile's.
+        strategy: for several devices; by default `xnet_tf.distributed.find_strategy`'s.
 
     Returns:
         The trained network. It is loaded from its released form (float16 kernels), so that what is
-        evaluated is what is given away.
+        evaluated is what is given away. None on all machines but the first, which alone writes.
 
     Raises:
-        InputError: if the device's memory does not suffice, or `initial` cannot be used.
+        InputError: if the device's memory does not suffice, `initial` cannot be used, or another
+            machine was lost.
     """
+    strategy = strategy or distributed.find_strategy()
     folder = folder or runs.folder(profile)
-    profile = settle_precision(beginning_with(initial, profile), folder)
+    manifest = dataset.subset("train")
+    profile = beginning_with(initial, profile)
+    if strategy:
+        shown = pipeline.parts_shown(manifest["body_part"], profile)
+        profile = distributed.share_equally(profile, shown, strategy.num_replicas_in_sync)
+    # Last: a run that was begun is known by its shared batch.
+    profile = settle_precision(profile, folder)
     keras.utils.set_random_seed(profile.seed)
-    steps = pipeline.steps_per_epoch(dataset.subset("train"), profile)
-    model = build_model(profile, steps, initial)
-    state = RunState(folder, identity(dataset, profile, initial), profile.patience)
-    state.restore(model)
+    chief = strategy is None or distributed.is_chief(strategy)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = build_model(profile, pipeline.steps_per_epoch(manifest, profile), initial)
+        state = RunState(folder, identity(dataset, profile, initial), profile.patience, chief)
+        state.restore(model)
     if not state.finished:
-        with memory_advice(profile):
-            fit(model, dataset, profile, state)
-        released_weights(folder, profile).unlink(missing_ok=True)
-    return release(state, profile)
+        with memory_advice(profile), distributed.lost_worker_advice():
+            fit(model, dataset, profile, state, strategy)
+        if chief:
+            released_weights(folder, profile).unlink(missing_ok=True)
+    return release(state, profile) if chief else None
 
 
 def beginning_with(initial: Path | None, profile: Profile) -> Profile:
@@ -86,7 +105,7 @@ def beginning_with(initial: Path | None, profile: Profile) -> Profile:
     """
     if initial is None:
         return profile
-    record = models.read_record(initial)
+    record = read_record(initial)
     try:
         size = {name: record["architecture"][name] for name in ("filters", "kernel_size")}
     except (KeyError, TypeError):
@@ -123,11 +142,11 @@ def settle_precision(profile: Profile, folder: Path | None = None) -> Profile:
 
 def build_model(profile: Profile, steps_per_epoch: int, initial: Path | None = None) -> keras.Model:
     """Build the profile's network in its precision, open in size, and compile it."""
-    build = networks.get(profile.network).build
+    build = find_network(profile.network)
     with dtype_policy(POLICIES[profile.precision]):
         model = build((None, None, 1), **profile.architecture)
     if initial is not None:
-        models.assign_weights(model, initial)
+        assign_weights(model, initial)
     compile_model(model, profile, steps_per_epoch)
     return model
 
@@ -166,8 +185,8 @@ def release(state: RunState, profile: Profile) -> Trained:
             "validation_loss": state.best,
             "training_seconds": round(state.seconds),
         }
-        models.save_weights(best, weights, record)
-    return Trained(networks.load_weights(weights), pd.DataFrame(state.history), weights)
+        save_weights(best, weights, record)
+    return Trained(load_weights(weights), pd.DataFrame(state.history), weights)
 
 
 @contextlib.contextmanager
@@ -220,29 +239,40 @@ def make_optimizer(profile: Profile, steps_per_epoch: int) -> keras.optimizers.O
     return optimizers[profile.optimizer](schedules[profile.schedule](profile.learning_rate))
 
 
-def fit(model: keras.Model, dataset: Dataset, profile: Profile, state: RunState) -> None:
+def fit(
+    model: keras.Model,
+    dataset: Dataset,
+    profile: Profile,
+    state: RunState,
+    strategy: tf.distribute.Strategy | None = None,
+) -> None:
     """Run the epochs that remain, saving the state after each.
 
     Validation images have the profile's full size in every phase.
     """
     validation = read_arrays(dataset, "validation", profile.image_size)
+    judged = pipeline.evaluation_batches(validation, profile.batch_size)
     steps = pipeline.steps_per_epoch(dataset.subset("train"), profile)
-    progress = Progress(profile.epochs * steps, len(state.history) * steps)
+    progress = Progress(profile.epochs * steps, len(state.history) * steps, shown=state.writes)
     for size, start, end in profile.phases:
         first = max(start, len(state.history))
         if first >= end or state.stopped:
             continue
         arrays = read_arrays(dataset, "train", size)
-        model.fit(
-            pipeline.training_batches(arrays, profile, first, end),
-            validation_data=pipeline.evaluation_batches(validation, profile.batch_size),
-            initial_epoch=first,
-            epochs=end,
-            steps_per_epoch=steps,
-            callbacks=[state, progress],
-            shuffle=False,
-            verbose=0,
-        )
+        batches = functools.partial(pipeline.training_batches, arrays, profile, first, end)
+        schedule = {"initial_epoch": first, "epochs": end, "steps_per_epoch": steps}
+        if strategy:
+            callbacks = keras.callbacks.CallbackList([state, progress], model=model)
+            distributed.fit(model, batches, judged, strategy, callbacks, **schedule)
+        else:
+            model.fit(
+                batches(),
+                validation_data=judged,
+                callbacks=[state, progress],
+                shuffle=False,
+                verbose=0,
+                **schedule,
+            )
     progress.close()
     finish(model, state)
 
@@ -267,4 +297,4 @@ def _belongs_to(weights: Path, identity: dict) -> bool:
     except (InputError, KeyError, OSError):
         return False
     made_by = {key: record.get(key) for key in identity}
-    return whole and same_run(made_by, identity)
+    return whole and made_by == identity

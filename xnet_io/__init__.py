@@ -1,0 +1,1 @@
+"""Files: radiographs, masks and label maps, read and written; data sets made of them."""

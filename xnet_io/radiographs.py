@@ -1,0 +1,120 @@
+"""Radiographs: read them with an open beam that is bright, resize them, normalise them.
+
+The open beam is where X-rays reach the detector through air alone. Raw detector pictures show it
+bright and bone dark, as the paper's do; hospital pictures are presented the other way round.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xnet_io import dicom, pictures
+from xnet_io.pictures import fault
+from xnet_io.polarity import log_odds
+from xnet_tf import preprocessing
+from xnet_tf.files import InputError, write_atomically
+
+if TYPE_CHECKING:
+    pass
+
+
+POLARITIES = ("auto", "bright", "dark")
+"""How the open beam looks in the picture as a viewer shows it; "auto" finds out."""
+
+DARK_SHARE, DARK = 0.1, 0.15
+"""How much of a picture `normalise_gamma` brings below which grey value."""
+
+# JPEG rounds colours: grey pixels may differ by this much between channels of 255.
+_GREY_TOLERANCE = 2
+
+
+def read(path: str | Path, polarity: str = "auto") -> np.ndarray:
+    """Read a radiograph: PNG, JPEG, BMP, TIFF or DICOM, told apart by content.
+
+    The grey values are stretched so that the picture fills [0, 1], clipping 0.01 % of the pixels at
+    either end; a DICOM window is applied before. A constant picture becomes 0.5 everywhere.
+
+    Polarity "auto" is found by `xnet_io.polarity` from the picture, and for DICOM from the tags and
+    the picture together (`xnet_io.dicom.read` has the rules). What "bright" and "dark" speak of is
+    the picture as a viewer shows it: MINISWHITE and MONOCHROME1 have been heeded.
+
+    Args:
+        path: the file. It must hold one grey picture; palettes, RGB and an alpha channel are taken
+            if the colours are grey and nothing is transparent.
+        polarity: "auto", "bright" or "dark", what the open beam looks like in the file.
+
+    Returns:
+        float32 ``(H, W, 1)`` in [0, 1], open beam bright.
+
+    Raises:
+        InputError: if the file cannot be read as such a picture; one line with file, fault, remedy.
+
+    Example:
+        >>> image = read("hand.png")                  # doctest: +SKIP
+        >>> image.shape                               # doctest: +SKIP
+        (1500, 1200, 1)
+    """
+    if polarity not in POLARITIES:
+        raise InputError(f"polarity {polarity!r} is unknown; choose from {', '.join(POLARITIES)}")
+    shown, prior = _shown(path)
+    image = _stretched(path, shown)
+    if not _open_beam_is_bright(image, polarity, prior):
+        image = 1 - image
+    return image[..., np.newaxis]
+
+
+def write_grey(path: str | Path, image: np.ndarray) -> Path:
+    """Write an image as an 8-bit PNG, whole or not at all.
+
+    Args:
+        path: destination.
+        image: ``(H, W, 1)`` in [0, 1].
+
+    Returns:
+        The destination.
+    """
+    from PIL import Image
+
+    grey = Image.fromarray(np.round(image[..., 0] * 255).astype(np.uint8))
+    return write_atomically(path, lambda temporary: grey.save(temporary, format="PNG"))
+
+
+def _shown(path: str | Path) -> tuple[np.ndarray, float]:
+    if pictures.identify(path) == "DICOM":
+        return dicom.read(path)
+    return _grey(path, pictures.decode(path).pixels), 0.0
+
+
+def _grey(path: str | Path, pixels: np.ndarray) -> np.ndarray:
+    channels = pixels.shape[-1]
+    full = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 1
+    if channels in (2, 4) and (pixels[..., -1] != full).any():
+        remedy = "flatten it (GIMP: Image > Flatten Image) and export it again"
+        raise fault(path, "has transparent pixels", remedy)
+    if channels >= 3:
+        allowed = _GREY_TOLERANCE * (full / 255)
+        for other in (0, 2):
+            # The signed difference of unsigned numbers, without a wider copy of the picture.
+            first, second = pixels[..., other], pixels[..., 1]
+            if (np.maximum(first, second) - np.minimum(first, second) > allowed).any():
+                remedy = "convert it (GIMP: Image > Mode > Grayscale) if it is a radiograph"
+                raise fault(path, "is a colour picture", remedy)
+    return pixels[..., 0] if channels <= 2 else pixels[..., 1]
+
+
+def _stretched(path: str | Path, values: np.ndarray) -> np.ndarray:
+    try:
+        return preprocessing.stretch(values)
+    except ValueError as error:
+        raise fault(path, str(error), "replace them and save it again") from None
+
+
+def _open_beam_is_bright(image: np.ndarray, asked: str, prior: float) -> bool:
+    if asked != "auto":
+        return asked == "bright"
+    if np.isinf(prior):
+        return prior > 0
+    return prior + log_odds(image) >= 0

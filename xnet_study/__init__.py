@@ -1,0 +1,1 @@
+"""The study behind tables and figures."""

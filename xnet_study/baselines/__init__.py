@@ -1,0 +1,1 @@
+"""Networks and classical methods that XNet is compared with."""

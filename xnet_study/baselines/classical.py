@@ -1,0 +1,161 @@
+"""The methods without learning that XNet is compared with, and the settings they are tuned over.
+
+`METHODS` lists them. Each takes a radiograph and gives class ids;
+`xnet_study.baselines.tuning` chooses among a method's settings. The first setting of each is the plainest.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xnet_study.baselines import clustering, regions, thresholding
+from xnet_study.baselines.thresholding import multi_otsu
+from xnet_tf import classes
+
+__all__ = ["METHODS", "ClassicalMethod", "constant", "multi_otsu"]
+
+
+@dataclass(frozen=True)
+class ClassicalMethod:
+    """A classical method and what may be tuned of it.
+
+    Attributes:
+        name: as printed.
+        slug: for file names.
+        family: ``"thresholding"``, ``"clustering"``, ``"entropy"``, ``"line fluctuation"`` or
+            ``"region"``.
+        function: maps an image and a setting to class ids.
+        settings: keyword arguments of `function`, at most 25, the plainest first.
+    """
+
+    name: str
+    slug: str
+    family: str
+    function: Callable[..., np.ndarray]
+    settings: tuple[dict, ...]
+
+    def segment(self, image: np.ndarray, **setting) -> np.ndarray:
+        """Segment a radiograph.
+
+        Args:
+            image: float ``(H, W)`` or ``(H, W, 1)`` in [0, 1], open beam bright.
+            **setting: one of `settings`; what is not said is the function's default.
+
+        Returns:
+            uint8 ``(H, W)``, class ids.
+        """
+        return self.function(image, **setting)
+
+
+def constant(labels: np.ndarray) -> int:
+    """Return the class of most pixels of the training label maps: the constant predictor."""
+    return int(np.bincount(labels.ravel(), minlength=classes.COUNT).argmax())
+
+
+def _grid(**choices: tuple) -> tuple[dict, ...]:
+    """All combinations of choices, each a dictionary of keyword arguments."""
+    return tuple(
+        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+    )
+
+
+_FIELD = (0.0, 0.02, 0.05)
+
+_LIST = (
+    ClassicalMethod(
+        "Otsu, twice",
+        "otsu",
+        "thresholding",
+        thresholding.otsu,
+        _grid(scale=("linear", "log"), factor=(1.0, 0.7, 1.3), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "multi-Otsu",
+        "multi-otsu",
+        "thresholding",
+        thresholding.multi_otsu,
+        _grid(scale=("linear", "root", "log"), smooth=(0.0, 1.5), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "k-means, grey",
+        "k-means",
+        "clustering",
+        clustering.k_means,
+        _grid(scale=("linear", "root"), groups=((3, 1), (4, 1), (5, 2)), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "k-means, grey and texture",
+        "k-means-texture",
+        "clustering",
+        clustering.k_means,
+        _grid(texture=(2, 5), scale=("linear", "root"), groups=((3, 1), (4, 1)), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "fuzzy c-means, grey",
+        "fuzzy-c-means",
+        "clustering",
+        clustering.fuzzy_c_means,
+        _grid(
+            scale=("linear", "root"),
+            groups=((3, 1), (5, 2)),
+            fuzziness=(2.0, 1.5),
+            field=_FIELD,
+        ),
+    ),
+    ClassicalMethod(
+        "fuzzy c-means, grey and texture",
+        "fuzzy-c-means-texture",
+        "clustering",
+        clustering.fuzzy_c_means,
+        _grid(texture=(2, 5), scale=("linear", "root"), fuzziness=(2.0, 3.0), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "cross-entropy, twice",
+        "cross-entropy",
+        "entropy",
+        thresholding.cross_entropy,
+        _grid(scale=("linear", "log"), factor=(1.0, 0.7, 1.3), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "local entropy",
+        "local-entropy",
+        "entropy",
+        thresholding.local_entropy,
+        _grid(radius=(4, 2, 8), factor=(1.0, 0.8), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "line fluctuations",
+        "line-fluctuations",
+        "line fluctuation",
+        thresholding.line_fluctuations,
+        _grid(lines=("rows", "both"), width=(60, 25), depth=(0.04, 0.02), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "watershed",
+        "watershed",
+        "region",
+        regions.watershed,
+        _grid(core=(0.7, 0.4), scale=("linear", "log"), factor=(1.0, 0.7), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "random walker",
+        "random-walker",
+        "region",
+        regions.random_walker,
+        _grid(core=(0.7, 0.4), scale=("linear", "log"), beta=(1000.0, 100.0), field=_FIELD),
+    ),
+    ClassicalMethod(
+        "graph cut",
+        "graph-cut",
+        "region",
+        regions.graph_cut,
+        _grid(core=(0.7, 0.3), factor=(1.0, 0.7), field=_FIELD),
+    ),
+)
+
+METHODS = {method.slug: method for method in _LIST}
+"""The classical methods by their slugs."""

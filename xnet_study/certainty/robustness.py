@@ -1,0 +1,198 @@
+"""Score a trained network on the evaluation population, plain and made strange.
+
+The population (`make population`) holds new simulated subjects. Its pictures are scored as they
+are; as the simulation takes them with other techniques (tube voltage, dose, detector gain: folders
+of their own); and changed after the fact, some by more than the augmentation did in training.
+
+``results/`` then holds ``population.csv`` (pixel counts per condition and image),
+``robustness.csv`` (scores per condition, with intervals, and their distance from the plain ones)
+and ``robustness.json`` (weights, data, library versions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from xnet_io import polarity
+from xnet_tf import dataset, inference, metrics, runs
+from xnet_tf.files import InputError, read_json, save_table, write_json
+from xnet_tf.metrics import counts_of, counts_row
+from xnet_tf.profiles import Profile
+from xnet_tf.weights import load_weights
+
+PLAIN = "plain"
+
+RENDERED = {
+    "tube voltage x 0.8": "kvp-low",
+    "tube voltage x 1.33": "kvp-high",
+    "a tenth of the dose": "noise",
+    "uncorrected detector gain": "gain",
+}
+"""Conditions that the simulation renders, and the endings of their folders' names."""
+
+Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def changed_gamma(exponent: float) -> Change:
+    """Raise the grey values to a power; training had 0.35 to 1.6."""
+    return lambda image, truth: (image**exponent, truth)
+
+
+def windowed(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Show the picture as hospitals do: logarithmic, both ends of the grey scale cut off, 8 bits.
+
+    Training drew such things at random; here every picture gets them.
+    """
+    shown = np.log1p(300 * image)
+    low, high = np.percentile(shown, (3, 90))
+    shown = np.clip((shown - low) / max(high - low, 1e-6), 0, 1)
+    return np.round(255 * shown).astype(np.float32) / 255, truth
+
+
+def inverted(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the picture with a dark open beam, and let its polarity be found automatically."""
+    negative = 1 - image
+    return (negative if polarity.log_odds(negative) >= 0 else image), truth
+
+
+def turned(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn picture and label map by 33 degrees about the centre; the corners are reflected."""
+    import cv2
+
+    height, width = truth.shape
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), 33, 1.0)
+    image, truth = (
+        cv2.warpAffine(a, matrix, (width, height), flags=how, borderMode=cv2.BORDER_REFLECT_101)
+        for a, how in ((image, cv2.INTER_LINEAR), (truth, cv2.INTER_NEAREST))
+    )
+    return image[..., np.newaxis], truth
+
+
+CHANGED: dict[str, Change] = {
+    "gamma 0.3": changed_gamma(0.3),
+    "gamma 2": changed_gamma(2.0),
+    "hospital window": windowed,
+    "inverted, polarity found": inverted,
+    "turned by 33 degrees": turned,
+}
+"""Conditions that are made from the plain pictures."""
+
+
+def evaluate(population: Path, profile: Profile, folder: Path | None = None) -> Path:
+    """Score the run's network on the evaluation population under every condition.
+
+    Args:
+        population: folder with ``evaluation/`` and its shifted copies, of `make population`.
+        profile: whose weights are scored, or, without any, the released ones.
+        folder: of the run; by default the profile's.
+
+    Returns:
+        The folder of results.
+
+    Raises:
+        InputError: if a part of the population is missing or does not fit the others.
+    """
+    folder = folder or runs.folder(profile)
+    weights = folder / "weights" / "xnet.npz"
+    if not weights.is_file():
+        weights, _ = runs.weights(profile)
+    sets = _load(population)
+    model = load_weights(weights)
+    tables = [
+        _counts(model, sets[condition], profile.image_size, changes)
+        for condition, changes in [
+            (PLAIN, {PLAIN: None, **CHANGED}),
+            *((name, {name: None}) for name in RENDERED),
+        ]
+    ]
+    counts = pd.concat(tables)
+    results = folder / "results"
+    save_table(counts, results / "population.csv")
+    save_table(score_table(counts), results / "robustness.csv")
+    record = read_json(weights.with_suffix(".json"))
+    write_json(
+        results / "robustness.json",
+        {
+            "weights_sha256": record["sha256"],
+            "trained_on_sha256": record["data"],
+            "population_sha256": sets[PLAIN].fingerprint(),
+            "images": len(sets[PLAIN].manifest),
+            "subjects": int(sets[PLAIN].manifest["subject"].nunique()),
+            "working_size": profile.image_size,
+            "versions": runs.versions(),
+        },
+    )
+    return results
+
+
+def score_table(counts: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy and macro F1 of pooled pixels per condition, and how far it falls below the plain.
+
+    Args:
+        counts: as in ``population.csv``.
+
+    Returns:
+        Columns ``condition``, ``score``, ``value``, ``low``, ``high``, and, paired by subject,
+        ``difference``, ``difference_low``, ``difference_high``; intervals of 95 %.
+    """
+    groups = dict(list(counts.groupby("condition", sort=False)))
+    plain = groups[PLAIN].set_index("image")
+    rows = []
+    for condition, group in groups.items():
+        group = group.set_index("image").loc[plain.index]
+        subjects = group["subject"].to_numpy(dtype=str)
+        own, other = counts_of(group), counts_of(plain)
+        for name, score in (("accuracy", metrics.accuracy), ("macro F1", metrics.macro_f1)):
+            difference = (0.0, np.nan, np.nan)
+            if condition != PLAIN:
+                difference = metrics.interval(own, subjects, score, other=other)
+            rows.append((condition, name, *metrics.interval(own, subjects, score), *difference))
+    spans = ["value", "low", "high", "difference", "difference_low", "difference_high"]
+    return pd.DataFrame(rows, columns=["condition", "score", *spans])
+
+
+def _load(population: Path) -> dict[str, dataset.Dataset]:
+    """Load all folders; each must show the same pictures."""
+    folders = {PLAIN: population / "evaluation"}
+    folders |= {name: population / f"evaluation-{end}" for name, end in RENDERED.items()}
+    sets = {}
+    for name, folder in folders.items():
+        if not (folder / "manifest.csv").is_file():
+            raise InputError(f"{folder}: is missing or unfinished; run `make population`")
+        sets[name] = dataset.load(folder)
+        if list(sets[name].manifest.index) != list(sets[PLAIN].manifest.index):
+            raise InputError(
+                f"{folder}: holds other pictures than {folders[PLAIN]}; run `make population`"
+            )
+    return sets
+
+
+def _counts(
+    model, data: dataset.Dataset, working_size: int, changes: dict[str, Change | None]
+) -> pd.DataFrame:
+    """Confusion counts of every image under every change."""
+    rows: list[dict] = []
+    for row, image, truth in _pairs(data, next(iter(changes))):
+        for condition, change in changes.items():
+            seen, true = change(image, truth) if change else (image, truth)
+            found = inference.segment(model, seen, working_size=working_size, quality="normal")
+            rows.append(
+                {
+                    "condition": condition,
+                    "image": row.Index,
+                    "body_part": row.body_part,
+                    "subject": row.subject,
+                    **counts_row(true, found.labels),
+                }
+            )
+    return pd.DataFrame(rows).sort_values("condition", key=lambda c: c.map(list(changes).index))
+
+
+def _pairs(data: dataset.Dataset, name: str) -> Iterator[tuple]:
+    for row in tqdm(data.manifest.itertuples(), name, len(data.manifest)):
+        yield row, *dataset.read_pair(data.folder, row)

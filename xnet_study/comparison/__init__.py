@@ -1,0 +1,1 @@
+"""XNet beside the others: trainings, scores, tables."""

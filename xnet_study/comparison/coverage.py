@@ -1,0 +1,178 @@
+"""Do the intervals hold what they promise? Their coverage, simulated at our numbers of subjects.
+
+A bootstrap interval of 95 % covers the truth in 95 % of cases when there are many subjects. With 20
+it may not. So a world is made in which the truth is known: the subjects that were scored are all
+there are, and studies of as many subjects as ours are drawn from them, again and again, with
+replacement. Each study computes its interval as the table does, and the share of intervals that
+hold the score of the whole world is the coverage.
+
+Two other intervals are computed beside it from the same draws: percentiles of the resampled scores,
+and Student's t with the jackknife's standard error.
+
+References:
+    Efron and Tibshirani, An introduction to the bootstrap (1993), chapters 11 to 14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+from tqdm import tqdm
+
+from xnet_study.comparison import breakdown, compared, intervals
+from xnet_study.comparison.compared import Method
+from xnet_study.comparison.intervals import Bootstrap, Score
+from xnet_tf import metrics
+from xnet_tf.files import InputError, save_table
+
+LEVEL = 0.95
+REPETITIONS = 1000
+OWN = "XNet"
+
+
+def percentile(found: Bootstrap, level: float = LEVEL) -> np.ndarray:
+    """Return the bounds between which the middle of the resampled scores lies, ``(Q, 2)``."""
+    shares = np.array([(1 - level) / 2, (1 + level) / 2])[:, None]
+    return intervals.quantiles(found.drawn, shares + np.zeros(found.drawn.shape[1])).T
+
+
+def student(found: Bootstrap, level: float = LEVEL) -> np.ndarray:
+    """Return the estimate minus and plus t standard errors of the jackknife, ``(Q, 2)``."""
+    number = len(found.left_out)
+    away = found.left_out - found.left_out.mean(axis=0)
+    error = np.sqrt((number - 1) / number * (away**2).sum(axis=0))
+    t = scipy.stats.t.ppf((1 + level) / 2, number - 1)
+    return found.estimate[:, None] + t * error[:, None] * np.array([-1, 1])
+
+
+INTERVALS: dict[str, Callable[[Bootstrap], np.ndarray]] = {
+    "BCa": Bootstrap.bca,
+    "percentile": percentile,
+    "jackknife t": student,
+}
+"""The first is the table's."""
+
+
+def write(folder: Path, repetitions: int = REPETITIONS, resamples: int = metrics.RESAMPLES) -> Path:
+    """Simulate the coverage of the comparison's intervals.
+
+    Args:
+        folder: of the run, which holds ``comparison/``; ``results/coverage.csv`` is written.
+        repetitions: studies that are drawn.
+        resamples: of each study.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: if the comparison holds no finished run of XNet.
+    """
+    table = simulated(compared.read(folder / "comparison"), repetitions, resamples)
+    return save_table(table, folder / "results" / "coverage.csv")
+
+
+def simulated(methods: list[Method], repetitions: int, resamples: int) -> pd.DataFrame:
+    """Return the coverage of XNet's scores and of its differences from the other networks.
+
+    Studies have as many subjects as the test set, drawn from it and from the population, and as
+    many as the population. The best classical method stands beside the networks.
+
+    Returns:
+        Columns ``drawn_from``, ``subjects``, ``quantity``, ``score``, ``interval``, ``truth``,
+        ``coverage``, its ``standard_error``, and the mean ``width``.
+    """
+    chosen = _chosen(methods)
+    number = len(np.unique(chosen[0].subjects("test")))
+    studies = [("test", number)]
+    if all("population" in method.subsets for method in chosen):
+        everyone = len(np.unique(chosen[0].subjects("population")))
+        studies += [("population", number), ("population", everyone)]
+    seeds = [len(method.runs) for method in chosen]
+    others = [f"{OWN} - {method.title}" for method in chosen[1:]]
+    quantities = [(what, name) for name in breakdown.SCORES for what in (OWN, *others)]
+    tables = []
+    for subset, subjects in studies:
+        counts = np.concatenate([method.confusions(subset) for method in chosen], axis=1)
+        _, pool = intervals.by_subject(counts, chosen[0].subjects(subset))
+        table = coverage(pool, _scores_and_differences(seeds), subjects, repetitions, resamples)
+        table.insert(0, "score", [quantities[q][1] for q in table["quantity"]])
+        table["quantity"] = [quantities[q][0] for q in table["quantity"]]
+        table.insert(0, "subjects", subjects)
+        table.insert(0, "drawn_from", subset)
+        tables.append(table)
+    return pd.concat(tables)
+
+
+def coverage(
+    pool: np.ndarray,
+    score: Score,
+    subjects: int,
+    repetitions: int = REPETITIONS,
+    resamples: int = metrics.RESAMPLES,
+) -> pd.DataFrame:
+    """Draw studies from a world of known subjects and count how often intervals hold its score.
+
+    Args:
+        pool: float ``(P, ...)``, what each subject of the world adds.
+        score: maps totals ``(B, ...)`` to scores ``(B, Q)``.
+        subjects: of each study.
+        repetitions: number of studies.
+        resamples: of each study.
+
+    Returns:
+        One row for each score (``quantity``, its number) and kind of interval. An interval that is
+        not defined does not cover.
+    """
+    truth = score(pool.sum(axis=0)[None])[0]
+    rng = np.random.Generator(np.random.Philox(2**32))
+    bounds = []
+    for study in tqdm(range(repetitions), f"{subjects} subjects", leave=False, delay=5):
+        drawn = pool[rng.integers(0, len(pool), subjects)]
+        found = intervals.bootstrap(drawn, score, seed=study, resamples=resamples)
+        bounds.append([of(found) for of in INTERVALS.values()])
+    low, high = np.moveaxis(np.array(bounds), -1, 0)  # each (repetitions, kinds, Q)
+    # Rounding must not decide where a study's score cannot differ from the truth.
+    near = 1e-12
+    share = ((low <= truth + near) & (truth - near <= high)).mean(axis=0)
+    width = metrics.macro((high - low).T).T  # over the studies that have an interval
+    return pd.DataFrame(
+        {
+            "quantity": q,
+            "interval": name,
+            "truth": truth[q],
+            "coverage": share[k, q],
+            "standard_error": np.sqrt(share[k, q] * (1 - share[k, q]) / repetitions),
+            "width": width[k, q],
+        }
+        for q in range(len(truth))
+        for k, name in enumerate(INTERVALS)
+    )
+
+
+def _chosen(methods: list[Method]) -> list[Method]:
+    """Return XNet, the other networks, and the best method that is none and knows no truth."""
+    own = [m for m in methods if m.name == OWN]
+    if not own:
+        raise InputError(f"the comparison holds no finished run of {OWN}")
+    networks = [m for m in methods if m.family == "network" and m.name != OWN]
+    others = [m for m in methods if m.family != "network" and m.variant != "oracle"]
+    others.sort(key=lambda m: -metrics.macro_f1(m.confusions("test").sum(axis=(0, 1))))
+    return [*own, *networks, *others[:1]]
+
+
+def _scores_and_differences(seeds: list[int]) -> Score:
+    """Return what maps counts ``(B, runs, C, C)`` to XNet's scores and differences ``(B, Q)``."""
+    starts = np.cumsum([0, *seeds[:-1]])
+
+    def score(totals):
+        columns = []
+        for of in breakdown.SCORES.values():
+            means = np.add.reduceat(of(totals), starts, axis=1) / seeds
+            columns += [means[:, :1], means[:, :1] - means[:, 1:]]
+        return np.concatenate(columns, axis=1)
+
+    return score

@@ -1,0 +1,138 @@
+"""Score any method on a set of images, and keep the numbers per image that all scores follow from.
+
+Methods are given pictures whose longer side is the network's input, and every number is of pixels
+of the picture alone: what training fills squares up with is neither shown to them nor counted.
+
+A method's folder holds ``counts.csv`` (confusion counts), ``surfaces.csv`` (agreement of the
+boundaries) and, for methods that give probabilities, ``auc.csv`` (exact, over all pixels) and
+``scores.npz`` (coarse counts of the logit per image). Rows and arrays are by subset, so that a
+subset can be scored later than the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from xnet_study.comparison import streamed_auc, surfaces
+from xnet_tf import classes
+from xnet_tf.dataset import Arrays
+from xnet_tf.files import write_atomically
+from xnet_tf.metrics import counts_row
+
+PIXELS = "the picture's"
+"""Which pixels are scored. It is part of what tells results apart: others were of whole squares."""
+
+
+class Example(NamedTuple):
+    """One image to be segmented, and what only some methods may look at.
+
+    Attributes:
+        image: float32 ``(H, W, 1)`` in [0, 1], open beam bright; of any H and W.
+        body_part: for methods that are tuned by body part.
+        truth: uint8 ``(H, W)``, for the bound that is tuned on the image itself.
+    """
+
+    image: np.ndarray
+    body_part: str
+    truth: np.ndarray
+
+
+class Guess(NamedTuple):
+    """What a method says of an image: uint8 ``(H, W)``, and float32 ``(H, W, 3)`` if it can."""
+
+    labels: np.ndarray
+    probabilities: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A method's numbers on one subset.
+
+    Attributes:
+        counts: one row per image.
+        surfaces: one row per image and class.
+        milliseconds: taken for each image.
+        areas: area under each class's ROC curve ``(3,)``, or None.
+        coarse: int32 ``(N, 3, 2, 256)``, as `streamed_auc.Counts.coarse`, or None.
+    """
+
+    counts: pd.DataFrame
+    surfaces: pd.DataFrame
+    milliseconds: np.ndarray
+    areas: np.ndarray | None
+    coarse: np.ndarray | None
+
+
+def score(segment: Callable[[Example], Guess], arrays: Arrays, subset: str) -> Scored:
+    """Let a method segment images one by one.
+
+    Args:
+        segment: the method; its label maps and probabilities have the image's height and width.
+        arrays: images and their true label maps, of which the pictures alone are shown and scored.
+        subset: their name.
+    """
+    counts, boundaries, coarse, taken = [], [], [], []
+    curves = streamed_auc.Counts()
+    images, maps = arrays.unpadded
+    examples = [Example(*given) for given in zip(images, arrays.parts, maps, strict=True)]
+    segment(examples[0])  # the first call compiles
+    rows = arrays.manifest.itertuples()
+    for row, example in tqdm(zip(rows, examples, strict=True), subset, len(examples), leave=False):
+        start = time.perf_counter()
+        guess = segment(example)
+        taken.append(1000 * (time.perf_counter() - start))
+        about = {"subset": subset, "image": row.Index}
+        of_image = {"body_part": row.body_part, "subject": row.subject}
+        counts.append({**about, **of_image, **counts_row(example.truth, guess.labels)})
+        boundaries += [{**about, **of} for of in surfaces.scores(example.truth, guess.labels)]
+        if guess.probabilities is not None:
+            curves.add(example.truth, guess.probabilities)
+            coarse.append(curves.coarse(example.truth, guess.probabilities).astype(np.int32))
+    return Scored(
+        pd.DataFrame(counts),
+        pd.DataFrame(boundaries),
+        np.array(taken),
+        curves.auc() if coarse else None,
+        np.stack(coarse) if coarse else None,
+    )
+
+
+def save(scored: Scored, folder: Path) -> None:
+    """Write a subset's numbers into a method's folder, in place of what it had of that subset."""
+    subset = scored.counts["subset"].iloc[0]
+    _replace(folder / "counts.csv", scored.counts, subset)
+    _replace(folder / "surfaces.csv", scored.surfaces, subset)
+    if scored.areas is None:
+        return
+    areas = pd.DataFrame({"subset": subset, "class": classes.NAMES, "auc": scored.areas})
+    _replace(folder / "auc.csv", areas, subset)
+    path, arrays = folder / "scores.npz", {}
+    if path.is_file():
+        with np.load(path) as saved:
+            arrays = dict(saved)
+    arrays[subset] = scored.coarse
+    write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of a method's folder: its names are text, and nothing but an empty field is NaN.
+
+    A subject may well be called "NA", "None" or "007".
+    """
+    names = dict.fromkeys(("subset", "image", "body_part", "subject", "class"), str)
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
+
+
+def _replace(path: Path, rows: pd.DataFrame, subset: str) -> None:
+    if path.is_file():
+        saved = read_table(path)
+        rows = pd.concat([saved[saved["subset"] != subset], rows])
+    write_atomically(path, lambda temporary: rows.to_csv(temporary, index=False))

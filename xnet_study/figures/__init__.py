@@ -1,0 +1,1 @@
+"""Saved numbers to figures."""

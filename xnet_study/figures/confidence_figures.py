@@ -1,0 +1,206 @@
+"""Figures of network confidence and calibration, from ``results/calibration-*.csv``.
+
+Like `xnet_study.figures.release`, which lists them, this needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.ticker
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from xnet_tf import classes
+from xnet_tf.files import read_json
+
+LINE_COLOURS = dict(zip(classes.NAMES, ("#44085c", "#21908c", "#d9a600"), strict=True))
+"""The classes' colours, bone's made dark enough for lines on white."""
+
+GREY = "#8a8a8a"
+METHOD_COLOURS = {
+    "as trained": "#c0392b",
+    "temperature": "#2c6fbb",
+    "vector scaling": "#7d5ba6",
+    "isotonic": "#e08e0b",
+    "eight views": "#3a9d5d",
+    "ensemble": "#111111",
+}
+
+
+def reliability(results: Path) -> Figure:
+    """Reliability diagrams of each class and of the top label, before and after re-calibration."""
+    name = judged(results)
+    table = pd.read_csv(results / "calibration-bins.csv").query("set == @name")
+    table = table[table["bins"] == "equal width"]
+    targets = (*classes.NAMES, "top label")
+    figure, axes = plt.subplots(
+        2, 4, figsize=(11, 4.9), sharex="col", sharey="row", height_ratios=(3, 1)
+    )
+    shown = ["as trained", *_fitted_on(table["method"].unique(), ("temperature", "isotonic"))]
+    for column, target in zip(axes.T, targets, strict=True):
+        column[0].plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        for method in shown:
+            rows = table[(table["method"] == method) & (table["target"] == target)]
+            colour = METHOD_COLOURS[kind(method)]
+            line = {"color": colour, "lw": 1.2, "marker": "o", "ms": 3}
+            column[0].plot(rows["confidence"], rows["accuracy"], label=_spelt(method), **line)
+            if method == "as trained":
+                band = rows["confidence"], rows["low"], rows["high"]
+                column[0].fill_between(*band, color=colour, alpha=0.15, lw=0)
+                bars = rows["confidence"], rows["pixels"]
+                column[1].bar(*bars, width=0.045, color=colour, alpha=0.75)
+        column[0].set(title=target, xlim=(0, 1), ylim=(0, 1))
+        column[1].set(yscale="log", xlabel="confidence")
+        column[1].yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    axes[0, 0].set_ylabel("share that is right")
+    axes[1, 0].set_ylabel("pixels")
+    _legend(figure, axes[0, 0])
+    return sign(figure, results, name)
+
+
+def border(results: Path) -> Figure:
+    """Reliability of the top label within 3 pixels of a true boundary, and elsewhere."""
+    name = judged(results)
+    table = pd.read_csv(results / "calibration-bins.csv")
+    table = table.query("set == @name and method == 'as trained'")
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.0), sharey=True)
+    for axis, bins in zip(axes, ("equal width", "equal mass"), strict=True):
+        axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        for target, colour in (("interior", "#2c6fbb"), ("border", "#c0392b")):
+            rows = table[(table["target"] == target) & (table["bins"] == bins)]
+            label = {"border": "within 3 pixels of a boundary", "interior": "farther away"}[target]
+            axis.plot(rows["confidence"], rows["accuracy"], "o-", ms=3.5, color=colour, label=label)
+            if bins == "equal width":
+                band = rows["confidence"], rows["low"], rows["high"]
+                axis.fill_between(*band, color=colour, alpha=0.15, lw=0)
+        axis.set(title=f"bins of {bins}", xlabel="confidence", xlim=(0.3, 1.005), ylim=(0.2, 1.01))
+    axes[0].set_ylabel("share that is right")
+    axes[0].legend(loc="upper left")
+    return sign(figure, results, name)
+
+
+def network_confidence(results: Path) -> Figure:
+    """The paper's network confidence against the accuracy reached, by body part and by image."""
+    name = judged(results)
+    parts = pd.read_csv(results / "calibration-parts.csv").query("set == @name")
+    images = pd.read_csv(results / "calibration-images.csv").query("set == @name")
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), sharex=True, sharey=True)
+    for axis, title in zip(axes, ("each body part", "each image"), strict=True):
+        axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        axis.set(title=title, xlabel="network confidence", xlim=(0.4, 1.005), ylim=(-0.02, 1.02))
+    for k, colour in LINE_COLOURS.items():
+        rows = parts[parts["class"] == k]
+        single = rows[rows["body_part"] != "all"]
+        whole = rows[rows["body_part"] == "all"]
+        dots = {"color": colour, "s": 22, "alpha": 0.75, "lw": 0}
+        axes[0].scatter(single["confidence"], single["accuracy"], **dots, label=k)
+        mean = {"color": colour, "marker": "D", "s": 70, "edgecolor": "white", "zorder": 3}
+        axes[0].scatter(whole["confidence"], whole["accuracy"], **mean)
+        dots |= {"s": 9, "alpha": 0.5}
+        axes[1].scatter(images[f"confidence {k}"], images[f"accuracy {k}"], **dots)
+    axes[0].set_ylabel("share of the assigned pixels that is right")
+    axes[1].legend(*axes[0].get_legend_handles_labels(), loc="lower left")
+    axes[0].text(0.42, 0.03, "diamonds: all parts together", color=GREY, fontsize=9)
+    return sign(figure, results, name)
+
+
+def recalibration(results: Path) -> Figure:
+    """Scores before and after every re-calibration, with intervals by subject."""
+    table = pd.read_csv(results / "calibration-scores.csv").query("over == 'pixels'")
+    panels = {"NLL": ("NLL", "all"), "Brier score": ("Brier", "all")}
+    panels |= {"ECE, mean of classes": ("ECE", "mean of classes")}
+    panels |= {"ECE, soft tissue": ("ECE", "soft tissue")}
+    sets = [s for s in ("evaluation", "test") if s in set(table["set"])]
+    methods = list(dict.fromkeys(table[table["set"] == sets[0]]["method"]))[::-1]
+    height = 0.34 * len(methods) + 1.3
+    figure, axes = plt.subplots(1, len(panels), figsize=(11, height), sharey=True)
+    for axis, (title, (score, k)) in zip(axes, panels.items(), strict=True):
+        for offset, name in zip((0.12, -0.16), sets, strict=False):
+            rows = table[(table["set"] == name) & (table["score"] == score) & (table["class"] == k)]
+            rows = rows.set_index("method").loc[methods]
+            spans = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
+            look = {"color": "#21908c" if name == sets[0] else "#b0b0b0", "capsize": 2, "ms": 4}
+            at = np.arange(len(methods)) + offset
+            axis.errorbar(rows["value"], at, xerr=spans, fmt="o", label=name, **look)
+        axis.axvline(_value(table, sets[0], score, k), color=GREY, lw=0.8, ls=":")
+        axis.set(title=title, yticks=range(len(methods)))
+        axis.set_xlim(left=0)
+    axes[0].set_yticklabels([_spelt(m) for m in methods])
+    _legend(figure, axes[0])
+    return sign(figure, results, *sets)
+
+
+def risk_coverage(results: Path) -> Figure:
+    """Share of errors among the surest pixels, and images, as more are accepted."""
+    name = judged(results)
+    table = pd.read_csv(results / "calibration-coverage.csv").query("set == @name")
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
+    methods = [m for m in table["method"].unique() if kind(m) in ("eight views", "ensemble")]
+    for axis, over in zip(axes, ("pixels", "images"), strict=True):
+        for method in ["as trained", *methods]:
+            rows = table[(table["method"] == method) & (table["over"] == over)]
+            axis.plot(rows["coverage"], rows["risk"], color=METHOD_COLOURS[method], label=method)
+            if method == "as trained":
+                axis.plot(rows["coverage"], rows["oracle"], color=GREY, ls="--", label="oracle")
+                axis.plot(rows["coverage"], rows["random"], color=GREY, ls=":", label="random")
+        axis.set(title=f"{over}, surest first", xlabel="coverage", xlim=(0, 1))
+    axes[0].set(ylabel="share of wrong pixels", ylim=(0, None))
+    axes[1].legend(loc="lower right")
+    return sign(figure, results, name)
+
+
+def judged(results: Path) -> str:
+    """Return the largest set that chose nothing: the evaluation population, else the test."""
+    sets = read_json(results / "confidence.json")["sets"]
+    return "evaluation" if "evaluation" in sets else "test"
+
+
+def sign(figure: Figure, results: Path, *sets: str) -> Figure:
+    """Write below a figure which weights and images it was made from."""
+    record = read_json(results / "confidence.json")
+    held = ", ".join(
+        f"{name} {record['sets'][name]['images']} images of {record['sets'][name]['subjects']} "
+        f"subjects ({record['sets'][name]['data_sha256'][:8]})"
+        for name in sets
+    )
+    kind_of = "simulated; " if record["simulated"] else ""
+    text = f"weights {record['weights_sha256'][:8]}; {kind_of}{held}"
+    figure.supxlabel(text, fontsize=7, color=GREY)
+    return figure
+
+
+def kind(method: str) -> str:
+    """Return a method's name without the set that it was fitted on."""
+    return method.split(" (")[0]
+
+
+def _fitted_on(methods: np.ndarray, kinds: tuple[str, ...]) -> list[str]:
+    """Return the methods of some kinds that were fitted on the larger set there is."""
+    large = "calibration" if any("(calibration)" in m for m in methods) else "validation"
+    return [f"{k} ({large})" for k in kinds if f"{k} ({large})" in methods]
+
+
+def _spelt(method: str) -> str:
+    return method.replace(" (", ", fitted on ").replace(")", "")
+
+
+def _value(table: pd.DataFrame, name: str, score: str, k: str) -> float:
+    rows = table.query("set == @name and score == @score and `class` == @k")
+    return rows.loc[rows["method"] == "as trained", "value"].item()
+
+
+def _legend(figure: Figure, axis) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+
+
+FIGURES = {
+    "calibration-reliability": reliability,
+    "calibration-border": border,
+    "network-confidence": network_confidence,
+    "recalibration": recalibration,
+    "risk-coverage": risk_coverage,
+}

@@ -1,0 +1,79 @@
+"""Many pictures on one sheet, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from PIL import Image
+
+from xnet_tf import classes, plots
+
+OUTLINES = {"body": "#21d0c3", "bone": "#ffd700"}
+"""Colours of the outlines; those of the classes would not show on grey."""
+
+
+def sheet(
+    images: Sequence,
+    labels: Sequence | None = None,
+    titles: Sequence[str] = (),
+    columns: int | None = None,
+    width: int = 900,
+) -> Image.Image:
+    """Lay pictures side by side, black 0 and white 1.
+
+    Args:
+        images: each ``(H, W)`` or ``(H, W, 1)``.
+        labels: label maps ``(H, W)``, whose outlines are drawn over the images.
+        titles: of the first images, as many as there are.
+        columns: of the sheet; by default as many as there are images.
+        width: of the sheet, in pixels.
+
+    Returns:
+        A picture that is light enough to lie in a notebook.
+    """
+    columns = columns or len(images)
+    rows = -(-len(images) // columns)
+    pixels = np.asarray(images[0]).shape
+    inches = width / 90
+    titled_rows = -(-len(titles) // columns)
+    height = rows * inches / columns * pixels[0] / pixels[1] + 0.28 * titled_rows
+    with plt.rc_context(plots.STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=(inches, height), squeeze=False)
+        for axis in axes.ravel():
+            axis.set_axis_off()
+        for axis, title in zip(axes.ravel(), titles, strict=False):
+            axis.set_title(title, fontsize=9)
+        for number, (axis, image) in enumerate(zip(axes.ravel(), images, strict=False)):
+            axis.imshow(np.asarray(image).squeeze(), cmap="gray", vmin=0, vmax=1)
+            if labels is not None:
+                outline(axis, labels[number])
+        picture = plots.preview(figure, width).convert("RGB")
+        return picture.quantize(palette=_palette(), dither=Image.Dither.NONE)
+
+
+def outline(axis, labels: np.ndarray) -> None:
+    """Draw the outlines of the body and, within it, of bone.
+
+    Args:
+        axis: matplotlib axes that show the image.
+        labels: class ids ``(H, W)``.
+    """
+    labels = np.asarray(labels)
+    for name, inside in (("body", labels != classes.OPEN_BEAM), ("bone", labels == classes.BONE)):
+        if inside.any() and not inside.all():
+            axis.contour(inside, levels=[0.5], colors=[OUTLINES[name]], linewidths=0.9)
+
+
+def _palette() -> Image.Image:
+    """Forty greys and the outlines' colours: so few that a sheet weighs some dozen kilobytes."""
+    colours = [(grey, grey, grey) for grey in np.linspace(0, 255, 40).round().astype(int)]
+    for colour in OUTLINES.values():
+        full = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+        # Darker and lighter ones, for the outlines' soft edges.
+        colours += [tuple((share * full).astype(int)) for share in (0.4, 0.7, 1.0)]
+        colours += [tuple((full + 255) // 2)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([int(value) for colour in colours for value in colour])
+    return palette

@@ -1,0 +1,81 @@
+"""What the notebooks draw: radiographs, label maps, legends."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from PIL import Image
+
+from xnet_tf import classes
+from xnet_tf.files import write_atomically
+
+COLOUR_MAP = ListedColormap(classes.COLOURS / 255)
+STYLE = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "font.size": 10,
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+    "svg.hashsalt": "xnet",
+}
+METHOD_COLOURS = {"XNet": "#21908c", "multi-Otsu": "#8a8a8a", "constant": "#c9c9c9"}
+
+
+def save(figure: Figure, path: Path, suffixes: tuple[str, ...] = (".png", ".svg")) -> list[Path]:
+    """Write a figure, without a date, so that equal numbers give equal files."""
+    metadata = {".png": {"Software": None}, ".svg": {"Date": None}}
+    return [
+        write_atomically(
+            path.with_suffix(suffix),
+            lambda temporary, keys=metadata[suffix]: figure.savefig(temporary, metadata=keys),
+        )
+        for suffix in suffixes
+    ]
+
+
+def show_labels(axis, labels: np.ndarray, **kwargs) -> None:
+    """Draw a label map ``(H, W)`` in the paper's colours."""
+    axis.imshow(labels, cmap=COLOUR_MAP, vmin=0, vmax=classes.COUNT - 1, **kwargs)
+    axis.set_axis_off()
+
+
+def for_display(image: np.ndarray) -> np.ndarray:
+    """Brighten a raw image in [0, 1], in which thick parts are almost black, for the eye."""
+    return np.clip(image, 0, 1) ** 0.5
+
+
+def preview(picture: Path | Figure, width: int = 700) -> Image.Image:
+    """Return a small copy of a picture in 128 colours, light enough to lie in a notebook.
+
+    Args:
+        picture: path of a PNG, or a figure, which is closed.
+        width: in pixels.
+    """
+    source: Path | io.BytesIO
+    if isinstance(picture, Figure):
+        source = io.BytesIO()
+        picture.savefig(source, format="png")
+        plt.close(picture)
+    else:
+        source = picture
+    with Image.open(source) as image:
+        width = min(width, image.width)
+        height = round(image.height * width / image.width)
+        return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).quantize(128)
+
+
+def class_legend(figure: Figure) -> None:
+    """Put the classes' colours and names above a figure."""
+    patches = [
+        Patch(color=colour, label=name)
+        for colour, name in zip(classes.COLOURS / 255, classes.NAMES, strict=True)
+    ]
+    figure.legend(handles=patches, loc="outside upper center", ncols=classes.COUNT, fontsize=9)
