@@ -3,7 +3,8 @@
     python examples/export_litert.py [--weights weights/xnet-wide.npz] [--out xnet.tflite]
 
 LiteRT wants fixed sizes: one image of ``--size`` squared, prepared as
-`xnet_tf.preprocessing.prepare` does. Input float32 ``(1, S, S, 1)``, output float32 probabilities ``(1, S, S, 3)``.
+`xnet_tf.preprocessing.prepare` does. Input float32 ``(1, S, S, 1)``, output
+float32 probabilities ``(1, S, S, 3)``.
 """
 
 from __future__ import annotations

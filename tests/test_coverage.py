@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from scipy.stats import bootstrap
 
-from xnet_study.comparison import compared, coverage, intervals
+from xnet_study.comparison import compared, coverage
 from xnet_tf import metrics
 from xnet_tf.files import InputError
 
@@ -44,7 +44,7 @@ def test_a_world_in_which_nothing_varies():
 
 def test_the_other_intervals_are_those_of_scipy_and_of_the_textbook():
     values = np.random.default_rng(1).exponential(1, 25)
-    found = intervals.bootstrap(world(values), mean)
+    found = metrics.bootstrap(world(values), mean)
     expected = bootstrap(
         (values,), np.mean, n_resamples=2000, method="percentile", rng=np.random.Philox(1)
     ).confidence_interval

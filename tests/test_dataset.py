@@ -165,9 +165,9 @@ def test_trailing_commas_do_not_shift_the_columns(copy):
     assert len(dataset.load(copy).manifest) == 24
 
 
-def test_unknown_polarity_is_refused_with_its_line(copy):
-    edit(copy, lambda t: t.assign(polarity=["grey", *t["polarity"][1:]]))
-    with pytest.raises(InputError, match="line 2: polarity 'grey'"):
+def test_an_open_beam_that_may_be_dark_is_for_import_to_settle(copy):
+    edit(copy, lambda t: t.assign(polarity=["dark", *t["polarity"][1:]]))
+    with pytest.raises(InputError, match="import-masks"):
         dataset.load(copy)
 
 

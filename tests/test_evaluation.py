@@ -8,8 +8,8 @@ from PIL import Image
 
 import xnet_tf
 from xnet_io import masks, radiographs
-from xnet_study import real
-from xnet_tf import classes, dataset, evaluation, metrics, training
+from xnet_study import evaluate, real
+from xnet_tf import classes, dataset, metrics, training
 from xnet_tf.files import read_json
 
 
@@ -24,7 +24,7 @@ def evaluated(data_folder, tiny_profile, tmp_path_factory):
     )
     data = dataset.load(data_folder)
     training.train(data, profile)
-    results = evaluation.evaluate(data, profile)
+    results = evaluate.evaluate(data, profile)
     patch.undo()
     return data, profile, results
 
@@ -124,5 +124,5 @@ def test_without_real_radiographs_no_older_scores_stay(tmp_path, monkeypatch):
     for name in ("real.csv", "real/chest-mask.png"):
         (tmp_path / name).write_bytes(b"older")
     monkeypatch.setattr(real, "paths", dict)
-    assert evaluation.score_real_radiographs(None, tmp_path).empty
+    assert evaluate.score_real_radiographs(None, tmp_path).empty
     assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from xnet_tf import calibration
+from xnet_study.certainty import selective
+from xnet_tf import calibration, metrics
 
 
 def counts_of(levels, right):
@@ -20,27 +21,27 @@ def brute_aurc(levels, right):
 
 def test_aurc_by_hand_and_with_ties():
     # Surest first: right, wrong, right. Risks 0, 1/2, 1/3.
-    assert calibration.aurc(counts_of([9, 8, 7], [1, 0, 1])) == pytest.approx((1 / 2 + 1 / 3) / 3)
+    assert selective.aurc(counts_of([9, 8, 7], [1, 0, 1])) == pytest.approx((1 / 2 + 1 / 3) / 3)
     levels, right = [5, 5, 5, 5, 3, 3, 9], [1, 0, 1, 1, 0, 1, 1]
     expected = brute_aurc(levels, right)
-    assert calibration.aurc(counts_of(levels, right)) == pytest.approx(expected, abs=3e-3)
+    assert selective.aurc(counts_of(levels, right)) == pytest.approx(expected, abs=3e-3)
     alike = counts_of([4] * 10, [1] * 7 + [0] * 3)
-    assert calibration.aurc(alike) == pytest.approx(0.3), "no order: the error rate"
+    assert selective.aurc(alike) == pytest.approx(0.3), "no order: the error rate"
 
 
 def test_coverage_lies_between_oracle_and_the_whole():
     rng = np.random.default_rng(1)
     level = rng.integers(0, calibration.LEVELS, 5000)
     right = rng.random(5000) < level / calibration.LEVELS
-    table = calibration.coverage(counts_of(level, right))
+    table = selective.coverage(counts_of(level, right))
     assert (table["oracle"] <= table["risk"] + 1e-12).all()
     assert table["risk"].iloc[-1] == pytest.approx(table["random"].iloc[0])
     area = table["risk"].mean()
-    assert calibration.aurc(counts_of(level, right)) == pytest.approx(area, abs=5e-3)
+    assert selective.aurc(counts_of(level, right)) == pytest.approx(area, abs=5e-3)
 
 
 def test_images_are_taken_in_the_order_of_their_confidence():
-    table = calibration.image_coverage(np.array([0.5, 0.9, 0.7]), np.array([0.3, 0.0, 0.6]))
+    table = selective.image_coverage(np.array([0.5, 0.9, 0.7]), np.array([0.3, 0.0, 0.6]))
     np.testing.assert_allclose(table["risk"], [0, 0.3, 0.3])
     np.testing.assert_allclose(table["oracle"], [0, 0.15, 0.3])
 
@@ -71,5 +72,5 @@ def test_bins_of_an_image_are_those_of_its_counts():
 
 
 def test_subjects_add_up_their_images():
-    total = calibration.by_subject(np.array([[1.0], [2.0], [4.0]]), np.array(["b", "a", "b"]))
+    total = metrics.by_subject(np.array([[1.0], [2.0], [4.0]]), np.array(["b", "a", "b"]))[1]
     assert total.tolist() == [[2.0], [5.0]]

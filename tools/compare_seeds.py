@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xnet_study import evaluate
 from xnet_tf import dataset, metrics, profiles, runs
 from xnet_tf.files import InputError, read_json, save_table
 from xnet_tf.metrics import counts_of
@@ -49,14 +50,13 @@ def counts(data: dataset.Dataset, population: Path, profile: Profile) -> pd.Data
         Pixel counts per image; column ``set`` is ``validation``, ``test`` or ``evaluation``.
     """
     from xnet_study.certainty import robustness
-    from xnet_tf import evaluation
 
     weights, _ = runs.weights(profile)
     used = read_json(weights.with_suffix(".json"))["sha256"]
     results = runs.folder(profile) / "results"
     new = dataset.load(population / "evaluation").fingerprint()
     if not made_from(results / "run.json", weights_sha256=used, data_sha256=data.fingerprint()):
-        evaluation.evaluate(data, profile)
+        evaluate.evaluate(data, profile)
     if not made_from(results / "robustness.json", weights_sha256=used, population_sha256=new):
         robustness.evaluate(population, profile)
     small = pd.read_csv(results / "confusion.csv", dtype={"subject": str})

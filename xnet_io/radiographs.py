@@ -1,4 +1,4 @@
-"""Radiographs: read them with an open beam that is bright, resize them, normalise them.
+"""Radiographs: read them with an open beam that is bright, write them as PNG.
 
 The open beam is where X-rays reach the detector through air alone. Raw detector pictures show it
 bright and bone dark, as the paper's do; hospital pictures are presented the other way round.
@@ -7,7 +7,6 @@ bright and bone dark, as the paper's do; hospital pictures are presented the oth
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,15 +16,8 @@ from xnet_io.polarity import log_odds
 from xnet_tf import preprocessing
 from xnet_tf.files import InputError, write_atomically
 
-if TYPE_CHECKING:
-    pass
-
-
 POLARITIES = ("auto", "bright", "dark")
 """How the open beam looks in the picture as a viewer shows it; "auto" finds out."""
-
-DARK_SHARE, DARK = 0.1, 0.15
-"""How much of a picture `normalise_gamma` brings below which grey value."""
 
 # JPEG rounds colours: grey pixels may differ by this much between channels of 255.
 _GREY_TOLERANCE = 2
@@ -66,19 +58,22 @@ def read(path: str | Path, polarity: str = "auto") -> np.ndarray:
     return image[..., np.newaxis]
 
 
-def write_grey(path: str | Path, image: np.ndarray) -> Path:
-    """Write an image as an 8-bit PNG, whole or not at all.
+def write_grey(path: str | Path, image: np.ndarray, bits: int = 8) -> Path:
+    """Write an image as a grey PNG, whole or not at all.
 
     Args:
         path: destination.
         image: ``(H, W, 1)`` in [0, 1].
+        bits: 8, or 16 as data sets have them.
 
     Returns:
         The destination.
     """
     from PIL import Image
 
-    grey = Image.fromarray(np.round(image[..., 0] * 255).astype(np.uint8))
+    full = 2**bits - 1
+    values = np.round(np.clip(image[..., 0], 0, 1) * np.float64(full))
+    grey = Image.fromarray(values.astype(np.uint8 if bits == 8 else np.uint16))
     return write_atomically(path, lambda temporary: grey.save(temporary, format="PNG"))
 
 

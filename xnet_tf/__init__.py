@@ -15,17 +15,19 @@ __version__ = "0.1.0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _LAZY = {
-    "build_xnet": "xnet_tf.model",
-    "load_weights": "xnet_study.baselines.networks",
-    "save_weights": "xnet_tf.weights",
-    "segment": "xnet_tf.inference",
+    "PRESETS": "presets",
+    "build_xnet": "model",
+    "load_weights": "weights",
+    "save_weights": "weights",
+    "segment": "inference",
+    "train": "training",
 }
 __all__ = ["__version__", *sorted(_LAZY)]
 
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scipy.optimize
-from scipy.special import digamma, expit, log_softmax, logit, softmax
+from scipy.special import expit, log_softmax, logit, softmax
 
-from xnet_tf import classes
+from xnet_tf import classes, metrics
 
 LEVELS = 2**16
 STEP = 2.0**-11
@@ -33,6 +33,9 @@ PROBABILITIES = expit(CENTRES)
 """The probability that stands for each level."""
 
 _SMALLEST = np.float32(1e-18)
+
+BAND_RESAMPLES = 500
+"""Resamples of subjects behind the bands of reliability diagrams."""
 
 BINS = 15
 """Bins of the reliability diagrams and of the binned scores, as in Guo et al. 2017."""
@@ -266,7 +269,7 @@ def nll(counts: np.ndarray) -> float:
     return float(total / counts[0].sum())
 
 
-_SMALLEST = 1e-30
+_SMALLEST_PROBABILITY = np.float32(1e-30)
 
 
 @dataclass(frozen=True)
@@ -365,39 +368,11 @@ def fit_isotonic(counts: np.ndarray) -> Isotonic:
 
 
 def _log(probabilities: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(np.asarray(probabilities, np.float32), np.float32(_SMALLEST)))
+    return np.log(np.maximum(np.asarray(probabilities, np.float32), _SMALLEST_PROBABILITY))
 
 
 def _nll(scaled: np.ndarray, truth: np.ndarray) -> float:
     return float(-log_softmax(scaled, axis=1)[np.arange(len(truth)), truth].mean())
-
-
-RESAMPLES = 500
-
-
-def resample(sums: np.ndarray, seed: int = 1, resamples: int = RESAMPLES) -> np.ndarray:
-    """Sum over subjects that are drawn again and again, with replacement.
-
-    Args:
-        sums: ``(S, ...)``, what each subject adds.
-        seed: of the draws.
-        resamples: how many.
-
-    Returns:
-        float64 ``(resamples, ...)``.
-    """
-    number = len(sums)
-    rng = np.random.Generator(np.random.Philox(seed))
-    times = rng.multinomial(number, np.full(number, 1 / number), size=resamples)
-    return np.tensordot(times.astype(np.float64), sums, axes=1)
-
-
-def by_subject(values: np.ndarray, subjects: np.ndarray) -> np.ndarray:
-    """Add up the rows ``(N, ...)`` of each subject; returns ``(S, ...)``, subjects sorted."""
-    names, index = np.unique(subjects, return_inverse=True)
-    total = np.zeros((len(names), *values.shape[1:]))
-    np.add.at(total, index, values)
-    return total
 
 
 def diagram(sums: np.ndarray, seed: int = 1) -> pd.DataFrame:
@@ -413,7 +388,8 @@ def diagram(sums: np.ndarray, seed: int = 1) -> pd.DataFrame:
         A bin that resampled subjects may leave empty is judged by the resamples that fill it.
     """
     total = sums.sum(axis=0)
-    drawn = resample(sums, seed)
+    times = metrics.draw(len(sums), seed, BAND_RESAMPLES)
+    drawn = np.tensordot(times, sums, axes=1)
     with np.errstate(invalid="ignore"):
         shares = np.where(drawn[..., 0] > 0, drawn[..., 1] / drawn[..., 0], np.nan)
     rows = []
@@ -422,74 +398,6 @@ def diagram(sums: np.ndarray, seed: int = 1) -> pd.DataFrame:
         low, high = np.nanpercentile(shares[:, b], (2.5, 97.5))
         rows.append((b, int(number), sure / number, hits / number, low, high))
     return pd.DataFrame(rows, columns=["bin", "pixels", "confidence", "accuracy", "low", "high"])
-
-
-def coverage(counts: np.ndarray, points: int = 200) -> pd.DataFrame:
-    """Risk among the surest pixels, as the share of pixels that are decided grows.
-
-    Args:
-        counts: int64 ``(2, LEVELS)``, wrong and right pixels by the level of the top label.
-        points: how many rows.
-
-    Returns:
-        Columns ``coverage``, ``risk``, ``oracle`` (all wrong pixels last) and ``random``.
-
-    References:
-        El-Yaniv and Wiener, On the foundations of noise-free selective classification, JMLR 11
-        (2010); Geifman and El-Yaniv, Selective classification for deep neural networks, NeurIPS
-        2017.
-    """
-    number, errors = counts.sum(axis=0)[::-1].cumsum(), counts[0][::-1].cumsum()
-    total, wrong = number[-1], errors[-1]
-    taken = np.linspace(1 / points, 1, points) * total
-    # Pixels of one level are in no order: errors grow evenly along it.
-    risk = np.interp(taken, [0, *number], [0, *errors]) / taken
-    oracle = np.maximum(taken - (total - wrong), 0) / taken
-    return pd.DataFrame(
-        {"coverage": taken / total, "risk": risk, "oracle": oracle, "random": wrong / total}
-    )
-
-
-def aurc(counts: np.ndarray) -> float:
-    """Area under the risk-coverage curve: the mean risk over all coverages, exactly.
-
-    Pixels of one level are taken in random order, and the expected risk is summed: with n0 pixels
-    and e0 errors before a level of m pixels and e errors, the sum over its pixels j = 1 ... m of
-    (e0 + e j / m) / (n0 + j), by the digamma function.
-
-    Args:
-        counts: int64 ``(2, LEVELS)``, wrong and right.
-
-    Returns:
-        In [0, 1]; lower is better. A random order gives the error rate.
-    """
-    filled = counts[:, counts.sum(axis=0) > 0][:, ::-1].astype(float)
-    m, e = filled.sum(axis=0), filled[0]
-    n0, e0 = m.cumsum() - m, e.cumsum() - e
-    harmonic = digamma(n0 + m + 1) - digamma(n0 + 1)
-    return float((e + (e0 - e * n0 / m) * harmonic).sum() / m.sum())
-
-
-def image_coverage(confidence: np.ndarray, risk: np.ndarray) -> pd.DataFrame:
-    """Mean risk of the surest images, as more are accepted.
-
-    Args:
-        confidence: ``(N,)``, of each image.
-        risk: ``(N,)``, share of wrong pixels.
-
-    Returns:
-        As `coverage`, one row per image.
-    """
-    taken = np.arange(1, len(risk) + 1)
-    order = np.argsort(-confidence, kind="stable")
-    return pd.DataFrame(
-        {
-            "coverage": taken / len(risk),
-            "risk": risk[order].cumsum() / taken,
-            "oracle": np.sort(risk).cumsum() / taken,
-            "random": risk.mean(),
-        }
-    )
 
 
 def network_confidence(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -1,15 +1,13 @@
-"""Score a trained network beside simple methods and save every number the figures need.
+"""Score a trained network, and methods beside it, and save every number the figures need.
 
 ``results/`` of a run then holds: ``confusion.csv`` (pixel counts per method and image),
 ``scores.csv``, ``differences.csv`` (XNet minus each other method, paired), ``roc.csv``,
-``gallery/`` (small pictures of the test images and what the methods make of them), ``real/`` and
-``real.csv`` (the same for two real radiographs) and ``run.json`` (profile, seed, weights, data,
-library versions).
+and ``run.json`` (profile, seed, weights, data, library versions).
 """
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +15,15 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from xnet_io import masks, radiographs
-from xnet_study import real
-from xnet_study.baselines import classical
-from xnet_tf import classes, inference, metrics, preprocessing, runs
-from xnet_tf.dataset import Dataset, read_arrays, read_pair
+from xnet_tf import classes, inference, metrics, runs
+from xnet_tf.backend import keras
+from xnet_tf.dataset import Dataset, read_pair
 from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.metrics import counts_of, counts_row
 from xnet_tf.profiles import Profile
 from xnet_tf.weights import load_weights
+
+Method = Callable[[np.ndarray], np.ndarray]
 
 SUBSETS = ("validation", "test")
 SUMMARY_SCORES = {
@@ -65,8 +63,28 @@ class Prediction:
     probabilities: np.ndarray
 
 
-def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Path:
-    """Evaluate the run's XNet, multi-Otsu and the constant predictor on validation and test.
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation left.
+
+    Attributes:
+        folder: of the tables.
+        model: XNet.
+        predictions: by subset.
+    """
+
+    folder: Path
+    model: keras.Model
+    predictions: dict[str, list[Prediction]]
+
+
+def evaluate(
+    dataset: Dataset,
+    profile: Profile,
+    folder: Path | None = None,
+    others: dict[str, Method] | None = None,
+) -> Evaluation:
+    """Evaluate the run's XNet, and other methods beside it, on validation and test.
 
     Every image is segmented by `xnet_tf.segment`, in quality normal (the network as it is), and
     scored at its own size.
@@ -75,9 +93,7 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
         dataset: with a training, validation and test subset.
         profile: whose weights are evaluated, or, without any, the released ones.
         folder: of the run; by default the profile's.
-
-    Returns:
-        The folder of results.
+        others: by name, methods from an image ``(H, W, 1)`` to a label map ``(H, W)``.
     """
     folder = folder or runs.folder(profile)
     weights = folder / "weights" / "xnet.npz"
@@ -85,57 +101,34 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
         weights, _ = runs.weights(profile)
     model = load_weights(weights)
     record = provenance(dataset, profile, weights)
-    training = read_arrays(dataset, "train", profile.image_size)
-    commonest = classical.constant(training.labels)
     results = folder / "results"
-    tables: dict[str, list] = {"confusion": [], "scores": [], "differences": [], "roc": []}
-    for subset in SUBSETS:
-        predictions = predict(model, dataset, subset, commonest, profile.image_size)
-        counts = confusion_table(predictions)
+    predictions = {
+        subset: predict(model, dataset, subset, profile.image_size, others or {})
+        for subset in SUBSETS
+    }
+    tables: dict[str, list] = {}
+    for subset, made in predictions.items():
+        counts = confusion_table(made)
         for name, table in {
             "confusion": counts,
-            "scores": score_table(counts, predictions),
+            "scores": score_table(counts, made),
             "differences": difference_table(counts),
-            "roc": roc_table(predictions),
+            "roc": roc_table(made),
         }.items():
             table.insert(0, "subset", subset)
-            tables[name].append(table)
-        if subset == "test":
-            save_gallery(predictions, results / "gallery")
+            tables.setdefault(name, []).append(table)
     for name, parts in tables.items():
         save_table(pd.concat(parts), results / f"{name}.csv")
-    score_real_radiographs(model, results)
     write_json(results / "run.json", record)
-    return results
-
-
-def score_real_radiographs(model, results: Path) -> pd.DataFrame:
-    """Segment the real radiographs into ``real/`` and write ``real.csv``.
-
-    Where pydicom-data is not installed both go, also those of an earlier run: they would pass for
-    this one's.
-
-    Args:
-        model: XNet.
-        results: folder of the run's tables.
-
-    Returns:
-        What `xnet_study.real.segment` returns.
-
-    Raises:
-        InputError: if a mask outlined by hand is missing; then nothing is changed.
-    """
-    agreement = real.segment(model, results / "real")
-    table = results / "real.csv"
-    if len(agreement):
-        save_table(agreement, table)
-    else:
-        table.unlink(missing_ok=True)
-    return agreement
+    return Evaluation(results, model, predictions)
 
 
 def predict(
-    model, dataset: Dataset, subset: str, commonest: int, working_size: int
+    model: keras.Model,
+    dataset: Dataset,
+    subset: str,
+    working_size: int,
+    others: dict[str, Method],
 ) -> list[Prediction]:
     """Let every method segment a subset, image by image at its own size.
 
@@ -143,21 +136,17 @@ def predict(
         model: XNet.
         dataset: the data set.
         subset: ``"validation"`` or ``"test"``, for instance.
-        commonest: class id that the constant predictor gives.
         working_size: longer side XNet looks at, in pixels.
+        others: as for `evaluate`.
     """
     predictions = []
     rows = dataset.subset(subset)
     for row in tqdm(rows.itertuples(), subset, len(rows), leave=False, delay=5):
         grey, truth = read_pair(dataset.folder, row)
         segmented = inference.segment(model, grey, working_size=working_size, quality="normal")
-        guesses = {
-            "XNet": segmented.labels,
-            "multi-Otsu": classical.multi_otsu(grey),
-            "constant": np.full_like(truth, commonest),
-        }
+        labels = {"XNet": segmented.labels} | {name: of(grey) for name, of in others.items()}
         names = (row.Index, row.body_part, row.subject)
-        predictions.append(Prediction(*names, grey, truth, guesses, segmented.probabilities))
+        predictions.append(Prediction(*names, grey, truth, labels, segmented.probabilities))
     return predictions
 
 
@@ -222,27 +211,6 @@ def roc_table(predictions: list[Prediction]) -> pd.DataFrame:
             rates = metrics.roc(truth == k, probabilities[:, k])
             curves.append(pd.DataFrame(dict(zip(columns, (name, *rates), strict=True))))
     return pd.concat(curves[1:] or curves)
-
-
-def save_gallery(predictions: list[Prediction], folder: Path, size: int = 160) -> None:
-    """Write each image, its true label map and each method's, as small PNG files.
-
-    Args:
-        predictions: of the images to show.
-        folder: destination, emptied first.
-        size: longer side of the small pictures, in pixels.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    for p in predictions:
-        stem = Path(p.image).stem
-        height, width = (max(1, round(side * size / max(p.truth.shape))) for side in p.truth.shape)
-        radiographs.write_grey(
-            folder / f"{stem}-image.png", preprocessing.resize_area(p.grey, height, width)
-        )
-        for name, map_ in {"truth": p.truth, **p.labels}.items():
-            if name != "constant":
-                small = preprocessing.resize_nearest(map_, height, width)
-                masks.write_mask(folder / f"{stem}-{name.lower()}.png", small)
 
 
 def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:

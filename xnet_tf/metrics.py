@@ -2,20 +2,32 @@
 
 Confusion counts are integer matrices with one row per true and one column per predicted class.
 They add up over pixels, images and subjects; every score but the ROC follows from them.
+
+What is resampled for intervals are sums: every score is a function of numbers that add up over
+images (confusion counts, counts of the logit, sums of surface scores and how many there are). All
+scores of all methods can come from the same resamples, by one product of matrices.
+
+References:
+    Efron, Better bootstrap confidence intervals, JASA 82 (1987): the interval (BCa). Efron and
+    Tibshirani, An introduction to the bootstrap (1993), 14.3 and 15.4.
 """
 
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+from scipy.special import ndtr, ndtri
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from xnet_tf import classes
+
+Score = Callable[[np.ndarray], np.ndarray]
+
+RESAMPLES = 2000
 
 COUNT_COLUMNS = [
     f"{true} as {predicted}" for true, predicted in itertools.product(classes.NAMES, repeat=2)
@@ -30,9 +42,6 @@ def counts_row(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
 def counts_of(table: pd.DataFrame) -> np.ndarray:
     """Return the confusion counts of a table's rows, int64 ``(N, 3, 3)``."""
     return table[COUNT_COLUMNS].to_numpy(np.int64).reshape(-1, classes.COUNT, classes.COUNT)
-
-
-RESAMPLES = 2000
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, count: int = classes.COUNT) -> np.ndarray:
@@ -193,10 +202,129 @@ def roc(truth: np.ndarray, scores: np.ndarray, points: int = 200) -> tuple[np.nd
     return false_positive[index], true_positive[index]
 
 
+@dataclass(frozen=True)
+class Bootstrap:
+    """Scores and what resampling says of them, Q scores at once.
+
+    Attributes:
+        estimate: float64 ``(Q,)``.
+        drawn: float64 ``(B, Q)``, of the resampled subjects; NaN where not defined.
+        left_out: float64 ``(S, Q)``, without one subject each.
+    """
+
+    estimate: np.ndarray
+    drawn: np.ndarray
+    left_out: np.ndarray
+
+    def bca(self, level: float = 0.95) -> np.ndarray:
+        """Return bias-corrected and accelerated bounds, float64 ``(Q, 2)``.
+
+        Resamples whose score is not defined are left out. NaN if all give the same score.
+        """
+        tails = ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))[:, None]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            bias, acceleration = self._bias(), self._acceleration()
+            shifted = bias + tails
+            shares = ndtr(bias + shifted / (1 - acceleration * shifted))
+        return quantiles(self.drawn, shares).T
+
+    def p_value(self) -> np.ndarray:
+        """Return the two-sided p-value of "the score is 0", float64 ``(Q,)``, for differences.
+
+        It is the level at which a bound of the BCa interval reaches 0, so that it is below 0.05
+        where the 95 % interval excludes 0. No smaller than 2 / (B + 1).
+        """
+        edge = 1 / (_number(self.drawn) + 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            below = _share_below(self.drawn, 0.0)
+            bias, acceleration = self._bias(), self._acceleration()
+            beyond = ndtri(np.clip(below, edge, 1 - edge)) - bias
+            scale = 1 + acceleration * beyond
+            # A bound can come no nearer to 0 than the level at which the scale vanishes.
+            tail = ndtr(np.where(scale <= 0, beyond * np.inf, beyond / scale) - bias)
+            return np.maximum(2 * np.minimum(tail, 1 - tail), 2 * edge)
+
+    def _bias(self) -> np.ndarray:
+        return ndtri(_share_below(self.drawn, self.estimate))
+
+    def _acceleration(self) -> np.ndarray:
+        mean = np.nansum(self.left_out, axis=0) / _number(self.left_out)
+        influence = mean - self.left_out
+        return np.nansum(influence**3, axis=0) / (6 * np.nansum(influence**2, axis=0) ** 1.5)
+
+
+def by_subject(values: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the rows of each subject.
+
+    Args:
+        values: ``(N, ...)``, per image.
+        subjects: ``(N,)``.
+
+    Returns:
+        The subjects' names, sorted, and float64 ``(S, ...)``.
+    """
+    names, index = np.unique(subjects, return_inverse=True)
+    total = np.zeros((len(names), *values.shape[1:]))
+    np.add.at(total, index, values)
+    return names, total
+
+
+def bootstrap(
+    sums: np.ndarray, score: Score, seed: int = 1, resamples: int = RESAMPLES
+) -> Bootstrap:
+    """Resample subjects.
+
+    Args:
+        sums: float ``(S, ...)``, what each subject adds; at least two subjects.
+        score: maps totals ``(B, ...)`` to scores ``(B, Q)``.
+        seed: of the draws. Equal seeds draw equal subjects.
+        resamples: how many.
+    """
+    flat = sums.reshape(len(sums), -1)
+    total = flat.sum(axis=0)
+    shape = (-1, *sums.shape[1:])
+    times = draw(len(sums), seed, resamples)
+    return Bootstrap(
+        estimate=score(total.reshape(shape))[0],
+        drawn=score((times @ flat).reshape(shape)),
+        left_out=score((total - flat).reshape(shape)),
+    )
+
+
+def draw(number: int, seed: int, resamples: int) -> np.ndarray:
+    """Return how often each subject is drawn, float64 ``(resamples, number)``.
+
+    The draws are those of `scipy.stats.bootstrap` with the same generator.
+    """
+    rng = np.random.Generator(np.random.Philox(seed))
+    drawn = rng.integers(0, number, (resamples, number))
+    drawn += np.arange(resamples)[:, None] * number
+    times = np.bincount(drawn.ravel(), minlength=resamples * number)
+    return times.reshape(resamples, number).astype(np.float64)
+
+
+def quantiles(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return each column's own quantiles, interpolated linearly, without what is NaN.
+
+    Args:
+        values: float ``(B, Q)``.
+        shares: float ``(R, Q)``, in [0, 1]; NaN gives NaN.
+
+    Returns:
+        float64 ``(R, Q)``.
+    """
+    ordered = np.sort(values, axis=0)  # NaN comes last
+    at = shares * np.maximum(_number(values) - 1, 0)
+    lower = np.floor(np.nan_to_num(at)).astype(int)
+    upper = np.ceil(np.nan_to_num(at)).astype(int)
+    low, high = (np.take_along_axis(ordered, index, axis=0) for index in (lower, upper))
+    return low + (high - low) * (at - lower)
+
+
 def interval(
-    counts: np.ndarray,
+    sums: np.ndarray,
     subjects: np.ndarray,
-    score: Callable[[np.ndarray], float],
+    score: Score,
     other: np.ndarray | None = None,
     level: float = 0.95,
     seed: int = 1,
@@ -204,13 +332,13 @@ def interval(
     """Bootstrap interval of a score of pooled counts, or of a paired difference.
 
     Subjects, not images or pixels, are resampled, since images of one subject are alike. The
-    interval is bias-corrected and accelerated (BCa).
+    interval is bias-corrected and accelerated (BCa), that of `scipy.stats.bootstrap`.
 
     Args:
-        counts: integer ``(N, C, C)``, per image.
+        sums: ``(N, ...)``, what each image adds; for instance confusion counts.
         subjects: ``(N,)``.
-        score: maps pooled counts ``(C, C)`` to a number.
-        other: counts of another method on the same images; the score's difference
+        score: maps totals ``(B, ...)`` to scores ``(B,)``.
+        other: sums of another method on the same images; the score's difference
             (first minus other) is estimated then.
         level: of confidence.
         seed: of the resampling.
@@ -218,35 +346,19 @@ def interval(
     Returns:
         Estimate, lower and upper bound. The bounds are NaN if there are fewer than two subjects or
         all give the same score.
-
-    References:
-        Efron, Better bootstrap confidence intervals, JASA 82 (1987), by SciPy.
     """
-    stacked = counts[:, None] if other is None else np.stack([counts, other], axis=1)
-    names = np.unique(subjects)
-    by_subject = np.stack([stacked[subjects == name].sum(axis=0) for name in names])
+    both = sums[:, None] if other is None else np.stack([sums, other], axis=1)
+    _, total = by_subject(both, subjects)
 
-    def statistic(index):
-        pooled = by_subject[index].sum(axis=0)
-        return score(pooled[0]) - (0.0 if other is None else score(pooled[1]))
+    def difference(totals: np.ndarray) -> np.ndarray:
+        first = score(totals[:, 0])
+        return np.reshape(first if other is None else first - score(totals[:, 1]), (-1, 1))
 
-    everyone = np.arange(len(names))
-    estimate = statistic(everyone)
-    if len(names) < 2:
-        return estimate, np.nan, np.nan
-    # If all resamples score the same, SciPy divides 0 by 0 and gives NaN, as documented above.
-    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
-        warnings.simplefilter("ignore", scipy.stats.DegenerateDataWarning)
-        bounds = scipy.stats.bootstrap(
-            (everyone,),
-            statistic,
-            n_resamples=RESAMPLES,
-            confidence_level=level,
-            method="BCa",
-            vectorized=False,
-            rng=np.random.Generator(np.random.Philox(seed)),
-        ).confidence_interval
-    return estimate, float(bounds.low), float(bounds.high)
+    if len(total) < 2:
+        return float(difference(total.sum(axis=0, keepdims=True))[0, 0]), np.nan, np.nan
+    drawn = bootstrap(total, difference, seed)
+    low, high = drawn.bca(level)[0]
+    return float(drawn.estimate[0]), float(low), float(high)
 
 
 def _right(counts: np.ndarray) -> np.ndarray:
@@ -256,3 +368,13 @@ def _right(counts: np.ndarray) -> np.ndarray:
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     out = np.full(np.shape(numerator), np.nan)
     return np.divide(numerator, denominator, out=out, where=denominator > 0)
+
+
+def _number(values: np.ndarray) -> np.ndarray:
+    return (~np.isnan(values)).sum(axis=0)
+
+
+def _share_below(drawn: np.ndarray, value: np.ndarray | float) -> np.ndarray:
+    """Share of the resamples below a value; half of those that equal it count."""
+    below = (drawn < value).sum(axis=0) + (drawn <= value).sum(axis=0)
+    return below / (2 * _number(drawn))

@@ -1,7 +1,8 @@
 """The methods without learning that XNet is compared with, and the settings they are tuned over.
 
 `METHODS` lists them. Each takes a radiograph and gives class ids;
-`xnet_study.baselines.tuning` chooses among a method's settings. The first setting of each is the plainest.
+`xnet_study.baselines.tuning` chooses among a method's settings. The first setting of each
+is the plainest.
 """
 
 from __future__ import annotations

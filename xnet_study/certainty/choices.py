@@ -61,13 +61,13 @@ def by_subject(above: np.ndarray, pixels: np.ndarray, subjects: np.ndarray) -> S
     """
     recall = thresholds.recall(above, pixels)
     there = np.isfinite(recall)
-    images = calibration.by_subject(np.ones((len(above), 1)), subjects)
-    with_tissue = calibration.by_subject(there.astype(float), subjects)
-    found = calibration.by_subject(np.where(there, recall, 0), subjects)
+    images = metrics.by_subject(np.ones((len(above), 1)), subjects)[1]
+    with_tissue = metrics.by_subject(there.astype(float), subjects)[1]
+    found = metrics.by_subject(np.where(there, recall, 0), subjects)[1]
     return Subjects(
-        calibration.by_subject(thresholds.fdr(above), subjects) / images,
+        metrics.by_subject(thresholds.fdr(above), subjects)[1] / images,
         np.divide(found, with_tissue, out=np.full(found.shape, np.nan), where=with_tissue > 0),
-        calibration.by_subject((above.sum(axis=-1) == 0).astype(float), subjects) / images,
+        metrics.by_subject((above.sum(axis=-1) == 0).astype(float), subjects)[1] / images,
     )
 
 
@@ -338,8 +338,10 @@ def effect_table(
                     variant,
                     *asdict(steps).values(),
                     *metrics.interval(given, subjects[name], thresholds.fdr),
-                    *metrics.interval(with_total, subjects[name], lambda s: s[TISSUE] / s[-1]),
-                    *metrics.interval(sums, subjects[name][there], lambda s: s[0] / s[1]),
+                    *metrics.interval(
+                        with_total, subjects[name], lambda s: s[:, TISSUE] / s[:, -1]
+                    ),
+                    *metrics.interval(sums, subjects[name][there], lambda s: s[:, 0] / s[:, 1]),
                 )
             )
     numbers = [
@@ -409,10 +411,10 @@ def _judged(
         given = _curves(stream, processed)[:, position]
         with_total = np.concatenate([given, _pixels(stream)[:, [TISSUE]]], axis=1)
         loss = np.stack([thresholds.fdr(given[:, None])[:, 0], np.ones(len(given))], axis=1)
-        recall = metrics.interval(with_total, names, lambda s: s[TISSUE] / s[-1])
+        recall = metrics.interval(with_total, names, lambda s: s[:, TISSUE] / s[:, -1])
         numbers = (
             *metrics.interval(given, names, thresholds.fdr),
-            *metrics.interval(loss, names, lambda s: s[0] / s[1]),
+            *metrics.interval(loss, names, lambda s: s[:, 0] / s[:, 1]),
             *recall,
         )
         useful = "useful" if recall[0] >= USEFUL_RECALL else "not useful"
@@ -427,7 +429,8 @@ def _bands(stream: Stream, subjects: np.ndarray) -> pd.DataFrame:
     for name, values in (("loss", means.losses), ("image recall", means.recalls)):
         there = np.isfinite(values).astype(float)
         sums = np.stack([np.nan_to_num(values), there], axis=-1)
-        drawn = calibration.resample(sums)
+        times = metrics.draw(len(sums), 1, calibration.BAND_RESAMPLES)
+        drawn = np.tensordot(times, sums, axes=1)
         columns[name] = sums.sum(axis=0)[:, 0] / np.maximum(sums.sum(axis=0)[:, 1], 1)
         shares = drawn[..., 0] / np.maximum(drawn[..., 1], 1)
         columns[f"{name} low"], columns[f"{name} high"] = np.percentile(shares, (2.5, 97.5), axis=0)

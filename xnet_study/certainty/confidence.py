@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xnet_study.certainty import choices, strangers, streaming
+from xnet_study.certainty import choices, selective, strangers, streaming
 from xnet_study.certainty.streaming import TARGETS, Stream
 from xnet_tf import calibration, classes, dataset, inference, metrics, runs
 from xnet_tf.files import read_json, save_table, write_json
@@ -232,7 +232,7 @@ def _binned(bins: np.ndarray, subjects: np.ndarray) -> Iterator[tuple]:
         yield "ECE", target, "images", *_ratio(each, subjects[there])
     yield "MCE", "top label", "pixels", *metrics.interval(bins[:, TOP], subjects, calibration.mce)
     of_classes = bins[:, : classes.COUNT]
-    mean = metrics.interval(of_classes, subjects, lambda sums: calibration.ece(sums).mean())
+    mean = metrics.interval(of_classes, subjects, lambda sums: calibration.ece(sums).mean(axis=-1))
     yield "ECE", "mean of classes", "pixels", *mean
 
 
@@ -249,7 +249,7 @@ def _exact(stream: Stream, m: int) -> Iterator[tuple]:
     wrong, right = stream.top[m, 0] @ calibration.PROBABILITIES / stream.top[m, 0].sum(axis=1)
     yield "confidence where wrong", "top label", "pixels", float(wrong)
     yield "confidence where right", "top label", "pixels", float(right)
-    yield "AURC", "top label", "pixels", calibration.aurc(stream.top[m, 0])
+    yield "AURC", "top label", "pixels", selective.aurc(stream.top[m, 0])
 
 
 def answer(results: Path) -> str:
@@ -295,7 +295,7 @@ def bin_table(stream: Stream, subjects: np.ndarray) -> pd.DataFrame:
     parts = []
     for m, method in enumerate(stream.methods):
         for t, target in enumerate(TARGETS):
-            sums = calibration.by_subject(stream.per_image("bins")[:, m, t], subjects)
+            sums = metrics.by_subject(stream.per_image("bins")[:, m, t], subjects)[1]
             if t < classes.COUNT:
                 counts = calibration.against_rest(stream.classes[m, t], t)
             else:
@@ -355,15 +355,15 @@ def coverage_table(stream: Stream) -> pd.DataFrame:
     for m, method in enumerate(stream.methods):
         number, right, sure = stream.per_image("bins")[:, m, TOP].sum(axis=1).T
         for over, table in (
-            ("pixels", calibration.coverage(stream.top[m, 0], 100)),
-            ("images", calibration.image_coverage(sure / number, 1 - right / number)),
+            ("pixels", selective.coverage(stream.top[m, 0], 100)),
+            ("images", selective.image_coverage(sure / number, 1 - right / number)),
         ):
             parts.append(table.assign(method=method, over=over))
     return pd.concat(parts)
 
 
 def _ratio(sums: np.ndarray, subjects: np.ndarray) -> tuple[float, float, float]:
-    return metrics.interval(sums, subjects, lambda total: float(total[0] / total[1]))
+    return metrics.interval(sums, subjects, lambda totals: totals[:, 0] / totals[:, 1])
 
 
 def _sets(data: dataset.Dataset, population: Path | None) -> dict[str, tuple]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from xnet_study.comparison import intervals, streamed_auc
+from xnet_study.comparison import streamed_auc
 from xnet_study.comparison.compared import Method, Run
 from xnet_tf import classes, metrics
 from xnet_tf.metrics import COUNT_COLUMNS, counts_of
@@ -81,9 +81,9 @@ def flattery(methods: list[Method]) -> pd.DataFrame:
         joined = np.concatenate([counts["test"], counts["validation"]])
         tested = np.concatenate([counts["test"], 0 * counts["validation"]])
         names = np.concatenate([method.subjects("test"), method.subjects("validation")])
-        _, sums = intervals.by_subject(np.stack([joined, tested], axis=1), names)
+        _, sums = metrics.by_subject(np.stack([joined, tested], axis=1), names)
         for name, of in SCORES.items():
-            gained = intervals.bootstrap(sums, _flattered(of))
+            gained = metrics.bootstrap(sums, _flattered(of))
             value = {key: _mean(of, found) for key, found in counts.items()}
             together = _mean(of, joined)
             low, high = gained.bca()[0]
@@ -224,7 +224,7 @@ def _named(method: Method, subset: str) -> dict[str, str]:
 
 def _scored(about: dict, counts: np.ndarray, subjects: np.ndarray) -> list[dict]:
     """Return a row for each score of counts ``(N, seeds, C, C)``, pooled, mean over seeds."""
-    names, sums = intervals.by_subject(counts, subjects)
+    names, sums = metrics.by_subject(counts, subjects)
     rows = []
     for name, of in SCORES.items():
         low, high = _bounds(sums, lambda totals, of=of: of(totals).mean(axis=1)[:, None])
@@ -235,7 +235,7 @@ def _scored(about: dict, counts: np.ndarray, subjects: np.ndarray) -> list[dict]
 
 
 def _lost(of: Callable, counts: np.ndarray, known: np.ndarray, subjects: np.ndarray) -> dict:
-    _, sums = intervals.by_subject(np.stack([counts, known], axis=1), subjects)
+    _, sums = metrics.by_subject(np.stack([counts, known], axis=1), subjects)
 
     def score(totals):
         each = of(totals).mean(axis=2)
@@ -251,10 +251,10 @@ def _lost(of: Callable, counts: np.ndarray, known: np.ndarray, subjects: np.ndar
     }
 
 
-def _bounds(sums: np.ndarray, score: intervals.Score) -> np.ndarray:
+def _bounds(sums: np.ndarray, score: metrics.Score) -> np.ndarray:
     if len(sums) < FEWEST:
         return np.full(2, np.nan)
-    return intervals.bootstrap(sums, score).bca()[0]
+    return metrics.bootstrap(sums, score).bca()[0]
 
 
 def _mean(of: Callable, counts: np.ndarray) -> float:
@@ -262,7 +262,7 @@ def _mean(of: Callable, counts: np.ndarray) -> float:
     return float(of(counts.sum(axis=0)).mean())
 
 
-def _flattered(of: Callable) -> intervals.Score:
+def _flattered(of: Callable) -> metrics.Score:
     def score(totals):
         each = of(totals).mean(axis=2)
         return (each[:, 0] - each[:, 1])[:, None]

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xnet_study.comparison import intervals, streamed_auc
+from xnet_study.comparison import streamed_auc
 from xnet_study.comparison.scoring import read_table
 from xnet_tf import classes, metrics
 from xnet_tf.files import InputError, read_json
@@ -163,7 +163,7 @@ class Method:
     def by_subject(self, subset: str) -> np.ndarray:
         """Return what each subject adds, float64 ``(S, seeds, K)``; see `scores`."""
         sums = np.stack([run.sums(subset) for run in self.runs], axis=1)
-        return intervals.by_subject(sums, self.subjects(subset))[1]
+        return metrics.by_subject(sums, self.subjects(subset))[1]
 
     def areas(self, subset: str) -> np.ndarray | None:
         """Return the exact areas under the ROC curves ``(seeds, C)``; None without scores."""

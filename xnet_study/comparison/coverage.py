@@ -23,11 +23,11 @@ import pandas as pd
 import scipy.stats
 from tqdm import tqdm
 
-from xnet_study.comparison import breakdown, compared, intervals
+from xnet_study.comparison import breakdown, compared
 from xnet_study.comparison.compared import Method
-from xnet_study.comparison.intervals import Bootstrap, Score
 from xnet_tf import metrics
 from xnet_tf.files import InputError, save_table
+from xnet_tf.metrics import Bootstrap, Score
 
 LEVEL = 0.95
 REPETITIONS = 1000
@@ -37,7 +37,7 @@ OWN = "XNet"
 def percentile(found: Bootstrap, level: float = LEVEL) -> np.ndarray:
     """Return the bounds between which the middle of the resampled scores lies, ``(Q, 2)``."""
     shares = np.array([(1 - level) / 2, (1 + level) / 2])[:, None]
-    return intervals.quantiles(found.drawn, shares + np.zeros(found.drawn.shape[1])).T
+    return metrics.quantiles(found.drawn, shares + np.zeros(found.drawn.shape[1])).T
 
 
 def student(found: Bootstrap, level: float = LEVEL) -> np.ndarray:
@@ -97,7 +97,7 @@ def simulated(methods: list[Method], repetitions: int, resamples: int) -> pd.Dat
     tables = []
     for subset, subjects in studies:
         counts = np.concatenate([method.confusions(subset) for method in chosen], axis=1)
-        _, pool = intervals.by_subject(counts, chosen[0].subjects(subset))
+        _, pool = metrics.by_subject(counts, chosen[0].subjects(subset))
         table = coverage(pool, _scores_and_differences(seeds), subjects, repetitions, resamples)
         table.insert(0, "score", [quantities[q][1] for q in table["quantity"]])
         table["quantity"] = [quantities[q][0] for q in table["quantity"]]
@@ -132,7 +132,7 @@ def coverage(
     bounds = []
     for study in tqdm(range(repetitions), f"{subjects} subjects", leave=False, delay=5):
         drawn = pool[rng.integers(0, len(pool), subjects)]
-        found = intervals.bootstrap(drawn, score, seed=study, resamples=resamples)
+        found = metrics.bootstrap(drawn, score, seed=study, resamples=resamples)
         bounds.append([of(found) for of in INTERVALS.values()])
     low, high = np.moveaxis(np.array(bounds), -1, 0)  # each (repetitions, kinds, Q)
     # Rounding must not decide where a study's score cannot differ from the truth.

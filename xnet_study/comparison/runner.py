@@ -1,7 +1,8 @@
 """The comparison: every method trained or tuned, and scored, by one command that can be killed.
 
 `xnet_study.comparison.tasks` lists the work. Each task leaves a folder
-``<run>/comparison/<slug>/``, which `xnet_study.comparison.scoring` describes; its ``record.json`` is written last and says that it is finished.
+``<run>/comparison/<slug>/``, which `xnet_study.comparison.scoring` describes; its
+``record.json`` is written last and says that it is finished.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xnet_study.comparison import breakdown, compared, intervals
+from xnet_study.comparison import breakdown, compared
 from xnet_study.comparison.compared import Method, Run, of_class
 from xnet_tf import classes, dataset, metrics, runs
 from xnet_tf.files import InputError, read_json, save_table, write_json
@@ -157,7 +157,7 @@ def differences(methods: list[Method]) -> pd.DataFrame:
     found = pd.DataFrame(rows, columns=DIFFERENCES)
     if rows:
         groups = found.groupby(["subset", "score"])["p"]
-        found["p Holm"] = groups.transform(lambda p: intervals.holm(p.to_numpy()))
+        found["p Holm"] = groups.transform(lambda p: holm(p.to_numpy()))
         found["significant"] = found["p Holm"] < LEVEL
     return found
 
@@ -247,7 +247,7 @@ def _size(method: Method, subset: str) -> dict[str, int]:
 
 def _scores(method: Method, subset: str) -> dict[str, float]:
     sums = method.by_subject(subset)
-    found = intervals.bootstrap(sums, compared.over_seeds)
+    found = metrics.bootstrap(sums, compared.over_seeds)
     values, bounds = found.estimate, found.bca()
     each = compared.scores(sums.sum(axis=0))
     areas = method.areas(subset)
@@ -272,13 +272,13 @@ def _scores(method: Method, subset: str) -> dict[str, float]:
 def _difference(own: Method, other: Method, subset: str) -> list[dict]:
     seeds = len(own.runs)
     both = np.concatenate([own.confusions(subset), other.confusions(subset)], axis=1)
-    _, sums = intervals.by_subject(both, own.subjects(subset))
+    _, sums = metrics.by_subject(both, own.subjects(subset))
 
     def score(totals):
         each = np.stack([of(totals) for of in breakdown.SCORES.values()], axis=-1)
         return each[:, :seeds].mean(axis=1) - each[:, seeds:].mean(axis=1)
 
-    found = intervals.bootstrap(sums, score, resamples=DRAWS)
+    found = metrics.bootstrap(sums, score, resamples=DRAWS)
     bounds, p = found.bca(), found.p_value()
     rows = []
     for q, (name, of) in enumerate(breakdown.SCORES.items()):
@@ -300,3 +300,12 @@ def _difference(own: Method, other: Method, subset: str) -> list[dict]:
             }
         )
     return rows
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p-values adjusted for their number by Holm's step-down procedure; NaN stays NaN."""
+    out = np.full(len(p), np.nan)
+    order = [i for i in np.argsort(p) if not np.isnan(p[i])]
+    steps = [p[i] * (len(order) - rank) for rank, i in enumerate(order)]
+    out[order] = np.minimum(np.maximum.accumulate(steps), 1) if steps else []
+    return out

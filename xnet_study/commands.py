@@ -1,0 +1,170 @@
+"""The commands of this room: what makes tables and figures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from xnet_tf import profiles, runs
+from xnet_tf.cli import add, add_profile, make_folder, positive
+from xnet_tf.files import InputError
+
+
+def add_commands(commands) -> None:
+    """Add this room's commands to those of `xnet_tf.cli`."""
+    text = "score the trained network and save the numbers of all figures"
+    add_profile(add(commands, "evaluate", evaluate, text))
+
+    text = "score the network on the population, plain and under shifted conditions"
+    command = add(commands, "robustness", robustness, text)
+    add_profile(command)
+    _add_population(command)
+
+    text = "score calibration, choose and certify thresholds"
+    command = add(commands, "confidence", confidence, text)
+    add_profile(command)
+    _add_population(command)
+    command.add_argument(
+        "--ensemble",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="weights of further networks, to be averaged with the run's own",
+    )
+
+    _add_compare(add(commands, "compare", compare, "train and score every method; resumable"))
+    _add_augment(add(commands, "augment", augment, "write augmented images as a data set"))
+
+    command = add(commands, "figures", figures, "redraw every figure from saved numbers")
+    command.add_argument("--results", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
+    command.add_argument("--out", type=Path, default=runs.REPOSITORY / "figures", metavar="DIR")
+
+    text = "print the table of scores: paper, release, this run"
+    add_profile(add(commands, "summary", summary, text))
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Evaluate the profile's network and print the summary."""
+    from xnet_tf import dataset
+
+    data = dataset.load(options.data)
+    from xnet_study import evaluate
+
+    print(evaluate.evaluate(data, profiles.get(options.profile)))
+    summary(options)
+
+
+def robustness(options: argparse.Namespace) -> None:
+    """Score the profile's network on the population under every condition."""
+    import pandas as pd
+
+    from xnet_study.certainty import robustness
+
+    results = robustness.evaluate(options.population, profiles.get(options.profile))
+    table = pd.read_csv(results / "robustness.csv").query("score == 'macro F1'")
+    print(table.drop(columns="score").set_index("condition").round(3).to_string())
+    print(results / "robustness.csv")
+
+
+def confidence(options: argparse.Namespace) -> None:
+    """Score how sure the profile's network is, and certify its operating points."""
+    from xnet_study.certainty import confidence
+    from xnet_tf import dataset
+
+    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    results = confidence.evaluate(data, profile, options.population, tuple(options.ensemble))
+    print(f"{results}; operating points: {results.parent / 'weights'}")
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Do what is left of the comparison, or list it."""
+    from xnet_tf import dataset
+
+    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    from xnet_study.comparison import runner
+
+    if options.list:
+        print(runner.listing(data, profile, options.population).to_string(index=False))
+        return
+    runner.compare(data, profile, options.population, tuple(options.only), options.jobs)
+
+
+def augment(options: argparse.Namespace) -> None:
+    """Write the augmented training images of the first epochs as a data set of PNG pairs."""
+    from xnet_tf import dataset
+
+    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    from xnet_study import augmented
+    from xnet_tf.presets import PRESETS
+
+    preset = options.preset or profile.augmentation
+    if preset not in PRESETS:
+        raise InputError(f"no preset is called {preset!r}; choose one of {', '.join(PRESETS)}")
+    make_folder(options.out.parent)
+    profile = replace(profile, augmentation=preset)
+    count = augmented.write(data, profile, options.out, options.per_part)
+    print(f"{count} images -> {options.out}")
+
+
+def figures(options: argparse.Namespace) -> None:
+    """Redraw the figures."""
+    from xnet_study.figures import release
+
+    for path in release.draw_all(options.results, options.out):
+        print(os.path.relpath(path))
+
+
+def summary(options: argparse.Namespace) -> None:
+    """Print the table of scores: paper, release, this run."""
+    from xnet_study.figures import release
+
+    results = runs.folder(profiles.get(options.profile)) / "results"
+    print(release.summary(results, runs.REPOSITORY / "results").to_string())
+
+
+def _add_population(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--population",
+        type=Path,
+        default=runs.population(),
+        metavar="DIR",
+        help="what `make population` made (default: runs/population)",
+    )
+
+
+def _add_compare(command: argparse.ArgumentParser) -> None:
+    add_profile(command)
+    _add_population(command)
+    command.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="TASK",
+        help="these tasks alone, for instance xnet-seed1 'unet-*' (default: all that are left)",
+    )
+    command.add_argument(
+        "--jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="processes that share the cores; two nearly double the speed (default: 1)",
+    )
+    command.add_argument("--list", action="store_true", help="say what there is to do, and stop")
+
+
+def _add_augment(command: argparse.ArgumentParser) -> None:
+    add_profile(command)
+    command.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="the data set, yet to be made"
+    )
+    command.add_argument("--preset", metavar="NAME", help="default: the profile's")
+    command.add_argument(
+        "--per-part",
+        type=positive,
+        default=500,
+        metavar="N",
+        help="training images of each body part (default: 500, as in the paper)",
+    )
