@@ -44,11 +44,11 @@ def segment(model, folder: Path, height: int = 400) -> pd.DataFrame:
     Raises:
         InputError: if a mask outlined by hand is missing.
     """
-    masks = {name: masks.read_mask(MASKS / f"{name}.png") for name in paths()}
+    outlined = {name: masks.read_mask(MASKS / f"{name}.png") for name in paths()}
     shutil.rmtree(folder, ignore_errors=True)
     rows = []
     for name, path in paths().items():
-        by_hand = masks[name]
+        by_hand = outlined[name]
         image = radiographs.read(path)
         found = inference.segment(model, image).labels
         rows.append({"picture": name, **scores(by_hand, found)})
