@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xnet_study import figures
 from xnet_study.certainty import choices, confidence, operating
-from xnet_study.figures import release
 from xnet_study.figures.confidence_figures import FIGURES as CONFIDENCE_FIGURES
 from xnet_study.figures.threshold_figures import FIGURES as THRESHOLD_FIGURES
 from xnet_tf import classes, dataset, metrics, thresholds, training
@@ -134,7 +134,7 @@ def test_results_are_found_again_and_not_those_of_other_weights(judged, tmp_path
 
 @pytest.mark.parametrize("name", [*CONFIDENCE_FIGURES, *THRESHOLD_FIGURES])
 def test_every_figure_is_drawn_from_the_tables_alone(name, judged):
-    figure = release.FIGURES[name](judged[2])
+    figure = figures.FIGURES[name](judged[2])
     assert any(axis.has_data() for axis in figure.axes)
     plt.close(figure)
 

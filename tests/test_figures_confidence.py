@@ -2,7 +2,6 @@ import matplotlib.pyplot as plt
 import pytest
 
 from xnet_study.figures import confidence_figures
-from xnet_tf import classes
 from xnet_tf.files import write_json
 
 HELD = {"images": 22, "subjects": 20, "data_sha256": "abcdef0123456789"}
@@ -31,4 +30,3 @@ def test_figures_are_signed_with_weights_and_images(tmp_path):
 
 def test_methods_are_told_apart_from_what_they_were_fitted_on():
     assert confidence_figures.kind("vector scaling (calibration)") == "vector scaling"
-    assert set(confidence_figures.LINE_COLOURS) == set(classes.NAMES)

@@ -111,18 +111,18 @@ def augment(options: argparse.Namespace) -> None:
 
 def figures(options: argparse.Namespace) -> None:
     """Redraw the figures."""
-    from xnet_study.figures import release
+    from xnet_study.figures import draw_all
 
-    for path in release.draw_all(options.results, options.out):
+    for path in draw_all(options.results, options.out):
         print(os.path.relpath(path))
 
 
 def summary(options: argparse.Namespace) -> None:
     """Print the table of scores: paper, release, this run."""
-    from xnet_study.figures import release
+    from xnet_study.figures import score_figures
 
     results = runs.folder(profiles.get(options.profile)) / "results"
-    print(release.summary(results, runs.REPOSITORY / "results").to_string())
+    print(score_figures.summary(results, runs.REPOSITORY / "results").to_string())
 
 
 def _add_population(command: argparse.ArgumentParser) -> None:

@@ -26,7 +26,6 @@ STYLE = {
     "savefig.dpi": 150,
     "svg.hashsalt": "xnet",
 }
-METHOD_COLOURS = {"XNet": "#21908c", "multi-Otsu": "#8a8a8a", "constant": "#c9c9c9"}
 
 
 def save(figure: Figure, path: Path, suffixes: tuple[str, ...] = (".png", ".svg")) -> list[Path]:

@@ -1,1 +1,64 @@
-"""Saved numbers to figures."""
+"""Saved numbers to figures. Needs neither TensorFlow nor a trained network.
+
+Each function draws one figure from the files of a ``results/`` folder; `draw_all` writes them all
+as PNG and, unless it is made of pictures, as SVG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from xnet_study.figures import (
+    comparison_figures,
+    confidence_figures,
+    picture_figures,
+    score_figures,
+    threshold_figures,
+)
+from xnet_tf.files import InputError
+from xnet_tf.plots import STYLE, save
+
+FIGURES: dict[str, Callable[[Path], Figure]] = {
+    **score_figures.FIGURES,
+    **confidence_figures.FIGURES,
+    **threshold_figures.FIGURES,
+    **comparison_figures.FIGURES,
+    **picture_figures.FIGURES,
+    "error-maps-wide": lambda results: comparison_figures.error_maps(results / "wide"),
+}
+"""File name of each figure and the function that draws it."""
+
+PICTURES = {*picture_figures.FIGURES, "error-maps", "error-maps-wide"}
+"""Figures made of pictures: as SVG they would be larger and no sharper."""
+
+
+def draw_all(results: Path, out: Path) -> list[Path]:
+    """Draw every figure whose numbers are there.
+
+    Args:
+        results: folder of CSV and JSON files.
+        out: where ``<name>.png`` and ``<name>.svg`` go; `PICTURES` as PNG alone.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: if the folder holds no results at all.
+    """
+    if not (results / "run.json").is_file():
+        raise InputError(f"{results}: holds no run.json; evaluate a network first")
+    written = []
+    for name, draw in FIGURES.items():
+        with mpl.rc_context(STYLE):
+            try:
+                figure = draw(results)
+            except FileNotFoundError:
+                continue
+            written += save(figure, out / name, (".png",) if name in PICTURES else (".png", ".svg"))
+            plt.close(figure)
+    return written

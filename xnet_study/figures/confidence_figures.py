@@ -1,7 +1,4 @@
-"""Figures of network confidence and calibration, from ``results/calibration-*.csv``.
-
-Like `xnet_study.figures.release`, which lists them, this needs no TensorFlow.
-"""
+"""Figures of network confidence and calibration, from ``results/calibration-*.csv``."""
 
 from __future__ import annotations
 
@@ -13,21 +10,10 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from xnet_study.figures import drawing
+from xnet_study.figures.drawing import BLUE, CLASS_COLOURS, GREY, METHOD_COLOURS, RED, SILVER, TEAL
 from xnet_tf import classes
 from xnet_tf.files import read_json
-
-LINE_COLOURS = dict(zip(classes.NAMES, ("#44085c", "#21908c", "#d9a600"), strict=True))
-"""The classes' colours, bone's made dark enough for lines on white."""
-
-GREY = "#8a8a8a"
-METHOD_COLOURS = {
-    "as trained": "#c0392b",
-    "temperature": "#2c6fbb",
-    "vector scaling": "#7d5ba6",
-    "isotonic": "#e08e0b",
-    "eight views": "#3a9d5d",
-    "ensemble": "#111111",
-}
 
 
 def reliability(results: Path) -> Figure:
@@ -41,23 +27,22 @@ def reliability(results: Path) -> Figure:
     )
     shown = ["as trained", *_fitted_on(table["method"].unique(), ("temperature", "isotonic"))]
     for column, target in zip(axes.T, targets, strict=True):
-        column[0].plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        drawing.diagonal(column[0])
         for method in shown:
             rows = table[(table["method"] == method) & (table["target"] == target)]
             colour = METHOD_COLOURS[kind(method)]
             line = {"color": colour, "lw": 1.2, "marker": "o", "ms": 3}
             column[0].plot(rows["confidence"], rows["accuracy"], label=_spelt(method), **line)
             if method == "as trained":
-                band = rows["confidence"], rows["low"], rows["high"]
-                column[0].fill_between(*band, color=colour, alpha=0.15, lw=0)
-                bars = rows["confidence"], rows["pixels"]
-                column[1].bar(*bars, width=0.045, color=colour, alpha=0.75)
+                at = rows["confidence"]
+                drawing.band(column[0], at, rows["low"], rows["high"], colour)
+                column[1].bar(at, rows["pixels"], width=0.045, color=colour, alpha=0.75)
         column[0].set(title=target, xlim=(0, 1), ylim=(0, 1))
         column[1].set(yscale="log", xlabel="confidence")
         column[1].yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     axes[0, 0].set_ylabel("share that is right")
     axes[1, 0].set_ylabel("pixels")
-    _legend(figure, axes[0, 0])
+    drawing.legend_above(figure, axes[0, 0])
     return sign(figure, results, name)
 
 
@@ -68,14 +53,13 @@ def border(results: Path) -> Figure:
     table = table.query("set == @name and method == 'as trained'")
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.0), sharey=True)
     for axis, bins in zip(axes, ("equal width", "equal mass"), strict=True):
-        axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
-        for target, colour in (("interior", "#2c6fbb"), ("border", "#c0392b")):
+        drawing.diagonal(axis)
+        for target, colour in (("interior", BLUE), ("border", RED)):
             rows = table[(table["target"] == target) & (table["bins"] == bins)]
             label = {"border": "within 3 pixels of a boundary", "interior": "farther away"}[target]
             axis.plot(rows["confidence"], rows["accuracy"], "o-", ms=3.5, color=colour, label=label)
             if bins == "equal width":
-                band = rows["confidence"], rows["low"], rows["high"]
-                axis.fill_between(*band, color=colour, alpha=0.15, lw=0)
+                drawing.band(axis, rows["confidence"], rows["low"], rows["high"], colour)
         axis.set(title=f"bins of {bins}", xlabel="confidence", xlim=(0.3, 1.005), ylim=(0.2, 1.01))
     axes[0].set_ylabel("share that is right")
     axes[0].legend(loc="upper left")
@@ -89,9 +73,9 @@ def network_confidence(results: Path) -> Figure:
     images = pd.read_csv(results / "calibration-images.csv").query("set == @name")
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), sharex=True, sharey=True)
     for axis, title in zip(axes, ("each body part", "each image"), strict=True):
-        axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+        drawing.diagonal(axis)
         axis.set(title=title, xlabel="network confidence", xlim=(0.4, 1.005), ylim=(-0.02, 1.02))
-    for k, colour in LINE_COLOURS.items():
+    for k, colour in CLASS_COLOURS.items():
         rows = parts[parts["class"] == k]
         single = rows[rows["body_part"] != "all"]
         whole = rows[rows["body_part"] == "all"]
@@ -110,9 +94,12 @@ def network_confidence(results: Path) -> Figure:
 def recalibration(results: Path) -> Figure:
     """Scores before and after every re-calibration, with intervals by subject."""
     table = pd.read_csv(results / "calibration-scores.csv").query("over == 'pixels'")
-    panels = {"NLL": ("NLL", "all"), "Brier score": ("Brier", "all")}
-    panels |= {"ECE, mean of classes": ("ECE", "mean of classes")}
-    panels |= {"ECE, soft tissue": ("ECE", "soft tissue")}
+    panels = {
+        "NLL": ("NLL", "all"),
+        "Brier score": ("Brier", "all"),
+        "ECE, mean of classes": ("ECE", "mean of classes"),
+        "ECE, soft tissue": ("ECE", "soft tissue"),
+    }
     sets = [s for s in ("evaluation", "test") if s in set(table["set"])]
     methods = list(dict.fromkeys(table[table["set"] == sets[0]]["method"]))[::-1]
     height = 0.34 * len(methods) + 1.3
@@ -121,15 +108,15 @@ def recalibration(results: Path) -> Figure:
         for offset, name in zip((0.12, -0.16), sets, strict=False):
             rows = table[(table["set"] == name) & (table["score"] == score) & (table["class"] == k)]
             rows = rows.set_index("method").loc[methods]
-            spans = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
-            look = {"color": "#21908c" if name == sets[0] else "#b0b0b0", "capsize": 2, "ms": 4}
+            dots = {"color": TEAL if name == sets[0] else SILVER, "capsize": 2, "ms": 4}
+            dots |= {"fmt": "o", "label": name}
             at = np.arange(len(methods)) + offset
-            axis.errorbar(rows["value"], at, xerr=spans, fmt="o", label=name, **look)
+            axis.errorbar(rows["value"], at, xerr=drawing.spans(rows), **dots)
         axis.axvline(_value(table, sets[0], score, k), color=GREY, lw=0.8, ls=":")
         axis.set(title=title, yticks=range(len(methods)))
         axis.set_xlim(left=0)
     axes[0].set_yticklabels([_spelt(m) for m in methods])
-    _legend(figure, axes[0])
+    drawing.legend_above(figure, axes[0])
     return sign(figure, results, *sets)
 
 
@@ -162,14 +149,13 @@ def sign(figure: Figure, results: Path, *sets: str) -> Figure:
     """Write below a figure which weights and images it was made from."""
     record = read_json(results / "confidence.json")
     held = ", ".join(
-        f"{name} {record['sets'][name]['images']} images of {record['sets'][name]['subjects']} "
-        f"subjects ({record['sets'][name]['data_sha256'][:8]})"
+        "{} {images} images of {subjects} subjects ({data_sha256:.8})".format(
+            name, **record["sets"][name]
+        )
         for name in sets
     )
-    kind_of = "simulated; " if record["simulated"] else ""
-    text = f"weights {record['weights_sha256'][:8]}; {kind_of}{held}"
-    figure.supxlabel(text, fontsize=7, color=GREY)
-    return figure
+    simulated = "simulated; " if record["simulated"] else ""
+    return drawing.sign(figure, f"weights {record['weights_sha256'][:8]}; {simulated}{held}")
 
 
 def kind(method: str) -> str:
@@ -192,11 +178,6 @@ def _value(table: pd.DataFrame, name: str, score: str, k: str) -> float:
     return rows.loc[rows["method"] == "as trained", "value"].item()
 
 
-def _legend(figure: Figure, axis) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-
-
 FIGURES = {
     "calibration-reliability": reliability,
     "calibration-border": border,
@@ -204,3 +185,4 @@ FIGURES = {
     "recalibration": recalibration,
     "risk-coverage": risk_coverage,
 }
+"""File name of each figure and the function that draws it."""

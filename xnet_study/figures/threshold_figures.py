@@ -1,7 +1,4 @@
-"""Figures of the soft-tissue threshold, from ``results/thresholds-*.csv``.
-
-Like `xnet_study.figures.release`, which lists them, this needs no TensorFlow.
-"""
+"""Figures of the soft-tissue threshold, from ``results/thresholds-*.csv``."""
 
 from __future__ import annotations
 
@@ -12,8 +9,9 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from xnet_study.figures.confidence_figures import GREY, LINE_COLOURS, judged, sign
-from xnet_tf import classes
+from xnet_study.figures import drawing
+from xnet_study.figures.confidence_figures import judged, sign
+from xnet_study.figures.drawing import CLASS_COLOURS, GREY, METHOD_COLOURS, RED, SILVER, TEAL
 
 MARKED = (0.3, 0.5, 0.7, 0.9)
 """Thresholds that are written along the curve."""
@@ -21,7 +19,8 @@ MARKED = (0.3, 0.5, 0.7, 0.9)
 PUBLISHED = {0.05: ("before", "--"), 0.005: ("after post-processing", ":")}
 """The poster's false discovery rates of soft tissue; its recall is 0.82 before."""
 
-RULES = {"naive": "#c0392b", "conformal": "#2c6fbb", "learn then test": "#21908c"}
+RULES = ("naive", "conformal", "learn then test")
+"""Ways to choose a threshold."""
 
 
 def trade_off(results: Path) -> Figure:
@@ -31,13 +30,13 @@ def trade_off(results: Path) -> Figure:
     table = table.query("guarded == 'soft tissue'")
     figure, axis = plt.subplots(figsize=(7.6, 4.6))
     # Without a population the test images are judged, and shown once.
-    for shown, colour in {"test": "#b0b0b0", name: "#21908c"}.items():
+    for shown, colour in {"test": SILVER, name: TEAL}.items():
         rows = table[table["set"] == shown]
         axis.plot(rows["fdr"], rows["recall"], color=colour, lw=2, label=f"here, {shown} images")
     for threshold in MARKED:
         row = rows.iloc[(rows["threshold"] - threshold).abs().argmin()]
         at = row["fdr"], row["recall"]
-        axis.plot(*at, "o", color="#21908c", ms=5)
+        axis.plot(*at, "o", color=TEAL, ms=5)
         side = {"xytext": (7, -4), "textcoords": "offset points", "fontsize": 9}
         axis.annotate(f"T = {threshold:g}", at, **side)
     for value, (when, dashes) in PUBLISHED.items():
@@ -57,18 +56,16 @@ def against_threshold(results: Path) -> Figure:
     at = np.log(rows["threshold"] / (1 - rows["threshold"]))
     figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.0))
     for column, pooled, label, colour in (
-        ("image recall", "recall", "recall", "#21908c"),
-        ("loss", "fdr", "false discovery", "#c0392b"),
+        ("image recall", "recall", "recall", TEAL),
+        ("loss", "fdr", "false discovery", RED),
     ):
         axes[0].plot(at, rows[column], color=colour, label=f"{label}, mean over subjects")
-        band = rows[f"{column} low"], rows[f"{column} high"]
-        axes[0].fill_between(at, *band, color=colour, alpha=0.15, lw=0)
+        drawing.band(axes[0], at, rows[f"{column} low"], rows[f"{column} high"], colour)
         axes[0].plot(at, rows[pooled], color=colour, ls="--", lw=1, label=f"{label}, pooled pixels")
     axes[0].plot(at, rows["abstained"], color=GREY, ls=":", label="answers without soft tissue")
-    sources = [k for k in classes.NAMES if k != "soft tissue"]
-    shares = [rows[f"share {k}"] for k in sources]
-    colours = [LINE_COLOURS[k] for k in sources]
-    axes[1].stackplot(at, *shares, colors=colours, labels=sources, alpha=0.85)
+    wrong = {k: colour for k, colour in CLASS_COLOURS.items() if k != "soft tissue"}
+    shares = [rows[f"share {k}"] for k in wrong]
+    axes[1].stackplot(at, *shares, colors=wrong.values(), labels=wrong, alpha=0.85)
     axes[1].set(title="what is wrongly called soft tissue", ylabel="share of what is called so")
     axes[0].set(title="95 % bands by subject", ylim=(0, 1))
     ticks = np.array([0.1, 0.5, 0.9, 0.99, 0.999])
@@ -77,8 +74,7 @@ def against_threshold(results: Path) -> Figure:
         axis.set(xlim=(at.min(), np.log(0.9995 / 0.0005)))
         axis.set_xticklabels([f"{t:g}" for t in ticks])
     axes[1].legend(loc="upper right")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8)
+    drawing.legend_above(figure, axes[0], ncols=3, fontsize=8)
     return sign(figure, results, name)
 
 
@@ -87,7 +83,7 @@ def precision_recall(results: Path) -> Figure:
     name = judged(results)
     table = pd.read_csv(results / "thresholds-curves.csv").query("set == @name")
     figure, axis = plt.subplots(figsize=(5.6, 4.4))
-    for k, colour in LINE_COLOURS.items():
+    for k, colour in CLASS_COLOURS.items():
         rows = table[(table["guarded"] == k) & (table["recall"] > 0)]
         axis.plot(rows["recall"], 1 - rows["fdr"], color=colour, label=k)
         for prevalence in rows["prevalence"].unique():
@@ -108,7 +104,8 @@ def promises(results: Path) -> Figure:
     axes = axes.reshape(2, -1)
     targets = sorted(table["target"].unique(), reverse=True)
     for column, size in zip(axes.T, sizes, strict=True):
-        for offset, (rule, colour) in zip((-0.25, 0, 0.25), RULES.items(), strict=True):
+        for offset, rule in zip((-0.25, 0, 0.25), RULES, strict=True):
+            colour = METHOD_COLOURS[rule]
             rows = table[(table["subjects"] == size) & (table["rule"] == rule)]
             rows = rows.set_index("target").loc[targets]
             at = np.arange(len(targets)) + offset
@@ -125,8 +122,7 @@ def promises(results: Path) -> Figure:
             axis.set_xticks(range(len(targets)), [f"{t:.1%}" for t in targets])
     axes[0, 0].set_ylabel("kept its target")
     axes[1, 0].set_ylabel("mean recall")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    drawing.legend_above(figure, axes[0, 0])
     return sign(figure, results, *table["world"].iloc[0].split(" + "))
 
 
@@ -137,10 +133,10 @@ def post_processing(results: Path) -> Figure:
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.2), sharey=True)
     panels = {"fdr": "false discovery rate", "recall": "recall", "boundary_f1": "boundary F1"}
     for axis, (column, title) in zip(axes, panels.items(), strict=True):
-        values = rows[column].to_numpy()
-        spans = np.abs(rows[[f"{column}_low", f"{column}_high"]].to_numpy().T - values)
-        axis.errorbar(values, range(len(rows)), xerr=spans, fmt="o", color="#21908c", capsize=3)
-        axis.axvline(values[-1], color=GREY, lw=0.8, ls=":")
+        spans = drawing.spans(rows, column, f"{column}_low", f"{column}_high")
+        dots = {"fmt": "o", "color": TEAL, "capsize": 3}
+        axis.errorbar(rows[column], range(len(rows)), xerr=spans, **dots)
+        axis.axvline(rows[column].iloc[-1], color=GREY, lw=0.8, ls=":")
         axis.set(title=title, yticks=range(len(rows)))
     tuned = rows[rows["variant"] == "tuned"].iloc[0]
     names = rows["variant"].replace(
@@ -157,3 +153,4 @@ FIGURES = {
     "threshold-promises": promises,
     "post-processing": post_processing,
 }
+"""File name of each figure and the function that draws it."""

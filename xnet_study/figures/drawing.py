@@ -1,0 +1,86 @@
+"""What the figures share: one set of colours, error bars, legends, the line of provenance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from xnet_tf import classes
+
+TEAL, BLUE, RED, ORANGE = "#21908c", "#2c6fbb", "#c0392b", "#e08e0b"
+VIOLET, GREEN, BLACK = "#7d5ba6", "#3a9d5d", "#111111"
+GREY, SILVER, PALE = "#8a8a8a", "#b0b0b0", "#c9c9c9"
+
+METHOD_COLOURS = {
+    # that segment
+    "XNet": TEAL,
+    "multi-Otsu": GREY,
+    "constant": PALE,
+    # that give probabilities
+    "as trained": RED,
+    "temperature": BLUE,
+    "vector scaling": VIOLET,
+    "isotonic": ORANGE,
+    "eight views": GREEN,
+    "ensemble": BLACK,
+    # that choose a threshold
+    "naive": RED,
+    "conformal": BLUE,
+    "learn then test": TEAL,
+}
+"""The colour of every method, of which a figure shows those of one kind."""
+
+CLASS_COLOURS = dict(zip(classes.NAMES, ("#44085c", TEAL, "#d9a600"), strict=True))
+"""The classes' colours, bone's made dark enough for lines on white."""
+
+
+def sign(figure: Figure, text: str) -> Figure:
+    """Write below a figure what it was made from, and return it."""
+    figure.supxlabel(text, fontsize=7, color=GREY)
+    return figure
+
+
+def spans(rows: pd.DataFrame, value: str = "value", low: str = "low", high: str = "high"):
+    """Return the lengths of error bars below and above the values, float ``(2, N)``."""
+    return np.abs(rows[[low, high]].to_numpy().T - rows[value].to_numpy())
+
+
+def diagonal(axis: Axes) -> None:
+    """Draw where accuracy equals confidence."""
+    axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+
+
+def band(axis: Axes, at: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> None:
+    """Shade an interval along a curve."""
+    axis.fill_between(at, low, high, color=colour, alpha=0.15, lw=0)
+
+
+def legend_above(figure: Figure, axis: Axes, **style) -> None:
+    """Put the legend of one axis above the whole figure."""
+    handles, labels = axis.get_legend_handles_labels()
+    style = {"ncols": len(labels), **style}
+    figure.legend(handles, labels, loc="outside upper center", **style)
+
+
+def confusion(axis: Axes, matrix: np.ndarray, title: str) -> None:
+    """Draw a row-normalised confusion matrix, float ``(C, C)``."""
+    axis.imshow(matrix, vmin=0, vmax=1, cmap="Greens")
+    for (i, j), share in np.ndenumerate(matrix):
+        colour = "white" if share > 0.6 else "black"
+        axis.text(j, i, f"{share:.2f}", ha="center", va="center", color=colour)
+    axis.set(title=title, xlabel="predicted")
+    axis.set_xticks(range(classes.COUNT), classes.NAMES)
+    axis.set_yticks(range(classes.COUNT), classes.NAMES)
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+
+
+def picture(folder: Path, stem: str, kind: str) -> np.ndarray:
+    """Read ``<stem>-<kind>.png`` of a folder, uint8 ``(H, W)``."""
+    with Image.open(folder / f"{stem}-{kind}.png") as opened:
+        return np.asarray(opened)

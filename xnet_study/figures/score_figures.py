@@ -1,0 +1,204 @@
+"""Figures of one network's training and scores, and the table beside the paper's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from xnet_study.figures import drawing
+from xnet_study.figures.drawing import CLASS_COLOURS, GREY, METHOD_COLOURS, PALE, TEAL
+from xnet_tf import classes, runs
+from xnet_tf.files import read_json
+
+ROBUSTNESS_MARGIN = 0.05
+LINES = CLASS_COLOURS | {"open beam": "#440154"}
+
+
+def learning_curves(results: Path) -> Figure:
+    """Loss and accuracy of training and validation images, by epoch."""
+    history = pd.read_csv(results / "history.csv")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    labels = {"loss": "loss (cross-entropy + L2)", "accuracy": "pixel accuracy"}
+    for axis, (name, label) in zip(axes, labels.items(), strict=True):
+        axis.plot(history["epoch"], history[name], color=GREY, label="training (augmented)")
+        axis.plot(history["epoch"], history[f"val_{name}"], color=TEAL, label="validation")
+        axis.set(xlabel="epoch", ylabel=label)
+    kept = history.loc[history["val_loss"].idxmin(), "epoch"]
+    axes[0].axvline(kept, color="black", lw=0.8, ls=":")
+    at = kept, axes[0].get_ylim()[1]
+    axes[0].annotate("kept", at, (-4, -12), textcoords="offset points", ha="right")
+    coarse = read_json(results / "run.json")["profile"].get("coarse_epochs")
+    if coarse:
+        for axis in axes:
+            axis.axvline(coarse + 0.5, color=PALE, lw=0.8)
+        note = {"ha": "right", "fontsize": 8, "color": GREY, "xycoords": ("data", "axes fraction")}
+        axes[0].annotate("coarse images ", (coarse + 0.5, 0.93), **note)
+    axes[0].set_yscale("log")
+    axes[1].legend(loc="lower right")
+    return sign(figure, results)
+
+
+def confusion_matrices(results: Path) -> Figure:
+    """Row-normalised confusion matrices: the poster's, and XNet's here on the test images."""
+    rows = pd.read_csv(results / "confusion.csv").query("method == 'XNet' and subset == 'test'")
+    counts = rows.iloc[:, -(classes.COUNT**2) :].sum().to_numpy(float)
+    counts = counts.reshape(classes.COUNT, classes.COUNT)
+    here = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
+    poster = np.array(published("results.confusion_matrix"))
+    drawing.confusion(axes[0], poster, "authors' poster (their images)")
+    drawing.confusion(axes[1], here, f"here ({_test_images(results)})")
+    axes[0].set_ylabel("true")
+    return sign(figure, results)
+
+
+def roc_curves(results: Path) -> Figure:
+    """XNet's ROC curves on the test images, each class against the rest."""
+    curves = pd.read_csv(results / "roc.csv").query("subset == 'test'")
+    areas = read_scores(results).query("score == 'AUC'").set_index("class")["value"]
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.0))
+    for axis in axes:
+        axis.plot([0, 1], [0, 1], color=PALE, lw=1)
+        for name, colour in LINES.items():
+            curve = curves[curves["class"] == name]
+            label = f"{name}, AUC {areas.get(name, np.nan):.3f}"
+            rates = curve["false_positive_rate"], curve["true_positive_rate"]
+            axis.plot(*rates, color=colour, label=label)
+        axis.set(xlabel="false positive rate", ylabel="true positive rate")
+    axes[0].set_title("whole range")
+    axes[1].set(title="upper left corner", xlim=(0, 0.2), ylim=(0.8, 1.0), xticks=(0, 0.1, 0.2))
+    axes[0].legend(loc="lower right")
+    return sign(figure, results)
+
+
+def score_bars(results: Path) -> Figure:
+    """Accuracy and F1 of every method with 95 % intervals, beside the published values."""
+    scores = read_scores(results)
+    f1 = published("results.f1")  # macro or weighted: the paper does not say
+    values = {"accuracy": published("results.accuracy"), "macro F1": f1, "weighted F1": f1}
+    figure, axis = plt.subplots(figsize=(8.6, 3.8))
+    methods = ("XNet", "multi-Otsu", "constant")
+    width = 0.8 / len(methods)
+    for k, method in enumerate(methods):
+        rows = scores[scores["method"] == method].set_index("score").loc[list(values)]
+        at = np.arange(len(values)) + (k - 1) * width
+        style = {"color": METHOD_COLOURS[method], "label": method, "capsize": 3}
+        axis.bar(at, rows["value"], width * 0.92, yerr=drawing.spans(rows), **style)
+    for k, value in enumerate(values.values()):
+        label = "published (authors' images)" if k == 0 else None
+        axis.plot([k - 0.42, k + 0.42], [value] * 2, color="black", ls=":", label=label)
+    axis.set_xticks(range(len(values)), values)
+    axis.set(ylim=(0, 1.05), ylabel=f"score on {_test_images(results)}")
+    axis.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.16))
+    return sign(figure, results)
+
+
+def class_bars(results: Path) -> Figure:
+    """XNet's precision and recall per class on the test images."""
+    scores = read_scores(results).query("method == 'XNet'")
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.2), sharey=True)
+    for axis, name in zip(axes, ("precision", "recall"), strict=True):
+        values = scores[scores["score"] == name].set_index("class").loc[list(LINES), "value"]
+        bars = axis.bar(values.index, values, color=list(LINES.values()))
+        axis.bar_label(bars, fmt="%.2f")
+        axis.set(title=name, ylim=(0, 1.08))
+    return sign(figure, results)
+
+
+def robustness(results: Path) -> Figure:
+    """Macro F1 on the evaluation population, plain and under every other condition."""
+    table = pd.read_csv(results / "robustness.csv").query("score == 'macro F1'")
+    figure, axis = plt.subplots(figsize=(8.6, 0.36 * len(table) + 1.2))
+    at = np.arange(len(table))[::-1]
+    plain = table["value"].iloc[0]
+    axis.axvspan(plain - ROBUSTNESS_MARGIN, plain, color=TEAL, alpha=0.12, lw=0)
+    dots = {"fmt": "o", "color": TEAL, "capsize": 3}
+    axis.errorbar(table["value"], at, xerr=drawing.spans(table), **dots)
+    axis.set_yticks(at, table["condition"])
+    axis.set_xlabel(f"macro F1; shaded: at most {ROBUSTNESS_MARGIN} below plain")
+    axis.set_ylim(-0.7, len(table) - 0.3)
+    record = read_json(results / "robustness.json")
+    text = (
+        f"weights {record['weights_sha256'][:8]}, evaluation population "
+        f"{record['population_sha256'][:8]} (simulated), {record['images']} images of "
+        f"{record['subjects']} subjects"
+    )
+    return drawing.sign(figure, text)
+
+
+def summary(results: Path, released: Path) -> pd.DataFrame:
+    """Return the table paper / released / this run of scores on the test images.
+
+    Args:
+        results: folder of this run.
+        released: folder of the release.
+    """
+    # The paper does not say whether its F1 is the macro or the weighted mean.
+    keys = {
+        "accuracy": "results.accuracy",
+        "macro F1": "results.f1",
+        "weighted F1": "results.f1",
+        "AUC": "results.auc",
+    }
+    table = pd.DataFrame(index=pd.Index(keys, name="XNet on test images"))
+    table["paper"] = [f"{published(key):.2f}" for key in keys.values()]
+    for title, folder in (("released", released), ("this run", results)):
+        table[title] = [_shown(folder, name) for name in keys]
+    return table
+
+
+def read_scores(results: Path) -> pd.DataFrame:
+    """Return the rows of ``scores.csv`` on the test images."""
+    return pd.read_csv(results / "scores.csv").query("subset == 'test'")
+
+
+def published(name: str):
+    """Return a published figure by its name in ``results/paper.json``.
+
+    Returns:
+        The number or numbers, or ``"not available"``.
+    """
+    path = runs.REPOSITORY / "results" / "paper.json"
+    return read_json(path)["figures"][name]["value"]
+
+
+def sign(figure: Figure, results: Path) -> Figure:
+    """Write below a figure which run it was made from."""
+    run = read_json(results / "run.json")
+    profile = run["profile"]
+    text = (
+        f"{profile['name']} profile, seed {profile['seed']}, weights {run['weights_sha256'][:8]}, "
+        f"data {run['data_sha256'][:8]}{' (simulated)' if run['simulated'] else ''}, "
+        f"{run['images']['test']} test images of {run['subjects']['test']} subjects"
+    )
+    return drawing.sign(figure, text)
+
+
+def _shown(folder: Path, name: str) -> str:
+    if not (folder / "scores.csv").is_file():
+        return "not available"
+    rows = read_scores(folder).query("method == 'XNet' and score == @name and `class` == 'all'")
+    row = rows.iloc[0]
+    if np.isnan(row["low"]):
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _test_images(results: Path) -> str:
+    simulated = read_json(results / "run.json")["simulated"]
+    return "simulated test images" if simulated else "test images"
+
+
+FIGURES = {
+    "learning-curves": learning_curves,
+    "scores": score_bars,
+    "classes": class_bars,
+    "confusion": confusion_matrices,
+    "roc": roc_curves,
+    "robustness": robustness,
+}
+"""File name of each figure and the function that draws it."""
