@@ -19,7 +19,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: .venv/.installed  ## set up, run all notebooks in the quick profile, compare with the paper
-	$(RUN) tools/run_notebooks.py --profile quick
+	$(RUN) -m xnet_study.notebooks --profile quick
 	@$(RUN) -m xnet_tf summary --profile quick
 
 test:  ## set up and run the fast tests
@@ -87,13 +87,13 @@ robustness: .venv/.installed  ## score the quick run on the population, plain an
 	$(RUN) -m xnet_tf robustness --profile quick
 
 seeds: .venv/.installed  ## train the quick profile with other seeds, compare with wide (half an hour)
-	$(RUN) tools/compare_seeds.py
+	$(RUN) -m xnet_study.ablations.seeds
 
 confidence: .venv/.installed  ## score the quick run's calibration, certify its thresholds
 	$(RUN) -m xnet_tf confidence --profile quick
 
-release: .venv/.installed  ## make the quick run the release: weights/, results/, figures/, notebooks
-	$(RUN) tools/release.py --profile quick
+release: .venv/.installed  ## make the quick run the release: weights, results/, figures/, notebooks
+	$(RUN) -m xnet_study.release --profile quick
 
 lint: .venv/.installed  ## check style
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .

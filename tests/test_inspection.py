@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 import xnet_tf
-from xnet_study import inspection
+from xnet_study.teaching import inspection
 
 TABLE_SKIPS = [(3, 6), (2, 7), (9, 12), (8, 13), (1, 14)]
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import xnet_tf
+from xnet_study.teaching.inspection import stages
 from xnet_tf import dataset, inference, runs
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError, sha256
-from xnet_tf.model import UpConv2D, logits_model, plain_layers, stages
+from xnet_tf.model import UpConv2D, logits_model, plain_layers
 
 SMALL = {"filters": (4, 6, 8, 10)}
 

@@ -1,9 +1,11 @@
 """The qualities of segment, compared on pictures of which the answer is known."""
 
-import compare_qualities
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from xnet_study.ablations import qualities
 from xnet_tf import dataset, inference, metrics
 from xnet_tf.model import build_xnet
 
@@ -11,7 +13,8 @@ from xnet_tf.model import build_xnet
 def test_every_quality_counts_every_pixel(data_folder):
     data = dataset.load(data_folder)
     model = build_xnet((None, None, 1), filters=(4, 4, 4, 4))
-    measured = compare_qualities.measure(model, data, data.manifest[:2])
+    few = replace(data, manifest=data.manifest[:2])
+    measured = qualities.measure(model, few)
     assert set(measured) == set(inference.VIEWS)
     for counts, seconds in measured.values():
         assert (counts.sum(axis=(1, 2)) == 72 * 72).all()
@@ -24,7 +27,7 @@ def test_differences_are_from_one_look():
     usual, better = np.stack([half] * 4), np.stack([right] * 4)
     taken = np.ones(4)
     measured = {"normal": (usual, taken), "high": (better, 8 * taken)}
-    table = compare_qualities.score_table(measured, np.array(list("abcd")))
+    table = qualities.score_table(measured, np.array(list("abcd")))
     row = table.set_index(["quality", "score"]).loc[("high", "macro F1")]
     assert row["value"] == 1 and row["times_normal"] == 8 and row["images"] == 4
     assert row["difference"] == pytest.approx(1 - metrics.macro_f1(half))

@@ -1,6 +1,5 @@
 """The two real radiographs and their masks outlined by hand."""
 
-import draw_outlines
 import numpy as np
 import pytest
 
@@ -15,7 +14,7 @@ OUTLINES = read_json(real.MASKS / "outlines.json")
 @pytest.mark.parametrize("name", OUTLINES)
 def test_masks_are_what_their_outlines_draw(name):
     mask = masks.read_mask(real.MASKS / f"{name}.png")
-    np.testing.assert_array_equal(mask, draw_outlines.draw(OUTLINES[name]))
+    np.testing.assert_array_equal(mask, real.draw(OUTLINES[name]))
     assert set(np.unique(mask)) == {0, 1, 2}
 
 
@@ -40,7 +39,7 @@ def test_outlines_are_filled_or_drawn_as_lines():
             {"class": "bone", "points": [[20, 30], [40, 30], [60, 30]], "width": 7},
         ],
     }
-    mask = draw_outlines.draw(outline)
+    mask = real.draw(outline)
     assert (mask[:10] == 0).all() and mask[12, 12] == 1
     assert 7 <= np.count_nonzero(mask[:, 40] == 2) <= 9 and mask[30, 40] == 2
     assert np.count_nonzero(mask) == 60 * 40
@@ -48,7 +47,7 @@ def test_outlines_are_filled_or_drawn_as_lines():
 
 def test_drawing_writes_a_mask_for_each_picture(tmp_path):
     (tmp_path / "outlines.json").write_text((real.MASKS / "outlines.json").read_text())
-    draw_outlines.main(tmp_path)
+    real.draw_masks(tmp_path)
     assert {path.stem for path in tmp_path.glob("*.png")} == set(OUTLINES)
     for name in OUTLINES:
         new, kept = (masks.read_mask(folder / f"{name}.png") for folder in (tmp_path, real.MASKS))

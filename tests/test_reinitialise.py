@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import reinitialise
 
+from xnet_study.ablations import reinitialise
 from xnet_tf import load_weights
 from xnet_tf.files import InputError, read_json
 from xnet_tf.model import build_xnet, keras

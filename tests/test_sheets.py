@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from xnet_study import sheets
+from xnet_study.teaching import sheets
 
 
 @pytest.mark.parametrize(("columns", "ratio"), [(None, 4), (2, 1)])

@@ -1,7 +1,8 @@
 """Two real radiographs, and how far XNet's masks of them agree with masks outlined by hand.
 
 The radiographs are those of the package pydicom-data: a lower leg and a chest. How their masks in
-``real/`` were drawn, and how little the chest's is to be trusted, is said there.
+``data/real/`` were drawn, and how little the chest's is to be trusted, is said there.
+``python -m xnet_study.real`` draws the masks anew from ``data/real/outlines.json``.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
+from scipy.interpolate import PchipInterpolator
 
 from xnet_io import masks, radiographs
 from xnet_tf import classes, inference, metrics, preprocessing, runs
+from xnet_tf.files import read_json
 
-MASKS = runs.REPOSITORY / "real"
+MASKS = runs.REPOSITORY / "data" / "real"
 
 
 def paths() -> dict[str, Path]:
@@ -71,3 +75,46 @@ def scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         "macro F1": float(metrics.macro_f1(counts)),
         **{f"recall, {name}": float(value) for name, value in recall},
     }
+
+
+def draw_masks(folder: Path = MASKS) -> list[Path]:
+    """Draw every picture's mask from ``outlines.json``, at the size of its radiograph."""
+    outlines = read_json(folder / "outlines.json")
+    return [
+        masks.write_mask(folder / f"{name}.png", draw(outline))
+        for name, outline in outlines.items()
+    ]
+
+
+def draw(outline: dict) -> np.ndarray:
+    """Draw one picture's outlines.
+
+    Args:
+        outline: ``rows``, ``columns``, ``rest`` (the class where nothing is drawn) and ``shapes``,
+            of which later ones lie over earlier ones. A shape is the name of a ``class`` and
+            ``points`` (x, y) in pixels: a polygon that is filled, or, with a ``width``, a line
+            about as wide (a rib) along a smooth curve.
+
+    Returns:
+        uint8 ``(rows, columns)``, class ids.
+    """
+    ids = {name: k for k, name in enumerate(classes.NAMES)}
+    mask = np.full((outline["rows"], outline["columns"]), ids[outline["rest"]], np.uint8)
+    for shape in outline["shapes"]:
+        points, value = np.array(shape["points"], float), ids[shape["class"]]
+        if "width" in shape:
+            line = np.round(_smooth(points)).astype(np.int32)
+            cv2.polylines(mask, [line], False, value, shape["width"])
+        else:
+            cv2.fillPoly(mask, [points.astype(np.int32)], value)
+    return mask
+
+
+def _smooth(points: np.ndarray, count: int = 200) -> np.ndarray:
+    """Return a smooth curve through points ``(N, 2)``, evenly sampled: float64 ``(count, 2)``."""
+    length = np.r_[0.0, np.cumsum(np.hypot(*np.diff(points, axis=0).T))]
+    return PchipInterpolator(length, points)(np.linspace(0, length[-1], count))
+
+
+if __name__ == "__main__":
+    print(*draw_masks(), sep="\n")

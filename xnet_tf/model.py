@@ -192,30 +192,6 @@ def check_arguments(
         raise ValueError(f"filters must have {POOLINGS + 1} entries, not {len(filters)}")
 
 
-def stages(model: keras.Model) -> list[dict]:
-    """List a model's convolutions in order.
-
-    Returns:
-        A dictionary each: ``stage``, ``filters``, ``kernel``, ``output`` (size), ``parameters``
-        (of the convolution and its batch normalisation).
-    """
-    rows = []
-    for layer in model.layers:
-        if not isinstance(layer, layers.Conv2D):
-            continue
-        norm = next((n for n in model.layers if n.name == f"{layer.name}_bn"), None)
-        rows.append(
-            {
-                "stage": layer.name,
-                "filters": layer.filters,
-                "kernel": "x".join(map(str, layer.kernel_size)),
-                "output": "x".join(map(str, layer.output.shape[1:3])),
-                "parameters": layer.count_params() + (norm.count_params() if norm else 0),
-            }
-        )
-    return rows
-
-
 def logits_model(model: keras.Model) -> keras.Model:
     """Return a model with the same weights that gives logits instead of probabilities."""
     return keras.Model(model.input, model.get_layer("logits").output, name=f"{model.name}_logits")

@@ -7,7 +7,8 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-import run_notebooks
+
+from xnet_study import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -31,14 +32,14 @@ def smoke_run(tmp_path_factory):
 @pytest.mark.parametrize("path", named(NOTEBOOKS + SOLUTIONS))
 def test_notebook_runs_from_another_folder(path, smoke_run, tmp_path):
     copy = shutil.copy(path, tmp_path)
-    run_notebooks.run(Path(copy), tmp_path / "out")
+    notebooks.run(Path(copy), tmp_path / "out")
 
 
 def test_a_second_training_notebook_changes_no_weights(smoke_run, tmp_path):
     weights = smoke_run / "smoke" / "weights" / "xnet.npz"
     before = weights.read_bytes()
     training = next(path for path in NOTEBOOKS if path.stem == "04-training")
-    run_notebooks.run(training, tmp_path)
+    notebooks.run(training, tmp_path)
     assert weights.read_bytes() == before
 
 

@@ -1,6 +1,6 @@
 """Reinitialise dead filters of trained weights: those whose own weights have decayed to nothing.
 
-    python tools/reinitialise.py weights/xnet-wide.npz --out runs/reinitialised/xnet.npz
+    python -m xnet_study.ablations.reinitialise runs/base/weights/xnet.npz --out runs/new/xnet.npz
 
 With L2 regularisation of 1e-4, a filter that the loss hardly needs shrinks in hours of training
 until batch normalisation's epsilon drowns it, and no gradient brings it back. Here every such
@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_study.baselines import networks
+from xnet_study.ablations import common
 from xnet_tf.backend import keras
-from xnet_tf.files import InputError, sha256
-from xnet_tf.weights import read_record, save_weights
+from xnet_tf.files import sha256
+from xnet_tf.weights import load_weights, read_record, save_weights
 
 LARGEST_DEAD = 1e-3
 """No weight of a dead filter is larger.
@@ -28,6 +28,9 @@ LARGEST_DEAD = 1e-3
 In the weights that this was made for, 828 of 1,392 filters lay below a tenth of it, 4 between that
 and it, and 9 between it and ten times it.
 """
+
+FRESH = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
+"""Batch normalisation's variables at the start of training."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,18 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="where to write the new .npz")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
-    record = read_record(options.weights)
-    model = networks.load_weights(options.weights)
+    old, model = read_record(options.weights), load_weights(options.weights)
     counts = reinitialise(model, options.seed)
-    record = {
-        "network": record.get("network", "xnet"),
-        "architecture": record["architecture"],
-        "reinitialised": counts,
-        "initial_sha256": sha256(options.weights),
-        "seed": options.seed,
-    }
+    record = {"network": old.get("network", "xnet"), "architecture": old["architecture"]}
+    record |= {"reinitialised": counts, "initial_sha256": sha256(options.weights)}
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    save_weights(model, options.out, record)
+    save_weights(model, options.out, record | {"seed": options.seed})
     print(f"{sum(counts.values())} filters reinitialised: {counts}")
 
 
@@ -72,11 +69,11 @@ def reinitialise(model: keras.Model, seed: int) -> dict[str, int]:
         if above := sources(layer):
             kernel[:, :, np.concatenate([dead[name] for name in above])] = 0
         kernel[..., chosen] = fresh.numpy()[..., chosen]
-        bias[chosen] = 0
         layer.kernel.assign(kernel)
-        layer.bias.assign(bias)
-        if chosen.any():
-            _reset(model.get_layer(f"{layer.name}_bn"), chosen)
+        layer.bias.assign(np.where(chosen, 0, bias))
+        for name, value in FRESH.items() if chosen.any() else ():
+            variable = getattr(model.get_layer(f"{layer.name}_bn"), name)
+            variable.assign(np.where(chosen, value, variable.numpy()))
     return {name: int(flags.sum()) for name, flags in dead.items() if flags.any()}
 
 
@@ -87,25 +84,15 @@ def dead_filters(layer: keras.layers.Conv2D) -> np.ndarray:
 
 def sources(layer: keras.layers.Layer) -> list[str]:
     """Name the convolutions whose filters are a layer's input channels, in their order."""
-    found = []
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-    for parent in (tensor._keras_history.operation for tensor in inputs):
-        if isinstance(parent, keras.layers.Conv2D):
-            found.append(parent.name)
-        elif not isinstance(parent, keras.layers.InputLayer):
-            found += sources(parent)
-    return found
-
-
-def _reset(norm: keras.layers.BatchNormalization, which: np.ndarray) -> None:
-    start = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
-    for name, value in start.items():
-        variable = getattr(norm, name)
-        variable.assign(np.where(which, value, variable.numpy()))
+    parents = [tensor._keras_history.operation for tensor in inputs]
+    return [
+        name
+        for parent in parents
+        if not isinstance(parent, keras.layers.InputLayer)
+        for name in ([parent.name] if isinstance(parent, keras.layers.Conv2D) else sources(parent))
+    ]
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        raise SystemExit(str(error)) from None
+    common.command(main)

@@ -1,4 +1,4 @@
-"""Render the screenshots of notebook 1 from real GIMP: ``python tools/gimp_screenshots.py``.
+"""Render the screenshots of notebook 1 from real GIMP: ``python docs/gimp/screenshots.py``.
 
 Needs GIMP 2.10, Xvfb, openbox, xdotool and ImageMagick. The pictures go to ``notebooks/images``.
 """
@@ -129,7 +129,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "gimp" / "palettes").mkdir(parents=True)
-        shutil.copy(REPOSITORY / "gimp" / "xnet.gpl", home / "gimp" / "palettes" / "XNet.gpl")
+        shutil.copy(
+            REPOSITORY / "docs" / "gimp" / "xnet.gpl", home / "gimp" / "palettes" / "XNet.gpl"
+        )
         for name, text in SETTINGS.items():
             (home / "gimp" / name).write_text(text, encoding="utf-8")
         project = masks.write_project(home / "hand_mask.xcf", image, mask)

@@ -1,15 +1,13 @@
 """The exports decide like the network they were made from."""
 
-import sys
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
 
 import xnet_tf
+from xnet_study.export import common
 from xnet_tf.backend import keras
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
 
 
 @pytest.fixture
@@ -30,16 +28,18 @@ def images():
 
 @pytest.mark.slow
 def test_onnx_decides_alike(model, tmp_path):
-    pytest.importorskip("onnx", reason="pip install -r examples/requirements-onnx.txt")
-    import export_onnx
+    pytest.importorskip("onnx", reason="pip install -r xnet_study/export/requirements-onnx.txt")
+    from xnet_study.export import onnx
 
-    export_onnx.export(model, tmp_path / "xnet.onnx")
-    assert export_onnx.share_of_equal_pixels(model, tmp_path / "xnet.onnx", images()) == 1
+    onnx.export(model, tmp_path / "xnet.onnx")
+    exported = partial(onnx.run, tmp_path / "xnet.onnx")
+    assert common.share_of_equal_pixels(model, exported, images()) == 1
 
 
 @pytest.mark.slow
 def test_litert_decides_alike(model, tmp_path):
-    import export_litert
+    from xnet_study.export import litert
 
-    export_litert.export(model, tmp_path / "xnet.tflite", size=64)
-    assert export_litert.share_of_equal_pixels(model, tmp_path / "xnet.tflite", images()) == 1
+    litert.export(model, tmp_path / "xnet.tflite", size=64)
+    exported = partial(litert.run, tmp_path / "xnet.tflite")
+    assert common.share_of_equal_pixels(model, exported, images()) == 1

@@ -1,13 +1,12 @@
-"""The scripts that run the notebooks and make a release."""
+"""Notebooks are run, and a run becomes the release."""
 
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
-import release
-import run_notebooks
 
+from xnet_study import notebooks, release
 from xnet_tf import runs
 from xnet_tf.files import InputError, write_json
 
@@ -27,7 +26,7 @@ def executed(tmp_path, capfd):
         f"print({str(ROOT)!r} + '/data'); object()"
     )
     nbformat.write(notebook(source), path)
-    run_notebooks.run(path, tmp_path / "out")
+    notebooks.run(path, tmp_path / "out")
     assert "bar" in capfd.readouterr().err, "what a cell prints is shown while it runs"
     return tmp_path / "out" / path.name
 
@@ -46,7 +45,7 @@ def test_a_failing_notebook_keeps_its_copy(tmp_path):
     path = tmp_path / "01-fails.ipynb"
     nbformat.write(notebook("1 / 0"), path)
     with pytest.raises(Exception, match="ZeroDivisionError"):
-        run_notebooks.run(path, tmp_path / "out")
+        notebooks.run(path, tmp_path / "out")
     assert "ZeroDivisionError" in (tmp_path / "out" / path.name).read_text()
 
 
@@ -84,23 +83,23 @@ def test_release_replaces_old_files_and_keeps_the_papers(tmp_path, monkeypatch):
 
 def test_the_wide_weights_are_released_beside_the_others(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(runs, "USER_WEIGHTS", tmp_path / "weights" / "xnet-wide.npz")
+    monkeypatch.setattr(runs, "USER_WEIGHTS", tmp_path / "released" / "xnet-wide.npz")
     monkeypatch.setattr(release, "load", lambda: SimpleNamespace(fingerprint=lambda: "data"))
     run = tmp_path / "run"
     for folder in (
         run / "weights",
         run / "results" / "real",
         run / "results" / "gallery",
-        tmp_path / "weights",
+        tmp_path / "released",
     ):
         folder.mkdir(parents=True)
     (run / "weights" / "xnet.npz").write_bytes(b"new")
     write_json(run / "weights" / "xnet.json", {"sha256": "wide"})
     write_json(run / "weights" / "xnet-operating-points.json", {"weights_sha256": "wide"})
     write_json(run / "results" / "run.json", {"weights_sha256": "wide", "data_sha256": "data"})
-    (tmp_path / "weights" / "xnet.npz").write_bytes(b"quick")
+    (tmp_path / "released" / "xnet.npz").write_bytes(b"quick")
     release.release_wide(run)
-    found = {path.name: path.read_bytes() for path in (tmp_path / "weights").iterdir()}
+    found = {path.name: path.read_bytes() for path in (tmp_path / "released").iterdir()}
     assert found["xnet-wide.npz"] == b"new" and found["xnet.npz"] == b"quick"
     assert (tmp_path / "results" / "wide" / "real").is_dir()
     write_json(run / "weights" / "xnet-operating-points.json", {"weights_sha256": "others"})

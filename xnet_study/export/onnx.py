@@ -1,7 +1,7 @@
 """Write XNet as an ONNX file, and check that it decides like the network it was made from.
 
-    pip install -r examples/requirements-onnx.txt
-    python examples/export_onnx.py [--weights weights/xnet-wide.npz] [--out xnet.onnx]
+    pip install -r xnet_study/export/requirements-onnx.txt
+    python -m xnet_study.export.onnx [--weights FILE] [--out xnet.onnx]
 
 The network for use alone consists of six kinds of layers, each of which is one operator of ONNX,
 so that no converter is needed. Layouts differ: ONNX has the channels second, kernels with the
@@ -12,7 +12,7 @@ filters first. Input: ``image``, float32 ``(B, 1, H, W)``, prepared as
 
 from __future__ import annotations
 
-import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from xnet_tf import dataset, preprocessing, runs
+from xnet_study.export import common
 from xnet_tf.backend import keras
 from xnet_tf.model import folded
 from xnet_tf.weights import load_weights
@@ -77,28 +77,19 @@ def names_of(tensors, network: keras.Model) -> list[str]:
     return [makers[id(t)] for t in (tensors if isinstance(tensors, list) else [tensors])]
 
 
-def share_of_equal_pixels(model: keras.Model, path: Path, images: np.ndarray) -> float:
-    """Compare the ONNX file's classes with the network's on images ``(N, H, W, 1)``."""
+def run(path: Path, batch: np.ndarray) -> np.ndarray:
+    """Return an ONNX file's probabilities ``(N, H, W, 3)`` of prepared images ``(N, H, W, 1)``."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    batch = preprocessing.prepare(images).numpy()
-    (theirs,) = session.run(None, {"image": np.transpose(batch, (0, 3, 1, 2))})
-    ours = np.asarray(model(batch, training=False))
-    return float((theirs.argmax(1) == ours.argmax(-1)).mean())
+    (probabilities,) = session.run(None, {"image": np.transpose(batch, (0, 3, 1, 2))})
+    return np.transpose(probabilities, (0, 2, 3, 1))
 
 
 def main() -> None:
-    """Export, compare on the validation images, say what came out."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, default=runs.USER_WEIGHTS, metavar="FILE")
-    parser.add_argument("--out", type=Path, default=Path("xnet.onnx"), metavar="FILE")
-    options = parser.parse_args()
+    """Export and compare."""
+    options = common.options(__doc__.splitlines()[0], "xnet.onnx")
     model = load_weights(options.weights)
     export(model, options.out)
-    images = dataset.read_arrays(dataset.load(), "validation", 200).images
-    share = share_of_equal_pixels(model, options.out, images)
-    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB; {share:.4%} of pixels equal")
-    if share < 0.9999:
-        raise SystemExit("the exported network decides differently")
+    common.check(model, partial(run, options.out), options.out, options.size)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Run the notebooks in order and keep the executed copies in the run's folder.
 
-    python tools/run_notebooks.py --profile quick [NOTEBOOK ...]
+    python -m xnet_study.notebooks --profile quick [NOTEBOOK ...]
 
 The notebooks themselves stay as they are. What a cell prints is shown while it runs.
 """

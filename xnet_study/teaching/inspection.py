@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from xnet_tf.backend import keras, tf
-from xnet_tf.model import stages
 
 layers = keras.layers
 
@@ -66,8 +65,32 @@ def network_svg(model: keras.Model) -> str:
     )
 
 
+def stages(model: keras.Model) -> list[dict]:
+    """List a model's convolutions in order.
+
+    Returns:
+        A dictionary each: ``stage``, ``filters``, ``kernel``, ``output`` (size), ``parameters``
+        (of the convolution and its batch normalisation).
+    """
+    rows = []
+    for layer in model.layers:
+        if not isinstance(layer, layers.Conv2D):
+            continue
+        norm = next((n for n in model.layers if n.name == f"{layer.name}_bn"), None)
+        rows.append(
+            {
+                "stage": layer.name,
+                "filters": layer.filters,
+                "kernel": "x".join(map(str, layer.kernel_size)),
+                "output": "x".join(map(str, layer.output.shape[1:3])),
+                "parameters": layer.count_params() + (norm.count_params() if norm else 0),
+            }
+        )
+    return rows
+
+
 def skips(model: keras.Model) -> list[tuple[int, int]]:
-    """List the skip connections: indices into `models.stages` of where they leave and arrive."""
+    """List the skip connections: indices into `stages` of where they leave and arrive."""
     order = {f"{row['stage']}_relu": k for k, row in enumerate(stages(model))}
     makers = {id(layer.output): layer.name for layer in model.layers}
     return [

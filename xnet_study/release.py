@@ -1,9 +1,10 @@
 """Make a finished run the release: its weights, results, figures and executed notebooks.
 
-    python tools/release.py --profile quick
+    python -m xnet_study.release --profile quick
 
-Of the wide profile, which makes the weights for radiographs of one's own, the weights and the
-tables are released beside the quick run's, as ``weights/xnet-wide.*`` and ``results/wide/``.
+The weights go into the package (``xnet_tf/released/``), all else into the checkout. Of the wide
+profile, which makes the weights for radiographs of one's own, the weights and the tables are
+released beside the quick run's, as ``xnet-wide.*`` and ``results/wide/``.
 
 Outputs of the notebooks are normalised, so that another run gives a small difference: no progress
 bars, warnings, times or machine paths.
@@ -23,9 +24,6 @@ from xnet_tf import profiles, runs
 from xnet_tf.dataset import load
 from xnet_tf.files import InputError, read_json, write_atomically
 
-WIDE = runs.WIDE
-WIDE_WEIGHTS = runs.USER_WEIGHTS.stem
-
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 MADE_APART = (
@@ -41,7 +39,7 @@ def main() -> None:
     parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
     profile = parser.parse_args().profile
     run = runs.folder(profiles.get(profile))
-    if profile == WIDE:
+    if profile == runs.WIDE:
         return release_wide(run)
     for name in ("weights/xnet.npz", "results/run.json", "figures/scores.png", "notebooks"):
         if not (run / name).exists():
@@ -51,11 +49,11 @@ def main() -> None:
         runs.REPOSITORY / "notebooks" / path.name: released_notebook(path)
         for path in sorted((run / "notebooks").glob("[0-9]*.ipynb"))
     }
-    wide = {path.name for path in (runs.REPOSITORY / "weights").glob(f"{WIDE_WEIGHTS}*")}
-    copy_files(run, "weights", keep=wide)
-    copy_files(run, "results", keep={"paper.json", WIDE} | {p.name for p in made_apart()})
+    copy_weights(run, runs.RELEASED_WEIGHTS)
+    copy_files(run, "results", keep={"paper.json", runs.WIDE} | {p.name for p in made_apart()})
     drawn = runs.REPOSITORY / "figures"
-    others = {path.name for kind in (f"*-{WIDE}.*", "comparison*") for path in drawn.glob(kind)}
+    kinds = (f"*-{runs.WIDE}.*", "comparison*")
+    others = {path.name for kind in kinds for path in drawn.glob(kind)}
     copy_files(run, "figures", keep={"INDEX.md", *others})
     for target, notebook in notebooks.items():
         write_atomically(target, lambda path, content=notebook: nbformat.write(content, path))
@@ -76,9 +74,8 @@ def release_wide(run: Path) -> None:
     for folder in pictures:
         if not folder.is_dir():
             raise InputError(f"{folder} is missing: install pydicom-data, evaluate again")
-    for path in sorted((run / "weights").glob("xnet*")):
-        shutil.copy(path, runs.USER_WEIGHTS.with_name(path.name.replace("xnet", WIDE_WEIGHTS, 1)))
-    target = runs.REPOSITORY / "results" / WIDE
+    copy_weights(run, runs.USER_WEIGHTS)
+    target = runs.REPOSITORY / "results" / runs.WIDE
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for path in sorted((run / "results").iterdir()):
@@ -86,6 +83,19 @@ def release_wide(run: Path) -> None:
             shutil.copy(path, target / path.name)
     for folder in pictures:
         shutil.copytree(folder, target / folder.name)
+
+
+def copy_weights(run: Path, released: Path) -> None:
+    """Copy a run's weights, their record and their operating points over released ones."""
+    weights = run / "weights" / "xnet.npz"
+    for path, target in (
+        (weights, released),
+        (weights.with_suffix(".json"), released.with_suffix(".json")),
+        (operating.path_for(weights), operating.path_for(released)),
+    ):
+        target.unlink(missing_ok=True)
+        if path.is_file():
+            shutil.copy(path, target)
 
 
 def made_apart() -> list[Path]:

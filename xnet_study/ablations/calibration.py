@@ -1,0 +1,125 @@
+"""What training does to calibration: change one thing at a time, judge how sure the network is.
+
+    python -m xnet_study.ablations.calibration [--population DIR] [--profile quick] [--seeds 1 2]
+
+The comparison's XNet, and the same with another augmentation, without L2, with label smoothing,
+half as wide, and trained half as long. All are judged on the evaluation population as they were
+trained, without re-calibration. The last rows ask the same of body parts that a network was not
+trained on, on their images alone.
+
+Writes ``results/ablation-calibration.csv``: per change, seed and score the value of pooled pixels,
+with its interval by subject; ``images`` says of which; and ``results/ablation-calibration.json``,
+what all this was made from.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from xnet_study.ablations import common
+from xnet_study.ablations.common import varied
+from xnet_study.comparison import partitions, tasks
+from xnet_tf import runs
+from xnet_tf.dataset import Dataset
+from xnet_tf.profiles import Profile
+
+KEPT = {
+    *(("accuracy", "top label"), ("confidence", "top label")),
+    *(("ECE", "top label"), ("ECE", "mean of classes")),
+    *(("NLL", "all"), ("Brier", "all")),
+}
+"""Scores of `xnet_study.certainty.confidence.score_table` and what they are of."""
+
+UNSEEN = "head and neck"
+"""The group of `xnet_study.comparison.partitions.REGION_GROUPS` that a network is
+trained without."""
+
+
+def changes(profile: Profile, seed: int) -> dict[str, Profile]:
+    """Return the settings of every training with a seed, by what was changed."""
+    usual = varied(profile, seed)
+    half = {name: getattr(usual, name) // 2 for name in ("epochs", "coarse_epochs", "patience")}
+    narrow = tuple(max(1, filters // 2) for filters in usual.filters)
+    return {
+        "nothing": usual,
+        "no augmentation": varied(profile, seed, "none", augmentation="none"),
+        "the paper's augmentation": varied(profile, seed, "paper", augmentation="paper"),
+        "no L2": varied(profile, seed, "without-l2", l2=0.0),
+        "label smoothing": varied(profile, seed, "label-smoothing", loss="label_smoothing"),
+        "half the width": varied(profile, seed, "narrow", filters=narrow),
+        "half the epochs": varied(profile, seed, "short", **half),
+    }
+
+
+def without_unseen(data: Dataset, profile: Profile) -> tuple[Dataset, Profile]:
+    """Return data and settings of the comparison's training without the group."""
+    slug = f"xnet-without-{UNSEEN.replace(' ', '-')}"
+    task = next(task for task in tasks.plan(data) if task.slug == slug)
+    rest = partitions.without_parts(data, partitions.REGION_GROUPS[UNSEEN])
+    count = rest.subset("train")["body_part"].nunique()
+    return rest, tasks.budget(profile, task, count, data.manifest["body_part"].nunique())
+
+
+def scores(
+    data: Dataset, population: Dataset, profile: Profile, parts: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Train one network and judge it on a population, as far as that has not been done.
+
+    Args:
+        data: to train on.
+        population: to judge on.
+        profile: of the network.
+        parts: body parts whose images are judged; by default all.
+
+    Returns:
+        Columns ``score, class, value, low, high``.
+    """
+    from xnet_study.certainty import confidence, streaming
+    from xnet_tf import training
+    from xnet_tf.backend import keras
+    from xnet_tf.weights import load_weights
+
+    keras.utils.clear_session()
+    model = load_weights(training.train(data, profile).weights)
+    manifest = population.manifest
+    if parts:
+        manifest = manifest[manifest["body_part"].isin(parts)]
+    stream = streaming.run(
+        streaming.Stream([confidence.AS_TRAINED]),
+        confidence.pictures(population, manifest),
+        confidence.predictor(model, [], {}, profile.image_size, averages=False),
+        len(manifest),
+        runs.folder(profile) / f"calibration{'-of-parts' if parts else ''}.npz",
+        common.weights_hash(profile) + population.fingerprint() + ",".join(parts),
+    )
+    subjects = manifest.loc[stream.images, "subject"].to_numpy(str)
+    table = confidence.score_table(stream, subjects).query("over == 'pixels'")
+    wanted = [pair in KEPT for pair in zip(table["score"], table["class"], strict=True)]
+    return table.loc[wanted, ["score", "class", *common.VALUE]]
+
+
+def main() -> None:
+    """Train, judge and write the table."""
+    options = common.parse(__doc__.splitlines()[0], seeds=(1, 2))
+    data, profile = options.data, options.profile
+    trainings = [
+        (change, seed, (), data, changed)
+        for seed in options.seeds
+        for change, changed in changes(profile, seed).items()
+    ]
+    unseen, usual = partitions.REGION_GROUPS[UNSEEN], varied(profile, profile.seed)
+    rest, without = without_unseen(data, profile)
+    trainings.append(("nothing", profile.seed, unseen, data, usual))
+    trainings.append((f"{UNSEEN} left out", profile.seed, unseen, rest, without))
+    tables = []
+    for change, number, parts, trained_on, changed in trainings:
+        images = UNSEEN if parts else "all"
+        print(f"{change}, seed {number}, images: {images}", flush=True)
+        table = scores(trained_on, options.evaluation, changed, parts)
+        tables.append(table.assign(change=change, seed=number, images=images))
+    table = pd.concat(tables)[["change", "seed", "images", "score", "class", *common.VALUE]]
+    common.save(options, "ablation-calibration", table, profile=usual.as_dict())
+
+
+if __name__ == "__main__":
+    common.command(main)

@@ -1,0 +1,145 @@
+"""What the ablations share: options, training and scoring of a changed network, differences."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xnet_study.comparison.tasks import Task, budget
+from xnet_tf import dataset, metrics, profiles, runs
+from xnet_tf.files import InputError, read_json, save_table, write_json
+from xnet_tf.profiles import Profile
+
+SCORES = {"accuracy": metrics.accuracy, "macro F1": metrics.macro_f1}
+VALUE = ["value", "low", "high"]
+DIFFERENCE = ["difference", "difference_low", "difference_high"]
+"""Columns of a score and of a paired difference, each with its interval by subject."""
+
+
+def parse(
+    description: str, seeds: Sequence[int] = (), arguments: Sequence[str] | None = None
+) -> argparse.Namespace:
+    """Read the command line of an ablation.
+
+    Args:
+        description: what it does, in a line.
+        seeds: of the networks that it trains by default; without any it trains none.
+        arguments: words of the command line; by default the process's own.
+
+    Returns:
+        ``population`` (`Path`), ``evaluation`` (`Dataset`, that networks are scored on), ``out``
+        (`Path`), and where networks are trained ``seeds``, ``profile`` and ``data`` (`Dataset`).
+
+    Raises:
+        InputError: if there is no population, on which hours of training would be scored.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--population", type=Path, default=runs.population(), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
+    if seeds:
+        parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
+        parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
+        parser.add_argument("--data", type=Path, metavar="DIR", help="data set to train on")
+    options = parser.parse_args(arguments)
+    if not (options.population / "evaluation" / "manifest.csv").is_file():
+        raise InputError(f"{options.population}: no population; run `make population` first")
+    options.evaluation = dataset.load(options.population / "evaluation")
+    if seeds:
+        options.data, options.profile = dataset.load(options.data), profiles.get(options.profile)
+    return options
+
+
+def command(main: Callable[[], None]) -> None:
+    """Run a `main`; a bad input ends the process with one line."""
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(str(error)) from None
+
+
+def varied(profile: Profile, seed: int, slug: str = "", **changes) -> Profile:
+    """Return the profile of one network: the comparison's XNet with something changed.
+
+    Args:
+        profile: which the comparison's settings derive from.
+        seed: of the network.
+        slug: what to call the change; part of the name of the run's folder.
+        **changes: fields of the profile. If they change nothing, the run is the comparison's own.
+    """
+    usual = budget(profile, Task(f"xnet-seed{seed}", "XNet", "network", "xnet", seed=seed), 1, 1)
+    if dataclasses.replace(usual, **changes) == usual:
+        return usual
+    return dataclasses.replace(usual, name=f"{profile.name}/ablation/{slug}-seed{seed}", **changes)
+
+
+def population_counts(population: Path, profile: Profile) -> pd.DataFrame:
+    """Score a run's network on the population, as far as that has not been done.
+
+    Returns:
+        Pixel counts per condition and image, as in ``population.csv``.
+    """
+    from xnet_study.certainty import robustness
+
+    results = runs.folder(profile) / "results"
+    images = dataset.load(population / "evaluation").fingerprint()
+    used = weights_hash(profile)
+    if not made_from(results / "robustness.json", weights_sha256=used, population_sha256=images):
+        robustness.evaluate(population, profile)
+    return pd.read_csv(results / "population.csv", dtype={"subject": str})
+
+
+def weights_hash(profile: Profile) -> str:
+    """Return the SHA-256 of a run's weights, or, if it has none, of the released ones."""
+    return read_json(runs.weights(profile)[0].with_suffix(".json"))["sha256"]
+
+
+def made_from(record: Path, **expected: str) -> bool:
+    """Tell whether results with this record exist and were made from these files."""
+    return record.is_file() and expected.items() <= read_json(record).items()
+
+
+def scored(
+    counts: np.ndarray,
+    subjects: np.ndarray,
+    pair: tuple[np.ndarray, np.ndarray] | None = None,
+    names: Sequence[str] = tuple(SCORES),
+) -> Iterator[dict]:
+    """Yield a row for each score: its value, and a difference, with intervals by subject.
+
+    Args:
+        counts: int64 ``(N, C, C)``, confusion counts of each image.
+        subjects: str ``(N,)``.
+        pair: counts of two networks on the same images; the first one's score minus the second
+            one's. Without a pair the difference is missing.
+        names: of the scores.
+    """
+    for name in names:
+        score, change = SCORES[name], (np.nan,) * 3
+        if pair is not None:
+            change = metrics.interval(pair[0], subjects, score, other=pair[1])
+        numbers = (*metrics.interval(counts, subjects, score), *change)
+        yield {"score": name, **dict(zip(VALUE + DIFFERENCE, numbers, strict=True))}
+
+
+def save(options: argparse.Namespace, name: str, table: pd.DataFrame, **record) -> None:
+    """Write a table as ``<name>.csv``, and what it was made from as ``<name>.json``.
+
+    Args:
+        options: of `parse`.
+        name: of both files.
+        table: to be written.
+        **record: of the networks.
+    """
+    if "data" in options:
+        record["data_sha256"] = options.data.fingerprint()
+    record["population_sha256"] = options.evaluation.fingerprint()
+    record["images"] = len(options.evaluation.manifest)
+    record["subjects"] = int(options.evaluation.manifest["subject"].nunique())
+    write_json(options.out / f"{name}.json", record | {"versions": runs.versions()})
+    print(table.to_string(index=False))
+    print(save_table(table, options.out / f"{name}.csv"))

@@ -1,0 +1,1 @@
+"""XNet for other engines than Keras; each file is checked against the network."""

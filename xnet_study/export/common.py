@@ -1,0 +1,48 @@
+"""What the exports share: options, and the comparison with the network."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from xnet_tf import dataset, preprocessing, runs
+from xnet_tf.backend import keras
+
+LEAST_EQUAL = 0.9999
+"""The share of pixels of which an exported file must say the same class as the network."""
+
+
+def options(description: str, out: str) -> argparse.Namespace:
+    """Read the command line: ``weights``, ``out`` (by default `out`), ``size`` in pixels."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--weights", type=Path, default=runs.USER_WEIGHTS, metavar="FILE")
+    parser.add_argument("--out", type=Path, default=Path(out), metavar="FILE")
+    parser.add_argument("--size", type=int, default=200, metavar="S", help="height and width")
+    return parser.parse_args()
+
+
+def share_of_equal_pixels(
+    model: keras.Model, exported: Callable[[np.ndarray], np.ndarray], images: np.ndarray
+) -> float:
+    """Compare an exported file's classes with the network's.
+
+    Args:
+        model: the network.
+        exported: from prepared images ``(N, H, W, 1)`` to probabilities ``(N, H, W, C)``.
+        images: float32 ``(N, H, W, 1)`` in [0, 1].
+    """
+    batch = preprocessing.prepare(images).numpy()
+    ours = np.asarray(model(batch, training=False))
+    return float((exported(batch).argmax(-1) == ours.argmax(-1)).mean())
+
+
+def check(model: keras.Model, exported: Callable, path: Path, size: int) -> None:
+    """Compare on the validation images, say what came out, and fail if the classes differ."""
+    images = dataset.read_arrays(dataset.load(), "validation", size).images
+    share = share_of_equal_pixels(model, exported, images)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; {share:.4%} of pixels equal")
+    if share < LEAST_EQUAL:
+        raise SystemExit("the exported network decides differently")
