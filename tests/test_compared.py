@@ -18,8 +18,8 @@ def methods(folder):
     return {method.title: method for method in compared.read(folder)}
 
 
-def column(values, name):
-    return values[..., compared.SCORES.index(name)]
+def scores(methods, title):
+    return compared.scores(methods[title].by_subject("test").total())
 
 
 def test_seeds_are_one_method_and_variants_are_not(methods):
@@ -37,60 +37,48 @@ def test_seeds_are_one_method_and_variants_are_not(methods):
 
 
 def test_sums_give_the_scores_of_the_pooled_counts(methods):
-    method = methods["XNet"]
-    totals = method.by_subject("test").sum(axis=0)
-    pooled = method.confusions("test").sum(axis=0)
-    assert totals.shape[0] == 3
-    found = compared.scores(totals)
-    for name, score in (
-        ("accuracy", metrics.accuracy),
-        ("macro F1", metrics.macro_f1),
-        ("weighted F1", metrics.weighted_f1),
-        ("balanced accuracy", metrics.balanced_accuracy),
-    ):
-        np.testing.assert_allclose(column(found, name), score(pooled))
-    for name, score in (
-        ("precision", metrics.precision),
-        ("recall", metrics.recall),
-        ("F1", metrics.f1),
-        ("IoU", metrics.iou),
-    ):
+    pooled = methods["XNet"].confusions("test").sum(axis=0)
+    found = scores(methods, "XNet")
+    for name in ("accuracy", "macro F1", "weighted F1", "balanced accuracy"):
+        np.testing.assert_allclose(found[name], metrics.SUMMARY_SCORES[name](pooled))
+    for name in ("precision", "recall", "F1", "IoU"):
         for k, of in enumerate(classes.NAMES):
-            np.testing.assert_allclose(column(found, f"{name} {of}"), score(pooled)[:, k])
+            expected = metrics.CLASS_SCORES[name](pooled)[:, k]
+            np.testing.assert_allclose(found[f"{name} {of}"], expected)
+
+
+def test_subjects_are_weighted_by_how_often_they_are_drawn(methods):
+    sums = methods["XNet"].by_subject("test")
+    times = np.zeros((2, 20))
+    times[0], times[1, 3] = 1, 2
+    whole, one = compared.scores(sums.weighted(times))["accuracy"]
+    np.testing.assert_allclose(whole, compared.scores(sums.total())["accuracy"])
+    np.testing.assert_allclose(one, metrics.accuracy(sums.confusion[3]))
 
 
 def test_scores_of_images_are_averaged_over_images(methods):
-    totals = methods["Otsu, overall"].by_subject("test").sum(axis=0)
     counts = methods["Otsu, overall"].confusions("test")[:, 0]
     expected = metrics.per_image(counts, metrics.macro_f1)
-    assert column(compared.scores(totals), "macro F1 per image")[0] == pytest.approx(expected)
+    assert scores(methods, "Otsu, overall")["macro F1 per image"] == pytest.approx(expected)
 
 
 def test_surface_scores_leave_out_what_is_not_defined(methods):
-    sums = methods["Otsu, overall"].by_subject("test")
-    found = compared.scores(sums.sum(axis=0))[0]
+    found = scores(methods, "Otsu, overall")
     for name, expected in (("NSD1", 0.8), ("NSD2", 0.9), ("HD95", 4)):
-        assert column(found, name) == pytest.approx(expected)
+        assert found[name] == pytest.approx(expected)
         for of in classes.NAMES:
-            assert column(found, f"{name} {of}") == pytest.approx(expected)
+            assert found[f"{name} {of}"] == pytest.approx(expected)
     # The first subject has two images; of bone only one is defined.
-    alone = compared.scores(sums[0])[0]
-    assert column(alone, "NSD1 bone") == pytest.approx(0.8)
+    sums = methods["Otsu, overall"].by_subject("test")
+    alone = compared.scores(sums.weighted(np.eye(20)[:1]))
+    assert alone["NSD1 bone"] == pytest.approx(0.8)
 
 
 def test_areas_follow_from_the_levels(methods):
-    totals = methods["XNet"].by_subject("test").sum(axis=0)
     # Negatives at 0 and 1, positives at 1 and 2: of four pairs one is tied, and three are right.
-    np.testing.assert_allclose(column(compared.scores(totals), "AUC bone"), [3.5 / 4] * 3)
-    otsu = methods["Otsu, overall"].by_subject("test").sum(axis=0)
-    assert np.isnan(column(compared.scores(otsu), "AUC")).all(), "labels alone have no curve"
-
-
-def test_means_over_seeds(methods):
-    sums = methods["XNet"].by_subject("test")
-    each = compared.scores(sums.sum(axis=0))
-    mean = compared.over_seeds(sums.sum(axis=0)[None])[0]
-    np.testing.assert_allclose(mean, each.mean(axis=0))
+    np.testing.assert_allclose(scores(methods, "XNet")["AUC bone"], [3.5 / 4] * 3)
+    otsu = scores(methods, "Otsu, overall")
+    assert np.isnan(otsu["AUC"]).all(), "labels alone have no curve"
 
 
 def test_an_unfinished_run_is_left_out(tmp_path):
@@ -120,7 +108,7 @@ def test_subjects_may_have_any_name(tmp_path):
     method, _ = compared.read(tmp_path / "comparison")
     assert {"NA", "null"} < set(method.subjects("test"))
     assert "NA" in set(method.images("test")["body_part"])
-    assert np.isfinite(method.by_subject("test")).all()
+    assert np.isfinite(method.by_subject("test").confusion).all()
 
 
 def test_other_images_are_refused(tmp_path):

@@ -86,7 +86,7 @@ def test_unseen_parts_are_set_beside_the_same_when_seen(results):
 def test_figures_need_no_tensorflow(results, tmp_path):
     script = (
         "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; from pathlib import "
-        "Path; from xnet_tf import figures_comparison as f; f.methods(Path(sys.argv[1]))"
+        "Path; from xnet_study.figures import comparison_figures as f; f.methods(Path(sys.argv[1]))"
     )
     subprocess.run([sys.executable, "-c", script, str(results)], check=True, capture_output=True)
 

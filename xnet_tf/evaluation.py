@@ -26,18 +26,8 @@ from xnet_tf.weights import load_weights
 Method = Callable[[np.ndarray], np.ndarray]
 
 SUBSETS = ("validation", "test")
-SUMMARY_SCORES = {
-    "accuracy": metrics.accuracy,
-    "macro F1": metrics.macro_f1,
-    "weighted F1": metrics.weighted_f1,
-}
-CLASS_SCORES = {
-    "precision": metrics.precision,
-    "recall": metrics.recall,
-    "F1": metrics.f1,
-    "IoU": metrics.iou,
-    "false discovery rate": metrics.false_discovery_rate,
-}
+SUMMARY = ("accuracy", "macro F1", "weighted F1")
+"""Of `metrics.SUMMARY_SCORES`, those that get an interval here."""
 
 
 @dataclass(frozen=True)
@@ -171,10 +161,11 @@ def score_table(table: pd.DataFrame, predictions: list[Prediction]) -> pd.DataFr
     rows, none = [], (np.nan, np.nan)
     for method, group in table.groupby("method", sort=False):
         counts, subjects = counts_of(group), group["subject"].to_numpy(dtype=str)
-        for name, score in SUMMARY_SCORES.items():
+        for name in SUMMARY:
+            score = metrics.SUMMARY_SCORES[name]
             value, low, high = metrics.interval(counts, subjects, score)
             rows.append((method, name, "all", value, low, high))
-        for name, score in CLASS_SCORES.items():
+        for name, score in metrics.CLASS_SCORES.items():
             values = score(counts.sum(axis=0))
             rows += [
                 (method, name, *pair, *none) for pair in zip(classes.NAMES, values, strict=True)

@@ -166,6 +166,24 @@ def per_image(counts: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> 
     return macro(score(counts).T)
 
 
+SUMMARY_SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "accuracy": accuracy,
+    "macro F1": macro_f1,
+    "weighted F1": weighted_f1,
+    "balanced accuracy": balanced_accuracy,
+}
+"""Every score that is one number for confusion counts, as tables name it."""
+
+CLASS_SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "precision": precision,
+    "recall": recall,
+    "F1": f1,
+    "IoU": iou,
+    "false discovery rate": false_discovery_rate,
+}
+"""Every score that is a number for each class, as tables name it."""
+
+
 def auc(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Area under the ROC curve, each class against the rest, over all pixels.
 
@@ -272,7 +290,7 @@ def by_subject(values: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np
 def bootstrap(
     sums: np.ndarray, score: Score, seed: int = 1, resamples: int = RESAMPLES
 ) -> Bootstrap:
-    """Resample subjects.
+    """Resample subjects whose scores follow from an array of sums.
 
     Args:
         sums: float ``(S, ...)``, what each subject adds; at least two subjects.
@@ -281,13 +299,24 @@ def bootstrap(
         resamples: how many.
     """
     flat = sums.reshape(len(sums), -1)
-    total = flat.sum(axis=0)
     shape = (-1, *sums.shape[1:])
-    times = draw(len(sums), seed, resamples)
+    return resample(lambda times: score((times @ flat).reshape(shape)), len(sums), seed, resamples)
+
+
+def resample(score: Score, number: int, seed: int = 1, resamples: int = RESAMPLES) -> Bootstrap:
+    """Resample subjects, whatever their scores follow from.
+
+    Args:
+        score: maps how often each subject is counted, float64 ``(B, number)``, to scores
+            ``(B, Q)``.
+        number: of subjects, at least two.
+        seed: of the draws. Equal seeds draw equal subjects.
+        resamples: how many.
+    """
     return Bootstrap(
-        estimate=score(total.reshape(shape))[0],
-        drawn=score((times @ flat).reshape(shape)),
-        left_out=score((total - flat).reshape(shape)),
+        estimate=score(np.ones((1, number)))[0],
+        drawn=score(draw(number, seed, resamples)),
+        left_out=score(1 - np.eye(number)),
     )
 
 

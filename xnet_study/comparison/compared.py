@@ -1,9 +1,8 @@
 """What the comparison's runs left behind, read back: per image and method, numbers that add up.
 
-Every score of the comparison follows from sums over images: confusion counts, sums of the images'
-own scores and of their surface scores with how many there are, and coarse counts of the logit. They
-lie here in one array per method and subset, by subject and seed, so that all scores come from the
-same resampled subjects.
+Every score of the comparison follows from sums over images (`Sums`): confusion counts, sums of the
+images' own scores and of their surface scores with how many there are, and coarse counts of the
+logit. They are kept by subject and seed, so that all scores come from the same resampled subjects.
 
 A method's folder is ``<run>/comparison/<slug>/`` with ``record.json``, ``counts.csv``,
 ``surfaces.csv`` and, for networks, ``scores.npz``, ``auc.csv`` and ``history.csv``.
@@ -11,6 +10,7 @@ A method's folder is ``<run>/comparison/<slug>/`` with ``record.json``, ``counts
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,49 +19,64 @@ import numpy as np
 import pandas as pd
 
 from xnet_study.comparison import streamed_auc
-from xnet_study.comparison.scoring import read_table
+from xnet_study.comparison.scoring import SUBSETS, read_table
 from xnet_tf import classes, metrics
 from xnet_tf.files import InputError, read_json
-from xnet_tf.metrics import counts_of
+from xnet_tf.metrics import CLASS_SCORES, SUMMARY_SCORES, counts_of
 
-SUBSETS = ("test", "validation", "population")
+XNET = "XNet"
+"""The method that all others are compared with."""
+
+BOUND = "oracle"
+"""Variant that is tuned on the image it is scored on: a bound, not a method."""
+
+PER_IMAGE = ("accuracy", "macro F1")
+"""Of `metrics.SUMMARY_SCORES`, those that are also averaged over the images' own scores."""
+
+PER_CLASS = ("precision", "recall", "F1", "IoU")
+"""Of `metrics.CLASS_SCORES`, those of the comparison."""
+
 SURFACES = {"NSD1": "nsd1", "NSD2": "nsd2", "HD95": "hd95"}
-PER_IMAGE = {
-    "accuracy per image": metrics.accuracy,
-    "macro F1 per image": metrics.macro_f1,
-}
-_MEANS = {
-    "accuracy": metrics.accuracy,
-    "macro F1": metrics.macro_f1,
-    "weighted F1": metrics.weighted_f1,
-    "balanced accuracy": metrics.balanced_accuracy,
-}
-_CLASS_SCORES = {
-    "precision": metrics.precision,
-    "recall": metrics.recall,
-    "F1": metrics.f1,
-    "IoU": metrics.iou,
-}
-
-# Where each kind of number lies along the last axis of a method's sums.
-_COUNTS = slice(0, classes.COUNT**2)
-_IMAGES = slice(_COUNTS.stop, _COUNTS.stop + 2 * len(PER_IMAGE))
-_SURFACES = slice(_IMAGES.stop, _IMAGES.stop + 2 * classes.COUNT * len(SURFACES))
-_LEVELS = slice(_SURFACES.stop, _SURFACES.stop + classes.COUNT * 2 * streamed_auc.BINS)
+"""Surface scores and their columns in ``surfaces.csv``."""
 
 
-def of_class(score: str, name: str) -> str:
-    """Return the column of a class's score, for instance ``"recall bone"``."""
-    return f"{score} {name}"
+@dataclass(frozen=True)
+class Sums:
+    """What images add to the scores. The leading axes of all arrays are the same.
 
+    Attributes:
+        confusion: counts of pixels ``(..., C, C)``.
+        images: of `PER_IMAGE` the sums of the images' own scores, and how many are defined,
+            ``(..., 2, 2)``.
+        surfaces: likewise of `SURFACES` and classes, ``(..., 3, C, 2)``.
+        levels: coarse counts of the logit ``(..., C, 2, BINS)``; None without probabilities.
+    """
 
-def _names() -> tuple[str, ...]:
-    per_class = [of_class(s, k) for s in (*_CLASS_SCORES, *SURFACES, "AUC") for k in classes.NAMES]
-    return (*_MEANS, "AUC", *PER_IMAGE, *SURFACES, *per_class)
+    confusion: np.ndarray
+    images: np.ndarray
+    surfaces: np.ndarray
+    levels: np.ndarray | None
 
+    @classmethod
+    def stacked(cls, parts: list[Sums]) -> Sums:
+        """Put the sums of several runs side by side, along a new second axis."""
+        by_name = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*(None if a[0] is None else np.stack(a, axis=1) for a in by_name))
 
-SCORES = _names()
-"""Every score, in the order of `scores`."""
+    def by_subject(self, subjects: np.ndarray) -> Sums:
+        """Add up the images of each subject ``(N,)``; sorted by their names."""
+        return self._each(lambda array: metrics.by_subject(array, subjects)[1])
+
+    def weighted(self, times: np.ndarray) -> Sums:
+        """Add up subjects, each so many times: from ``(B, S)`` and ``(S, ...)`` to ``(B, ...)``."""
+        return self._each(lambda array: np.tensordot(times, array, 1))
+
+    def total(self) -> Sums:
+        """Add up the first axis."""
+        return self._each(lambda array: array.sum(axis=0))
+
+    def _each(self, function: Callable[[np.ndarray], np.ndarray]) -> Sums:
+        return Sums(*(None if a is None else function(a) for a in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -92,39 +107,41 @@ class Run:
         """Return a subset's rows of the counts, by image."""
         return self.counts[self.counts["subset"] == subset].set_index("image")
 
-    def sums(self, subset: str) -> np.ndarray:
-        """Return what each image of a subset adds, float64 ``(N, K)``, images in `rows`' order."""
-        rows = self.rows(subset)
-        counts = counts_of(rows)
-        own = np.stack([score(counts) for score in PER_IMAGE.values()], axis=1)
-        parts = [counts.reshape(len(rows), -1), _with_number(own), self._surfaces(subset, rows)]
-        if (self.folder / "scores.npz").is_file():
-            parts.append(self.levels(subset).reshape(len(rows), -1))
-        return np.concatenate(parts, axis=1).astype(np.float64)
+    def sums(self, subset: str) -> Sums:
+        """Return what each image of a subset adds, images in `rows`' order."""
+        confusion = counts_of(self.rows(subset))
+        images = np.stack([SUMMARY_SCORES[name](confusion) for name in PER_IMAGE], axis=-1)
+        surfaces = _with_number(self._surfaces(subset))
+        return Sums(confusion, _with_number(images), surfaces, self.levels(subset))
 
-    def levels(self, subset: str) -> np.ndarray:
-        """Return each image's coarse counts of the logit, integer ``(N, C, 2, BINS)``."""
-        with np.load(self.folder / "scores.npz") as arrays:
+    def levels(self, subset: str) -> np.ndarray | None:
+        """Return each image's coarse counts of the logit ``(N, C, 2, BINS)``; None without any."""
+        path = self.folder / "scores.npz"
+        if not path.is_file():
+            return None
+        with np.load(path) as arrays:
             if subset not in arrays or len(arrays[subset]) != len(self.rows(subset)):
-                raise InputError(f"{self.folder / 'scores.npz'}: does not fit {subset}'s counts")
+                raise InputError(f"{path}: does not fit {subset}'s counts")
             return arrays[subset]
 
     def areas(self, subset: str) -> np.ndarray | None:
-        """Return the exact area under each class's ROC curve ``(3,)``; None without scores."""
-        if not (self.folder / "auc.csv").is_file():
+        """Return the exact area under each class's ROC curve ``(C,)``; None without any."""
+        path = self.folder / "auc.csv"
+        if not path.is_file():
             return None
-        table = read_table(self.folder / "auc.csv")
-        table = table[table["subset"] == subset].set_index("class")["auc"]
-        return table.reindex(list(classes.NAMES)).to_numpy(float)
+        table = read_table(path).set_index(["subset", "class"])["auc"]
+        return table.reindex([(subset, name) for name in classes.NAMES]).to_numpy(float)
 
-    def _surfaces(self, subset: str, rows: pd.DataFrame) -> np.ndarray:
-        table = read_table(self.folder / "surfaces.csv")
-        table = table[table["subset"] == subset].set_index(["image", "class"])
-        wanted = pd.MultiIndex.from_product([rows.index, classes.NAMES])
+    def _surfaces(self, subset: str) -> np.ndarray:
+        """Return each image's surface scores, float64 ``(N, 3, C)``."""
+        path = self.folder / "surfaces.csv"
+        table = read_table(path).set_index(["subset", "image", "class"])[list(SURFACES.values())]
+        images = self.rows(subset).index
+        wanted = pd.MultiIndex.from_product([[subset], images, classes.NAMES])
         if not wanted.isin(table.index).all():
-            raise InputError(f"{self.folder / 'surfaces.csv'}: lacks images of {subset}")
-        values = table.loc[wanted, list(SURFACES.values())].to_numpy(float)
-        return _with_number(values.reshape(len(rows), -1))
+            raise InputError(f"{path}: lacks images of {subset}")
+        values = table.loc[wanted].to_numpy(float)
+        return values.reshape(len(images), classes.COUNT, len(SURFACES)).swapaxes(1, 2)
 
 
 @dataclass(frozen=True)
@@ -160,23 +177,23 @@ class Method:
         """Return the first seed's rows of the counts; the other seeds saw the same images."""
         return self.runs[0].rows(subset)
 
-    def by_subject(self, subset: str) -> np.ndarray:
-        """Return what each subject adds, float64 ``(S, seeds, K)``; see `scores`."""
-        sums = np.stack([run.sums(subset) for run in self.runs], axis=1)
-        return metrics.by_subject(sums, self.subjects(subset))[1]
-
-    def areas(self, subset: str) -> np.ndarray | None:
-        """Return the exact areas under the ROC curves ``(seeds, C)``; None without scores."""
-        found = [run.areas(subset) for run in self.runs]
-        return None if any(areas is None for areas in found) else np.stack(found)
+    def subjects(self, subset: str) -> np.ndarray:
+        """Return each image's subject, ``(N,)``."""
+        return self.images(subset)["subject"].to_numpy(dtype=str)
 
     def confusions(self, subset: str) -> np.ndarray:
         """Return each image's confusion counts, int64 ``(N, seeds, C, C)``."""
         return np.stack([counts_of(run.rows(subset)) for run in self.runs], axis=1)
 
-    def subjects(self, subset: str) -> np.ndarray:
-        """Return each image's subject, ``(N,)``."""
-        return self.images(subset)["subject"].to_numpy(dtype=str)
+    def by_subject(self, subset: str) -> Sums:
+        """Return what each subject adds; the leading axes are ``(S, seeds)``."""
+        sums = Sums.stacked([run.sums(subset) for run in self.runs])
+        return sums.by_subject(self.subjects(subset))
+
+    def areas(self, subset: str) -> np.ndarray | None:
+        """Return the exact areas under the ROC curves ``(seeds, C)``; None without any."""
+        areas = [run.areas(subset) for run in self.runs]
+        return None if any(of_run is None for of_run in areas) else np.stack(areas)
 
 
 def read(folder: Path) -> list[Method]:
@@ -197,63 +214,74 @@ def read(folder: Path) -> list[Method]:
     grouped: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         grouped.setdefault((run.record["method"], _variant(run.record)), []).append(run)
-    methods = [Method(*key, tuple(found)) for key, found in grouped.items()]
     _check_images(runs)
+    methods = [Method(*key, tuple(of_method)) for key, of_method in grouped.items()]
     return sorted(methods, key=lambda m: m.family != "network")
 
 
 def read_runs(folder: Path) -> list[Run]:
     """Read every finished run, folds as well; a folder without a record is unfinished."""
-    found = []
-    for path in sorted(folder.glob("*/record.json")):
-        counts = read_table(path.with_name("counts.csv"))
-        found.append(Run(path.parent, read_json(path), counts))
-    return found
+    return [
+        Run(path.parent, read_json(path), read_table(path.with_name("counts.csv")))
+        for path in sorted(folder.glob("*/record.json"))
+    ]
 
 
-def scores(totals: np.ndarray) -> np.ndarray:
-    """Return every score of summed-up numbers.
+def xnet(methods: list[Method]) -> Method:
+    """Return XNet.
+
+    Raises:
+        InputError: if it is not among the methods.
+    """
+    for method in methods:
+        if method.name == XNET:
+            return method
+    raise InputError(f"the comparison holds no finished run of {XNET}")
+
+
+def of_class(score: str, name: str) -> str:
+    """Return the column of a class's score, for instance ``"recall bone"``."""
+    return f"{score} {name}"
+
+
+def scores(totals: Sums, area_error: np.ndarray | float = 0.0) -> dict[str, np.ndarray]:
+    """Return every score of summed-up numbers, by name.
 
     Args:
-        totals: float64 ``(..., K)``: confusion counts (9), per-image scores and surface scores with
-            how many are defined, and, for what has scores, coarse counts of the logit.
+        totals: with leading axes ``(...)``.
+        area_error: added to the areas under the ROC curves ``(..., C)``: by how much those of all
+            images, from coarse counts of the logit, are too small.
 
     Returns:
-        float64 ``(..., len(SCORES))``, in the order of `SCORES`; NaN where not defined.
+        float64 ``(...)`` for each; NaN where not defined.
     """
-    counts = totals[..., _COUNTS].reshape(*totals.shape[:-1], classes.COUNT, classes.COUNT)
-    means = [score(counts) for score in _MEANS.values()]
-    per_class = [score(counts) for score in _CLASS_SCORES.values()]
-    images = _mean(totals[..., _IMAGES])
-    surfaces = _mean(totals[..., _SURFACES])
-    surfaces = surfaces.reshape(*surfaces.shape[:-1], classes.COUNT, len(SURFACES))
-    areas = np.full((*totals.shape[:-1], classes.COUNT), np.nan)
-    if totals.shape[-1] == _LEVELS.stop:
-        shape = (*totals.shape[:-1], classes.COUNT, 2, streamed_auc.BINS)
-        areas = streamed_auc.area(totals[..., _LEVELS].reshape(shape))
-    columns = [
-        np.stack([*means, metrics.macro(areas)], axis=-1),
-        images,
-        metrics.macro(np.moveaxis(surfaces, -2, -1)),
-        *per_class,
-        *np.moveaxis(surfaces, -1, 0),
-        areas,
-    ]
-    return np.concatenate(columns, axis=-1)
-
-
-def over_seeds(totals: np.ndarray) -> np.ndarray:
-    """Return every score of ``(B, seeds, K)``, averaged over the seeds: ``(B, len(SCORES))``."""
-    return metrics.macro(np.moveaxis(scores(totals), 1, -1))
+    confusion = totals.confusion
+    per_class = {name: CLASS_SCORES[name](confusion) for name in PER_CLASS}
+    surfaces = dict(zip(SURFACES, np.moveaxis(_mean(totals.surfaces), -2, 0), strict=True))
+    areas = np.full(confusion.shape[:-1], np.nan)
+    if totals.levels is not None:
+        areas = streamed_auc.area(totals.levels) + area_error
+    per_image = zip(PER_IMAGE, np.moveaxis(_mean(totals.images), -1, 0), strict=True)
+    return {
+        **{name: score(confusion) for name, score in SUMMARY_SCORES.items()},
+        "AUC": metrics.macro(areas),
+        **{f"{name} per image": values for name, values in per_image},
+        **{name: metrics.macro(values) for name, values in surfaces.items()},
+        **{
+            of_class(name, of): values[..., k]
+            for name, values in {**per_class, **surfaces, "AUC": areas}.items()
+            for k, of in enumerate(classes.NAMES)
+        },
+    }
 
 
 def _with_number(values: np.ndarray) -> np.ndarray:
-    """Return sums and numbers ``(N, 2 M)`` of values ``(N, M)``, of which NaN is left out."""
-    return np.concatenate([np.nan_to_num(values), ~np.isnan(values)], axis=1)
+    """Put the number of values beside each, 1 or, for NaN, 0: from ``(...)`` to ``(..., 2)``."""
+    return np.stack([np.nan_to_num(values), ~np.isnan(values)], axis=-1)
 
 
 def _mean(with_number: np.ndarray) -> np.ndarray:
-    total, number = np.split(with_number, 2, axis=-1)
+    total, number = with_number[..., 0], with_number[..., 1]
     return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
 
 
@@ -267,12 +295,12 @@ def _check_images(runs: list[Run]) -> None:
     for subset in SUBSETS:
         scored = [run for run in runs if subset in run.subsets]
         for run in scored[1:]:
-            first, own = scored[0].rows(subset), run.rows(subset)
-            if list(own.index) != list(first.index) or (own["subject"] != first["subject"]).any():
+            first, other = scored[0].rows(subset), run.rows(subset)
+            if not first["subject"].equals(other["subject"]):
                 raise InputError(
                     f"{run.folder}: was scored on other {subset} images than {scored[0].folder}"
                 )
-            if (counts_of(own).sum(axis=(1, 2)) != counts_of(first).sum(axis=(1, 2))).any():
+            if (counts_of(first).sum(axis=(1, 2)) != counts_of(other).sum(axis=(1, 2))).any():
                 raise InputError(
                     f"{run.folder}: was scored on {subset} images of other sizes than "
                     f"{scored[0].folder}; `compare` renews the older"

@@ -24,29 +24,28 @@ import scipy.stats
 from tqdm import tqdm
 
 from xnet_study.comparison import breakdown, compared
-from xnet_study.comparison.compared import Method
+from xnet_study.comparison.compared import BOUND, XNET, Method
 from xnet_tf import metrics
-from xnet_tf.files import InputError, save_table
+from xnet_tf.files import save_table
 from xnet_tf.metrics import Bootstrap, Score
 
 LEVEL = 0.95
 REPETITIONS = 1000
-OWN = "XNet"
 
 
-def percentile(found: Bootstrap, level: float = LEVEL) -> np.ndarray:
+def percentile(drawn: Bootstrap, level: float = LEVEL) -> np.ndarray:
     """Return the bounds between which the middle of the resampled scores lies, ``(Q, 2)``."""
     shares = np.array([(1 - level) / 2, (1 + level) / 2])[:, None]
-    return metrics.quantiles(found.drawn, shares + np.zeros(found.drawn.shape[1])).T
+    return metrics.quantiles(drawn.drawn, shares + np.zeros(drawn.drawn.shape[1])).T
 
 
-def student(found: Bootstrap, level: float = LEVEL) -> np.ndarray:
+def student(drawn: Bootstrap, level: float = LEVEL) -> np.ndarray:
     """Return the estimate minus and plus t standard errors of the jackknife, ``(Q, 2)``."""
-    number = len(found.left_out)
-    away = found.left_out - found.left_out.mean(axis=0)
+    number = len(drawn.left_out)
+    away = drawn.left_out - drawn.left_out.mean(axis=0)
     error = np.sqrt((number - 1) / number * (away**2).sum(axis=0))
     t = scipy.stats.t.ppf((1 + level) / 2, number - 1)
-    return found.estimate[:, None] + t * error[:, None] * np.array([-1, 1])
+    return drawn.estimate[:, None] + t * error[:, None] * np.array([-1, 1])
 
 
 INTERVALS: dict[str, Callable[[Bootstrap], np.ndarray]] = {
@@ -55,6 +54,9 @@ INTERVALS: dict[str, Callable[[Bootstrap], np.ndarray]] = {
     "jackknife t": student,
 }
 """The first is the table's."""
+
+COLUMNS = ("drawn_from", "subjects", "score", "quantity", "interval", "truth", "coverage")
+COLUMNS += ("standard_error", "width")
 
 
 def write(folder: Path, repetitions: int = REPETITIONS, resamples: int = metrics.RESAMPLES) -> Path:
@@ -86,25 +88,25 @@ def simulated(methods: list[Method], repetitions: int, resamples: int) -> pd.Dat
         ``coverage``, its ``standard_error``, and the mean ``width``.
     """
     chosen = _chosen(methods)
-    number = len(np.unique(chosen[0].subjects("test")))
+    own = chosen[0]
+    number = len(np.unique(own.subjects("test")))
     studies = [("test", number)]
     if all("population" in method.subsets for method in chosen):
-        everyone = len(np.unique(chosen[0].subjects("population")))
+        everyone = len(np.unique(own.subjects("population")))
         studies += [("population", number), ("population", everyone)]
-    seeds = [len(method.runs) for method in chosen]
-    others = [f"{OWN} - {method.title}" for method in chosen[1:]]
-    quantities = [(what, name) for name in breakdown.SCORES for what in (OWN, *others)]
+    score = _scores_and_differences([len(method.runs) for method in chosen])
+    names = [XNET, *(f"{XNET} - {method.title}" for method in chosen[1:])]
+    quantities = pd.DataFrame(
+        [(of, name) for name in breakdown.SCORES for of in names], columns=["quantity", "score"]
+    )
     tables = []
     for subset, subjects in studies:
         counts = np.concatenate([method.confusions(subset) for method in chosen], axis=1)
-        _, pool = metrics.by_subject(counts, chosen[0].subjects(subset))
-        table = coverage(pool, _scores_and_differences(seeds), subjects, repetitions, resamples)
-        table.insert(0, "score", [quantities[q][1] for q in table["quantity"]])
-        table["quantity"] = [quantities[q][0] for q in table["quantity"]]
-        table.insert(0, "subjects", subjects)
-        table.insert(0, "drawn_from", subset)
-        tables.append(table)
-    return pd.concat(tables)
+        _, pool = metrics.by_subject(counts, own.subjects(subset))
+        covered = coverage(pool, score, subjects, repetitions, resamples)
+        covered = quantities.join(covered.set_index("quantity"))
+        tables.append(covered.assign(drawn_from=subset, subjects=subjects))
+    return pd.concat(tables)[list(COLUMNS)]
 
 
 def coverage(
@@ -131,9 +133,9 @@ def coverage(
     rng = np.random.Generator(np.random.Philox(2**32))
     bounds = []
     for study in tqdm(range(repetitions), f"{subjects} subjects", leave=False, delay=5):
-        drawn = pool[rng.integers(0, len(pool), subjects)]
-        found = metrics.bootstrap(drawn, score, seed=study, resamples=resamples)
-        bounds.append([of(found) for of in INTERVALS.values()])
+        sample = pool[rng.integers(0, len(pool), subjects)]
+        drawn = metrics.bootstrap(sample, score, seed=study, resamples=resamples)
+        bounds.append([interval(drawn) for interval in INTERVALS.values()])
     low, high = np.moveaxis(np.array(bounds), -1, 0)  # each (repetitions, kinds, Q)
     # Rounding must not decide where a study's score cannot differ from the truth.
     near = 1e-12
@@ -155,24 +157,25 @@ def coverage(
 
 def _chosen(methods: list[Method]) -> list[Method]:
     """Return XNet, the other networks, and the best method that is none and knows no truth."""
-    own = [m for m in methods if m.name == OWN]
-    if not own:
-        raise InputError(f"the comparison holds no finished run of {OWN}")
-    networks = [m for m in methods if m.family == "network" and m.name != OWN]
-    others = [m for m in methods if m.family != "network" and m.variant != "oracle"]
-    others.sort(key=lambda m: -metrics.macro_f1(m.confusions("test").sum(axis=(0, 1))))
-    return [*own, *networks, *others[:1]]
+
+    def macro_f1(method: Method) -> float:
+        return metrics.macro_f1(method.confusions("test").sum(axis=(0, 1)))
+
+    own = compared.xnet(methods)
+    networks = [m for m in methods if m.family == "network" and m is not own]
+    others = [m for m in methods if m.family != "network" and m.variant != BOUND]
+    return [own, *networks, *sorted(others, key=macro_f1)[-1:]]
 
 
 def _scores_and_differences(seeds: list[int]) -> Score:
     """Return what maps counts ``(B, runs, C, C)`` to XNet's scores and differences ``(B, Q)``."""
     starts = np.cumsum([0, *seeds[:-1]])
 
-    def score(totals):
-        columns = []
-        for of in breakdown.SCORES.values():
-            means = np.add.reduceat(of(totals), starts, axis=1) / seeds
-            columns += [means[:, :1], means[:, :1] - means[:, 1:]]
-        return np.concatenate(columns, axis=1)
+    def score(totals: np.ndarray) -> np.ndarray:
+        sums = np.add.reduceat(breakdown.pooled(totals), starts, axis=1)
+        means = sums / np.array(seeds)[:, None]
+        own, others = means[:, :1], means[:, 1:]
+        by_method = np.concatenate([own, own - others], axis=1)
+        return by_method.swapaxes(1, 2).reshape(len(totals), -1)
 
     return score

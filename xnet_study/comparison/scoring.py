@@ -27,6 +27,12 @@ from xnet_tf.dataset import Arrays
 from xnet_tf.files import write_atomically
 from xnet_tf.metrics import counts_row
 
+SUBSETS = ("test", "validation", "population")
+"""Every subset that methods are scored on."""
+
+JUDGED = ("test", "population")
+"""Subsets that chose nothing."""
+
 PIXELS = "the picture's"
 """Which pixels are scored. It is part of what tells results apart: others were of whole squares."""
 

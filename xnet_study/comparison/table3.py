@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xnet_study.comparison import breakdown, compared
-from xnet_study.comparison.compared import Method, Run, of_class
+from xnet_study.comparison import breakdown, compared, streamed_auc
+from xnet_study.comparison.compared import XNET, Method, Run, of_class
+from xnet_study.comparison.scoring import JUDGED
 from xnet_tf import classes, dataset, metrics, runs
 from xnet_tf.files import InputError, read_json, save_table, write_json
 
-OWN = "XNet"
 SPREAD = ("accuracy", "macro F1", "weighted F1", "AUC")
 """Scores whose spread over seeds is given."""
 
@@ -45,23 +45,12 @@ PUBLISHED = {
 """XNet's published figures. How the paper averages its F1 and AUC over the classes is not known."""
 
 DIFFERENCES = (
-    "other",
-    "variant",
-    "family",
-    "subset",
-    "score",
-    "value",
-    "low",
-    "high",
-    "p",
-    "pairs above",
-    "pairs",
-    "p Holm",
-    "significant",
+    "other, variant, family, subset, score, value, low, high, p, pairs above, pairs, p Holm, "
+    "significant"
 )
 """Columns of `differences`."""
 
-_UNPUBLISHED = ("precision soft tissue", *(of_class("recall", k) for k in classes.NAMES))
+_FALSE_POSITIVES = "results.soft_tissue_false_positives"
 
 
 def write(folder: Path) -> list[Path]:
@@ -77,7 +66,7 @@ def write(folder: Path) -> list[Path]:
         InputError: if no run is finished, XNet's are not, or the runs do not fit together; then
             nothing is written.
     """
-    found = compared.read_runs(folder / "comparison")
+    all_runs = compared.read_runs(folder / "comparison")
     methods = compared.read(folder / "comparison")
     tables = {
         "table3": table(methods),
@@ -88,9 +77,9 @@ def write(folder: Path) -> list[Path]:
         "table3-confusion": breakdown.confusion(methods),
         "table3-roc": breakdown.roc(methods),
         "table3-history": breakdown.history(methods),
-        "table3-folds": breakdown.folds(found),
+        "table3-folds": breakdown.folds(all_runs),
     }
-    made_from = record(methods, found)  # refuses a mixture before anything is overwritten
+    made_from = record(methods, all_runs)  # refuses a mixture before anything is overwritten
     results = folder / "results"
     written = [save_table(content, results / f"{name}.csv") for name, content in tables.items()]
     return [*written, write_json(results / "table3.json", made_from)]
@@ -101,7 +90,7 @@ def table(methods: list[Method]) -> pd.DataFrame:
 
     Returns:
         Columns ``method``, ``variant``, ``family``, ``subset``, ``images``, ``subjects``,
-        ``seeds``, ``parameters``, ``milliseconds``; for each of `compared.SCORES` the mean over
+        ``seeds``, ``parameters``, ``milliseconds``; for each of `compared.scores` the mean over
         seeds and its ``low`` and ``high``; for those of `SPREAD` the ``seed SD``; and ``published``
         ones, which are of the authors' own images.
     """
@@ -118,17 +107,15 @@ def published(name: str) -> dict[str, object]:
 
     Of the methods compared with XNet no figure is public.
     """
-    columns = {f"published {score}": NOT_AVAILABLE for score in (*PUBLISHED, *_UNPUBLISHED)}
-    if name != OWN:
-        return columns
+    recalls = [of_class("recall", k) for k in classes.NAMES]
+    columns = [*PUBLISHED, "precision soft tissue", *recalls]
+    if name != XNET:
+        return {f"published {column}": NOT_AVAILABLE for column in columns}
     figures = read_json(runs.REPOSITORY / "results" / "paper.json")["figures"]
-    for score, key in PUBLISHED.items():
-        columns[f"published {score}"] = figures[key]["value"]
-    matrix = figures["results.confusion_matrix"]["value"]
-    for k, of in enumerate(classes.NAMES):
-        columns[f"published {of_class('recall', of)}"] = matrix[k][k]
-    false = figures["results.soft_tissue_false_positives"]["value"]
-    return {**columns, "published precision soft tissue": 1 - false}
+    shares = np.diagonal(figures["results.confusion_matrix"]["value"])
+    values = [figures[key]["value"] for key in PUBLISHED.values()]
+    values += [1 - figures[_FALSE_POSITIVES]["value"], *shares]
+    return {f"published {column}": value for column, value in zip(columns, values, strict=True)}
 
 
 def differences(methods: list[Method]) -> pd.DataFrame:
@@ -144,45 +131,41 @@ def differences(methods: list[Method]) -> pd.DataFrame:
     Raises:
         InputError: if XNet itself is missing.
     """
-    own = next((m for m in methods if m.name == OWN), None)
-    if own is None:
-        raise InputError(f"the comparison holds no finished run of {OWN}")
+    own = compared.xnet(methods)
     rows = [
         row
-        for subset in breakdown.JUDGED
+        for subset in JUDGED
         for other in methods
         if other is not own and subset in own.subsets and subset in other.subsets
-        for row in _difference(own, other, subset)
+        for row in _differences(own, other, subset)
     ]
-    found = pd.DataFrame(rows, columns=DIFFERENCES)
-    if rows:
-        groups = found.groupby(["subset", "score"])["p"]
-        found["p Holm"] = groups.transform(lambda p: holm(p.to_numpy()))
-        found["significant"] = found["p Holm"] < LEVEL
-    return found
+    if not rows:
+        return pd.DataFrame(columns=DIFFERENCES.split(", "))
+    table = pd.DataFrame(rows)
+    adjusted = table.groupby(["subset", "score"])["p"].transform(lambda p: holm(p.to_numpy()))
+    return table.assign(**{"p Holm": adjusted, "significant": adjusted < LEVEL})
 
 
-def record(methods: list[Method], found: list[Run]) -> dict:
+def record(methods: list[Method], all_runs: list[Run]) -> dict:
     """Return what the tables were made from.
 
     Args:
         methods: scored on the paper's split.
-        found: all finished runs, those with other images held out as well.
+        all_runs: the finished ones, those with other images held out as well.
 
     Raises:
         InputError: if the runs were made from different data sets or populations.
     """
-    records = [run.record for m in methods for run in m.runs]
+    records = [run.record for method in methods for run in method.runs]
     networks = [r for r in records if r["family"] == "network"]
-    everything = [run.record for run in found]
+    everything = [run.record for run in all_runs]
     # Where other images are held out, the data of the run are a data set divided anew.
     data = _only({r.get("divided_from") or r["data"] for r in everything}, "data sets")
+    populations = {r.get("population") for r in everything} - {None}
     fullest = max(methods, key=lambda method: len(method.subsets))
     return {
         "data_sha256": data,
-        "population_sha256": _only(
-            {r.get("population") for r in everything} - {None}, "populations"
-        ),
+        "population_sha256": _only(populations, "populations"),
         # By content: a copy of the data is simulated too, whatever XNET_DATA names meanwhile.
         "simulated": dataset.load(runs.REPOSITORY / "data").fingerprint() == data,
         "runs": sorted(r["slug"] for r in records),
@@ -203,19 +186,19 @@ def budget(networks: list[dict]) -> str:
         networks: their records.
     """
     profiles = [r["profile"] for r in networks]
-    said = []
-    for key, text in (
-        ("filters", "width {}"),
-        ("image_size", "{0}x{0} pixels"),
-        ("epochs", "{} epochs"),
-        ("images_per_part", "{} images per body part and epoch"),
-    ):
-        values = {p[key][0] if key == "filters" else p[key] for p in profiles}
-        said.append(text.format(" or ".join(map(str, sorted(values)))))
-    seconds = [r["training_seconds"] for r in networks]
-    said.append(f"{min(seconds) / 60:.1f} to {max(seconds) / 60:.1f} minutes of training")
-    devices = sorted({r["device"] for r in networks})
-    return ", ".join(said) + f" ({'; '.join(devices)})"
+
+    def settings(values) -> str:
+        return " or ".join(map(str, sorted(set(values))))
+
+    sizes = settings(p["image_size"] for p in profiles)
+    minutes = [r["training_seconds"] / 60 for r in networks]
+    return (
+        f"width {settings(p['filters'][0] for p in profiles)}, {sizes}x{sizes} pixels, "
+        f"{settings(p['epochs'] for p in profiles)} epochs, "
+        f"{settings(p['images_per_part'] for p in profiles)} images per body part and epoch, "
+        f"{min(minutes):.1f} to {max(minutes):.1f} minutes of training "
+        f"({'; '.join(sorted({r['device'] for r in networks}))})"
+    )
 
 
 def _only(hashes: set[str], what: str) -> str | None:
@@ -246,66 +229,49 @@ def _size(method: Method, subset: str) -> dict[str, int]:
 
 
 def _scores(method: Method, subset: str) -> dict[str, float]:
-    sums = method.by_subject(subset)
-    found = metrics.bootstrap(sums, compared.over_seeds)
-    values, bounds = found.estimate, found.bca()
-    each = compared.scores(sums.sum(axis=0))
-    areas = method.areas(subset)
-    if areas is not None:
-        # Intervals come from coarse counts of the logit; they move with the exact value.
-        exact = np.concatenate([metrics.macro(areas)[:, None], areas], axis=1)
-        at = [
-            compared.SCORES.index(n) for n in ("AUC", *(of_class("AUC", k) for k in classes.NAMES))
-        ]
-        shift = metrics.macro(exact.T) - values[at]
-        values[at] += shift
-        bounds[at] += shift[:, None]
-        each[:, at] = exact
+    """Return the mean over seeds of every score, with its interval and the spread over seeds."""
+    sums, areas = method.by_subject(subset), method.areas(subset)
+    coarse = sums.total().levels
+    # Resampled are coarse counts of the logit; their error is that of all images.
+    error = 0.0 if areas is None else areas - streamed_auc.area(coarse)
+
+    def over_seeds(times: np.ndarray) -> np.ndarray:
+        each = compared.scores(sums.weighted(times), error).values()
+        return np.stack([metrics.macro(of_seeds) for of_seeds in each], axis=-1)
+
+    drawn = metrics.resample(over_seeds, len(sums.confusion))
+    by_name = compared.scores(sums.total(), error)
     row = {}
-    for q, name in enumerate(compared.SCORES):
-        row |= {name: values[q], f"{name} low": bounds[q, 0], f"{name} high": bounds[q, 1]}
+    for (name, of_seeds), value, (low, high) in zip(
+        by_name.items(), drawn.estimate, drawn.bca(), strict=True
+    ):
+        row |= {name: value, f"{name} low": low, f"{name} high": high}
         if name in SPREAD:
-            row[f"{name} seed SD"] = each[:, q].std(ddof=1) if len(each) > 1 else np.nan
+            row[f"{name} seed SD"] = of_seeds.std(ddof=1) if len(of_seeds) > 1 else np.nan
     return row
 
 
-def _difference(own: Method, other: Method, subset: str) -> list[dict]:
-    seeds = len(own.runs)
-    both = np.concatenate([own.confusions(subset), other.confusions(subset)], axis=1)
-    _, sums = metrics.by_subject(both, own.subjects(subset))
-
-    def score(totals):
-        each = np.stack([of(totals) for of in breakdown.SCORES.values()], axis=-1)
-        return each[:, :seeds].mean(axis=1) - each[:, seeds:].mean(axis=1)
-
-    found = metrics.bootstrap(sums, score, resamples=DRAWS)
-    bounds, p = found.bca(), found.p_value()
-    rows = []
-    for q, (name, of) in enumerate(breakdown.SCORES.items()):
-        each = of(sums.sum(axis=0))
-        above = each[:seeds, None] > each[None, seeds:]
-        rows.append(
-            {
-                "other": other.name,
-                "variant": other.variant,
-                "family": other.family,
-                "subset": subset,
-                "score": name,
-                "value": found.estimate[q],
-                "low": bounds[q, 0],
-                "high": bounds[q, 1],
-                "p": p[q],
-                "pairs above": int(above.sum()),
-                "pairs": above.size,
-            }
-        )
-    return rows
+def _differences(own: Method, other: Method, subset: str) -> list[dict]:
+    """Return a row for each score of `breakdown.SCORES`."""
+    first, second = own.confusions(subset), other.confusions(subset)
+    drawn = breakdown.difference(first, second, own.subjects(subset), DRAWS)
+    columns = {
+        "score": breakdown.SCORES,
+        "value": drawn.estimate,
+        **dict(zip(("low", "high"), drawn.bca().T, strict=True)),
+        "p": drawn.p_value(),
+    }
+    of_seeds, of_others = (breakdown.pooled(counts.sum(axis=0)) for counts in (first, second))
+    above = of_seeds[:, None] > of_others
+    columns |= {"pairs above": above.sum(axis=(0, 1)), "pairs": above[..., 0].size}
+    about = {"other": other.name, "variant": other.variant, "family": other.family}
+    return pd.DataFrame({**about, "subset": subset, **columns}).to_dict("records")
 
 
 def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values adjusted for their number by Holm's step-down procedure; NaN stays NaN."""
-    out = np.full(len(p), np.nan)
-    order = [i for i in np.argsort(p) if not np.isnan(p[i])]
-    steps = [p[i] * (len(order) - rank) for rank, i in enumerate(order)]
-    out[order] = np.minimum(np.maximum.accumulate(steps), 1) if steps else []
-    return out
+    adjusted = np.full(len(p), np.nan)
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN comes last
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted

@@ -13,22 +13,23 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from xnet_study.comparison.conclusions import BOUND, OWN, load
+from xnet_study.comparison.compared import BOUND, XNET
+from xnet_study.comparison.conclusions import load
+from xnet_study.comparison.scoring import JUDGED
 from xnet_study.figures.confidence_figures import GREY
 from xnet_tf import classes, runs
 from xnet_tf.files import read_json
 
-OWN_COLOUR = "#21908c"
+XNET_COLOUR = "#21908c"
 FAMILY_COLOURS = {"network": "#2c6fbb", "constant": "#c9c9c9"}
 OTHER_COLOUR = "#e08e0b"
-COLOURS = (OWN_COLOUR, "#2c6fbb", "#c0392b", "#e08e0b", "#7d5ba6", "#3a9d5d", "#8a8a8a", "#111111")
-SUBSETS = ("test", "population")
+COLOURS = (XNET_COLOUR, "#2c6fbb", "#c0392b", "#e08e0b", "#7d5ba6", "#3a9d5d", "#8a8a8a", "#111111")
 
 
 def methods(results: Path) -> Figure:
     """Macro F1 and accuracy of every method with intervals, on test and population."""
     table = load(results, "table3")
-    subsets = _there(table)
+    subsets = _judged(table)
     order = _ranked(table)
     figure, axes = plt.subplots(
         1, len(subsets), figsize=(10.4, 0.21 * len(order) + 1.6), sharey=True, squeeze=False
@@ -43,11 +44,11 @@ def methods(results: Path) -> Figure:
         axis.set(title=f"{subset}: {first['images']} images of {first['subjects']} subjects")
         axis.set(xlabel="macro F1 (dot), accuracy (pale square)", xlim=(0, 1))
         axis.grid(axis="x", color="#eeeeee")
-    paper = table[table["method"] == OWN].iloc[0]
+    paper = table[table["method"] == XNET].iloc[0]
     for axis in axes[0]:
         for score in ("F1", "accuracy"):
-            here = float(paper[f"published {score}"]), at[OWN]
-            axis.plot(*here, "k*", ms=9, mfc="none", mew=0.8, label="paper's F1 and accuracy")
+            at_paper = float(paper[f"published {score}"]), at[XNET]
+            axis.plot(*at_paper, "k*", ms=9, mfc="none", mew=0.8, label="paper's F1 and accuracy")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     note = f"{labels[0]},\non the authors' own images"
     axes[0, 0].legend(handles[:1], [note], loc="upper left", fontsize=8)
@@ -59,22 +60,22 @@ def methods(results: Path) -> Figure:
 def parts(results: Path) -> Figure:
     """Macro F1 by body part: XNet, the best other network, the best method that is none."""
     table = load(results, "table3-parts").query("score == 'macro F1'")
-    subset = _there(table)[-1]
+    subset = _judged(table)[-1]
     table = table[table["subset"] == subset].assign(title=lambda t: t.apply(_title, axis=1))
     shown = _representatives(results, subset)
-    own = table[table["title"] == OWN].set_index("body_part")["value"].sort_values()
-    figure, axis = plt.subplots(figsize=(8.6, 0.42 * len(own) + 1.4))
+    xnets = table[table["title"] == XNET].set_index("body_part")["value"].sort_values()
+    figure, axis = plt.subplots(figsize=(8.6, 0.42 * len(xnets) + 1.4))
     height = 0.8 / len(shown)
     for k, (title, colour) in enumerate(shown.items()):
-        rows = table[table["title"] == title].set_index("body_part").loc[own.index]
-        at = np.arange(len(own)) + (len(shown) / 2 - k - 0.5) * height
+        rows = table[table["title"] == title].set_index("body_part").loc[xnets.index]
+        at = np.arange(len(xnets)) + (len(shown) / 2 - k - 0.5) * height
         spans = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
         bars = {"color": colour, "label": title, "ecolor": "#444444", "error_kw": {"lw": 0.8}}
         axis.barh(at, rows["value"], height * 0.92, xerr=np.nan_to_num(spans), **bars)
-    counts = table[table["title"] == OWN].set_index("body_part")["images"]
-    axis.set(yticks=range(len(own)), ylim=(-0.6, len(own) - 0.4), xlim=(0, 1))
+    counts = table[table["title"] == XNET].set_index("body_part")["images"]
+    axis.set(yticks=range(len(xnets)), ylim=(-0.6, len(xnets) - 0.4), xlim=(0, 1))
     axis.set_xlabel(f"macro F1 on the {subset} images")
-    axis.set_yticklabels([f"{part} ({counts[part]})" for part in own.index])
+    axis.set_yticklabels([f"{part} ({counts[part]})" for part in xnets.index])
     axis.legend(ncols=len(shown), loc="lower center", bbox_to_anchor=(0.4, 1.0), fontsize=8)
     return _sign(figure, results)
 
@@ -83,7 +84,7 @@ def learning_curves(results: Path) -> Figure:
     """Validation loss and accuracy of every network by epoch: each seed thin, their mean thick."""
     history = load(results, "table3-history")
     figure, axes = plt.subplots(1, 2, figsize=(10.4, 3.8))
-    names = list(dict.fromkeys([OWN, *history["method"]]))
+    names = list(dict.fromkeys([XNET, *history["method"]]))
     for axis, column in zip(axes, ("val_loss", "val_accuracy"), strict=True):
         for name, colour in zip(names, COLOURS, strict=False):
             curves = history[history["method"] == name].pivot(
@@ -102,9 +103,9 @@ def learning_curves(results: Path) -> Figure:
 def roc(results: Path) -> Figure:
     """ROC curves of every network, each class against the rest; their upper left corners."""
     table = load(results, "table3-roc")
-    subset = _there(table)[-1]
+    subset = _judged(table)[-1]
     table = table[table["subset"] == subset]
-    names = list(dict.fromkeys([OWN, *table["method"]]))
+    names = list(dict.fromkeys([XNET, *table["method"]]))
     figure, axes = plt.subplots(1, classes.COUNT, figsize=(10.4, 3.9), sharey=True)
     for axis, k in zip(axes, classes.NAMES, strict=True):
         for name, colour in zip(names, COLOURS, strict=False):
@@ -122,7 +123,7 @@ def roc(results: Path) -> Figure:
 def confusion_matrices(results: Path) -> Figure:
     """Row-normalised confusion matrices of the same methods as `parts`, beside the poster's."""
     table = load(results, "table3-confusion")
-    subset = _there(table)[-1]
+    subset = _judged(table)[-1]
     table = table[table["subset"] == subset].assign(title=lambda t: t.apply(_title, axis=1))
     panels = {"authors' poster": np.array(_published_matrix())}
     for title in _representatives(results, subset):
@@ -150,14 +151,14 @@ def unseen_parts(results: Path) -> Figure:
     table = load(results, "table3-folds").query("score == 'macro F1' and kind != 'subjects'")
     if table.empty:
         raise FileNotFoundError(f"{results}: no group of body parts was left out yet")
-    table = table[table["subset"] == _there(table)[-1]].iloc[::-1]
+    table = table[table["subset"] == _judged(table)[-1]].iloc[::-1]
     figure, axis = plt.subplots(figsize=(8.6, 0.42 * len(table) + 1.3))
     at = np.arange(len(table))
     if "seen" in table:
         axis.hlines(at, table["value"], table["seen"], color="#c9c9c9", lw=2, zorder=1)
-        axis.plot(table["seen"], at, "o", mfc="white", mec=OWN_COLOUR, label="trained on others")
+        axis.plot(table["seen"], at, "o", mfc="white", mec=XNET_COLOUR, label="trained on others")
     spans = np.abs(table[["low", "high"]].to_numpy().T - table["value"].to_numpy())
-    dots = {"fmt": "o", "color": OWN_COLOUR, "capsize": 2, "label": "left out of training"}
+    dots = {"fmt": "o", "color": XNET_COLOUR, "capsize": 2, "label": "left out of training"}
     axis.errorbar(table["value"], at, xerr=np.nan_to_num(spans), **dots)
     axis.set(yticks=at, xlabel=f"macro F1 on the {table['subset'].iloc[0]} images", xlim=(0, 1))
     axis.set_yticklabels(f"{r.fold} ({r.images})" for r in table.itertuples())
@@ -216,9 +217,9 @@ def _errors(image: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> np.ndar
     return picture
 
 
-def _there(table: pd.DataFrame) -> list[str]:
+def _judged(table: pd.DataFrame) -> list[str]:
     """Return which of test and population a table has."""
-    return [name for name in SUBSETS if (table["subset"] == name).any()]
+    return [name for name in JUDGED if (table["subset"] == name).any()]
 
 
 def _title(row: pd.Series) -> str:
@@ -239,10 +240,10 @@ def _representatives(results: Path, subset: str) -> dict[str, str]:
     table = load(results, "table3")
     table = table[(table["subset"] == subset) & (table["variant"] != BOUND)]
     table = table.sort_values("macro F1", ascending=False)
-    network, own = table["family"] == "network", table["method"] == OWN
+    network, xnets = table["family"] == "network", table["method"] == XNET
     groups = {
-        OWN_COLOUR: table[own],
-        FAMILY_COLOURS["network"]: table[network & ~own],
+        XNET_COLOUR: table[xnets],
+        FAMILY_COLOURS["network"]: table[network & ~xnets],
         OTHER_COLOUR: table[~network],
     }
     return {_title(rows.iloc[0]): colour for colour, rows in groups.items() if len(rows)}
@@ -250,7 +251,7 @@ def _representatives(results: Path, subset: str) -> dict[str, str]:
 
 def _dot(axis, row: pd.Series, score: str, at: float, marker: str) -> None:
     colour = FAMILY_COLOURS.get(row["family"], OTHER_COLOUR)
-    colour = OWN_COLOUR if row["method"] == OWN else colour
+    colour = XNET_COLOUR if row["method"] == XNET else colour
     spans = np.abs([[row[f"{score} low"] - row[score]], [row[f"{score} high"] - row[score]]])
     hollow = {"mfc": "white"} if row["variant"] == BOUND else {}
     faint = {"alpha": 0.35, "ms": 3} if marker == "s" else {"ms": 5}
@@ -268,7 +269,7 @@ def _sign(figure: Figure, results: Path) -> Figure:
     record = read_json(results / "table3.json")
     sizes = ", ".join(
         "{} {images} images of {subjects} subjects".format(name, **record["subsets"][name])
-        for name in SUBSETS
+        for name in JUDGED
         if name in record["subsets"]
     )
     simulated = " (simulated)" if record["simulated"] else ""
