@@ -1,14 +1,14 @@
 """The notebooks run, in order and anywhere, and what is committed of them is in order."""
 
 import json
-import shutil
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
-
-from xnet_study import notebooks
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -29,17 +29,41 @@ def smoke_run(tmp_path_factory):
         yield folder
 
 
+@pytest.fixture(scope="module")
+def kernel(smoke_run, tmp_path_factory):
+    """One kernel in a folder elsewhere, for all notebooks: TensorFlow is imported once."""
+    manager = AsyncKernelManager(kernel_name="python3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+        folder = tmp_path_factory.mktemp("elsewhere")
+        run_sync(manager.start_kernel)(cwd=str(folder), extra_arguments=["--log-level=ERROR"])
+    yield manager
+    run_sync(manager.shutdown_kernel)(now=True)
+
+
+def execute(path, kernel):
+    """Run a notebook in a kernel that other notebooks have left, with no names of theirs."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    client = NotebookClient(notebook, km=kernel, timeout=600)
+    try:
+        client.execute()
+    finally:
+        client.kc.stop_channels()
+
+
 @pytest.mark.parametrize("path", named(NOTEBOOKS + SOLUTIONS))
-def test_notebook_runs_from_another_folder(path, smoke_run, tmp_path):
-    copy = shutil.copy(path, tmp_path)
-    notebooks.run(Path(copy), tmp_path / "out")
+def test_notebook_runs_from_another_folder(path, kernel):
+    execute(path, kernel)
 
 
-def test_a_second_training_notebook_changes_no_weights(smoke_run, tmp_path):
-    weights = smoke_run / "smoke" / "weights" / "xnet.npz"
-    before = weights.read_bytes()
+@pytest.mark.slow
+def test_a_second_training_notebook_changes_no_weights(smoke_run, kernel):
     training = next(path for path in NOTEBOOKS if path.stem == "04-training")
-    notebooks.run(training, tmp_path)
+    weights = smoke_run / "smoke" / "weights" / "xnet.npz"
+    execute(training, kernel)
+    before = weights.read_bytes()
+    execute(training, kernel)
     assert weights.read_bytes() == before
 
 

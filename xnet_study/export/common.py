@@ -34,7 +34,7 @@ def share_of_equal_pixels(
         exported: from prepared images ``(N, H, W, 1)`` to probabilities ``(N, H, W, C)``.
         images: float32 ``(N, H, W, 1)`` in [0, 1].
     """
-    batch = preprocessing.prepare(images).numpy()
+    batch = preprocessing.prepare(images)
     ours = np.asarray(model(batch, training=False))
     return float((exported(batch).argmax(-1) == ours.argmax(-1)).mean())
 
