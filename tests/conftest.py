@@ -1,5 +1,7 @@
 """A tiny data set that every test can share: bars of bone in discs of flesh."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,11 +59,34 @@ def tiny_profile():
         "tiny",
         image_size=32,
         filters=(4, 4, 4, 4),
-        augmentation="robust",
+        augmentation="paper",
         images_per_part=5,
         batch_size=4,
         epochs=3,
         optimizer="adam",
         learning_rate=5e-3,
         schedule="cosine",
+    )
+
+
+def build_toy(input_shape, num_classes=3, filters=(4, 4, 4, 4), kernel_size=3, l2=1e-4):
+    """A network of four convolutions: what trains it is tested, and starts in no time."""
+    from xnet_tf.backend import keras
+    from xnet_tf.model import UpConv2D, classify, conv_block, pool
+
+    image = keras.Input(input_shape, name="image")
+    x = conv_block(image, filters[0], kernel_size, l2, "conv1")
+    x = conv_block(pool(x), filters[1], kernel_size, l2, "conv2")
+    x = conv_block(x, filters[2], kernel_size, l2, "conv3", UpConv2D)
+    return keras.Model(image, classify(x, num_classes, l2), name="toy")
+
+
+@pytest.fixture(scope="session")
+def toy_profile(tiny_profile):
+    """A profile whose training takes a second: few layers, equal batches."""
+    from xnet_tf.model import NETWORKS
+
+    NETWORKS["toy"] = build_toy
+    return dataclasses.replace(
+        tiny_profile, network="toy", augmentation="none", images_per_part=4, epochs=3
     )

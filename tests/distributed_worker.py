@@ -51,7 +51,7 @@ def main(data: str, folder: str, losses: str) -> None:
         return noted
 
     distributed.make_train_step = noting
-    distributed.train(dataset.load(data), PROFILE, Path(folder), strategy())
+    training.train(dataset.load(data), PROFILE, Path(folder), strategy=strategy())
 
 
 def strategy():

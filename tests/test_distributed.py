@@ -43,15 +43,10 @@ def test_a_wrong_description_of_the_machines_is_refused(monkeypatch, config):
         distributed.find_strategy()
 
 
-def test_several_devices_are_noticed(monkeypatch):
+def test_one_device_needs_no_strategy(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     monkeypatch.setattr(distributed, "GPUS", ["one"])
-    assert not distributed.several_devices()
-    monkeypatch.setattr(distributed, "GPUS", ["one", "two"])
-    assert distributed.several_devices()
-    monkeypatch.setattr(distributed, "GPUS", [])
-    monkeypatch.setenv("TF_CONFIG", "{}")
-    assert distributed.several_devices()
+    assert distributed.find_strategy() is None
 
 
 def test_the_first_of_several_writes():
@@ -172,5 +167,5 @@ def test_an_enlarged_batch_keeps_its_precision(data_folder, tiny_profile, tmp_pa
     monkeypatch.setattr(training, "faster_precision", lambda: ("bfloat16", "measured again"))
     monkeypatch.setattr(training, "build_model", build_model)
     with pytest.raises(Reached) as reached:
-        distributed.train(data, profile, tmp_path, three)
+        training.train(data, profile, tmp_path, strategy=three)
     assert reached.value.args[0] == begun

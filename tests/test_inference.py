@@ -1,9 +1,12 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 import xnet_tf
 from xnet_tf import inference, preprocessing
-from xnet_tf.backend import keras, tf
+from xnet_tf.backend import keras
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +44,25 @@ def test_batches_do_not_change_the_result(model):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_no_images_give_no_probabilities(model):
-    assert inference.predict(model, np.zeros((0, 16, 16, 1), "float32")).shape == (0, 16, 16, 3)
+def test_any_function_serves_as_network():
+    """No Keras model, no TensorFlow, any number of classes."""
+
+    def darkest(images):
+        return np.stack([images[..., 0] < k for k in (-2, -0.5, 0, 2)], axis=-1) / 1.0
+
+    result = inference.segment(darkest, image(50, 40), quality="high")
+    assert result.probabilities.shape == (50, 40, 4)
+    assert result.labels.max() == 3
+
+
+def test_importing_and_segmenting_load_no_tensorflow():
+    script = (
+        "import sys, numpy as np; from xnet_tf import inference; "
+        "network = lambda x: np.concatenate([x, 1 - x, 0 * x], axis=-1); "
+        "inference.segment(network, np.ones((20, 30, 1), np.float32) / 2); "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
@@ -84,23 +104,23 @@ def test_high_quality_treats_images_of_a_batch_alike(model):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_high_quality_looks_closer_in_the_surest_turn():
+def test_high_quality_adds_views_of_the_surest_turn():
     shown = []
 
     def upright_only(batch):
         """Sure of a picture whose first row is brighter than all others."""
-        rows = batch.numpy()[0, ..., 0].mean(axis=1)
+        rows = batch[0, ..., 0].mean(axis=1)
         shown.append(rows[0] > rows[1:].max() + 0.1)
         probabilities = [0.98, 0.01, 0.01] if shown[-1] else [0.4, 0.35, 0.25]
-        return tf.constant(np.broadcast_to(probabilities, (1, *batch.shape[1:3], 3)), tf.float32)
+        return np.broadcast_to(np.float32(probabilities), (1, *batch.shape[1:3], 3))
 
     picture = np.full((40, 40, 1), 0.2, np.float32)
     picture[:, :1] = 1.0  # on its side: upright after three quarter turns
     views = inference.VIEWS["high"]
-    seen = np.concatenate([inference._seen(upright_only, picture[None], v) for v in views])
+    seen = np.concatenate([inference._view(upright_only, picture[None], v) for v in views])
     del shown[:]
-    result = inference._closer(upright_only, picture, seen)
-    assert len(shown) == len(inference.closer_views(3)) == 7
+    result = inference._refined(upright_only, picture, seen)
+    assert len(shown) == len(inference.further_views(3)) == 7
     assert all(shown)
     np.testing.assert_allclose(result, np.broadcast_to([0.98, 0.01, 0.01], (40, 40, 3)), atol=1e-3)
 
@@ -109,16 +129,16 @@ def test_a_turn_must_be_clearly_surer_than_upright():
     shown = []
 
     def record(batch):
-        shown.append(batch.numpy()[0, 0, :, 0].min() == batch.numpy().max())  # bright row on top
-        return tf.fill((1, *batch.shape[1:3], 3), 1 / 3)
+        shown.append(batch[0, 0, :, 0].min() == batch.max())  # bright row on top
+        return np.full((1, *batch.shape[1:3], 3), 1 / 3, np.float32)
 
     picture = np.full((40, 40, 1), 0.2, np.float32)
     picture[:1] = 1.0
     for surer, upright in ((0.5 * inference.UPRIGHT, True), (2 * inference.UPRIGHT, False)):
-        doubts = np.array([0.3, 0.3, 0.3 - surer, 0.3])
-        seen = np.stack([np.full((40, 40, 3), _with_entropy(doubt)) for doubt in doubts])
+        entropies = np.array([0.3, 0.3, 0.3 - surer, 0.3])
+        seen = np.stack([np.full((40, 40, 3), _with_entropy(entropy)) for entropy in entropies])
         del shown[:]
-        inference._closer(record, picture, seen)
+        inference._refined(record, picture, seen)
         assert (sum(shown) > 3) == upright
 
 
@@ -135,16 +155,16 @@ def test_the_surer_view_counts_more():
     sure, unsure = np.array([0.7, 0.2, 0.1]), np.array([0.4, 0.35, 0.25])
     views = np.stack([np.tile(p, (4, 5, 1)) for p in (sure, unsure)]).astype(np.float32)
     entropy = [-(p * np.log(p)).sum() for p in (sure, unsure)]
-    np.testing.assert_allclose(inference._doubt(views), entropy, rtol=1e-5)
+    np.testing.assert_allclose(inference._mean_entropy(views), entropy, rtol=1e-5)
     seen = np.concatenate([views, views])[[0, 1, 1, 1]]
-    result = inference._closer(lambda x: tf.tile(x, (1, 1, 1, 3)) * 0 + sure, image(4, 5), seen)
+    result = inference._refined(lambda x: np.tile(x, (1, 1, 1, 3)) * 0 + sure, image(4, 5), seen)
     weights = np.exp(-inference.SURENESS * np.array(entropy)) * [8, 3]
     expected = (weights[0] * sure + weights[1] * unsure) / weights.sum()
     np.testing.assert_allclose(result, np.broadcast_to(expected, (4, 5, 3)), atol=1e-5)
 
 
-def test_closer_views_are_of_every_size_twice():
-    views = [inference.View(1.0, 2), *inference.closer_views(2)]
+def test_further_views_are_of_every_size_twice():
+    views = [inference.View(1.0, 2), *inference.further_views(2)]
     assert len(set(views)) == 8 and {view.turns for view in views} == {2}
     assert sorted(view.size for view in views) == sorted(2 * inference.SIZES)
     changed = [view.size for view in views if view.gamma_normalised]
@@ -153,18 +173,18 @@ def test_closer_views_are_of_every_size_twice():
 
 def test_a_smaller_view_comes_back_at_the_images_size():
     smaller = inference.View(0.5)
-    halved = inference._seen(lambda x: x, image(40, 64)[None], smaller)
+    halved = inference._view(lambda x: x, image(40, 64)[None], smaller)
     assert halved.shape == (1, 40, 64, 1)
 
 
 def test_a_gamma_normalised_view_shows_the_normalised_picture(model):
     picture = image(16, 16)
-    shown = inference._seen(lambda x: x, picture[None], inference.View(gamma_normalised=True))
-    expected = inference._seen(
+    shown = inference._view(lambda x: x, picture[None], inference.View(gamma_normalised=True))
+    expected = inference._view(
         lambda x: x, preprocessing.normalise_gamma(picture)[None], inference.View()
     )
     np.testing.assert_array_equal(shown, expected)
-    plain = inference._seen(lambda x: x, picture[None], inference.View())
+    plain = inference._view(lambda x: x, picture[None], inference.View())
     assert np.abs(shown - plain).max() > 0.01
 
 

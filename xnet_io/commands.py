@@ -1,9 +1,11 @@
-"""The commands of this room: `import-masks`."""
+"""What this room offers on the command line: `import-masks`, and the arguments of `segment`."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+
+from xnet_tf import runs
 
 
 def add_commands(commands) -> None:
@@ -65,3 +67,59 @@ def import_masks(options: argparse.Namespace) -> None:
     )
     report = options.out / importing.REPORT
     print(f"{outcome.pairs} pairs -> {options.out}; {repaired} (each mask's: {report})")
+
+
+def add_segment_arguments(command: argparse.ArgumentParser) -> None:
+    """Say which radiographs, what is to be written of them, and how they are decided upon."""
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    command.add_argument("--out", required=True, type=Path, metavar="DIR", help="for the masks")
+    command.add_argument(
+        "--weights",
+        type=Path,
+        default=runs.USER_WEIGHTS,
+        metavar="FILE",
+        help="a .npz of trained weights (default: the released ones)",
+    )
+    command.add_argument(
+        "--threshold",
+        type=_probability,
+        metavar="T",
+        help="soft tissue only where its probability exceeds T (default: the likeliest class)",
+    )
+    command.add_argument(
+        "--target-fdr",
+        type=_probability,
+        metavar="F",
+        help="take the threshold that was certified to keep false discoveries of soft tissue at F",
+    )
+    command.add_argument(
+        "--post-process",
+        action="store_true",
+        help="apply the steps that were tuned for these weights (the released ones: small islands "
+        "of soft tissue are given up)",
+    )
+    command.add_argument(
+        "--polarity",
+        choices=("auto", "bright", "dark"),
+        default="auto",
+        help="how the open beam looks in the pictures (default: found automatically)",
+    )
+    command.add_argument(
+        "--quality",
+        choices=("low", "normal", "high"),
+        help="high: a mean of eleven views, turned, in four sizes and two grey scales (the "
+        "default); normal: one view, a tenth of the work, and the default with --target-fdr; "
+        "low: the fastest",
+    )
+    command.add_argument(
+        "--gimp",
+        action="store_true",
+        help="also write <stem>_mask.xcf, to correct the mask in GIMP over the radiograph",
+    )
+
+
+def _probability(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} does not lie in [0, 1]")
+    return value

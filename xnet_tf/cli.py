@@ -13,7 +13,9 @@ import importlib
 import sys
 from pathlib import Path
 
-from xnet_tf import __version__, profiles, runs
+import xnet_tf
+from xnet_io.commands import add_segment_arguments
+from xnet_tf import profiles
 from xnet_tf.files import InputError
 
 ROOMS = ("xnet_io.commands", "xnet_study.commands")
@@ -47,9 +49,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="xnet", description="XNet: X-ray images into open beam, soft tissue and bone."
     )
-    parser.add_argument("--version", action="version", version=f"xnet {__version__}")
+    parser.add_argument("--version", action="version", version=f"xnet {xnet_tf.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_segment(add(commands, "segment", segment, "segment radiographs (PNG, TIFF, DICOM, ...)"))
+    command = add(commands, "segment", segment, "segment radiographs (PNG, TIFF, DICOM, ...)")
+    add_segment_arguments(command)
     _add_train(add(commands, "train", train, "train XNet, or go on with an interrupted training"))
     for room in ROOMS:
         importlib.import_module(room).add_commands(commands)
@@ -85,13 +88,13 @@ def make_folder(path: Path) -> None:
 
 def segment(options: argparse.Namespace) -> None:
     """Write ``<stem>_mask.png`` for each image, and what was asked of it, beyond the likeliest."""
-    from xnet_io import masks, radiographs
+    from xnet_io import masks, outputs, radiographs
     from xnet_study.certainty import operating
     from xnet_tf.files import write_json
 
-    targets = _mask_paths(options.images, options.out)
+    targets = outputs.mask_paths(options.images, options.out)
     if options.gimp:
-        _check_no_projects(targets)
+        outputs.check_no_projects(targets)
     # Look at every file before the slow start of TensorFlow, and before anything is written.
     for path in options.images:
         radiographs.read(path, options.polarity)
@@ -108,13 +111,11 @@ def segment(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from xnet_study.baselines import networks  # noqa: F401 - makes the other networks known
-    from xnet_tf import inference
-    from xnet_tf.weights import load_weights
 
-    model = load_weights(options.weights)
+    model = xnet_tf.load_weights(options.weights)
     for path, target in tqdm(targets.items(), "segmenting", disable=len(targets) < 2):
         image = radiographs.read(path, options.polarity)
-        probabilities = inference.segment(model, image, quality=quality).probabilities
+        probabilities = xnet_tf.segment(model, image, quality=quality).probabilities
         mask = decision(probabilities)
         masks.write_mask(target, mask)
         if decision.record:
@@ -131,65 +132,16 @@ def train(options: argparse.Namespace) -> None:
     data, profile = dataset.load(options.data), profiles.get(options.profile)
     changes = {"batch_size": options.batch_size, "precision": options.precision}
     profile = dataclasses.replace(profile, **{k: v for k, v in changes.items() if v})
-    from xnet_tf import training
     from xnet_tf.backend import describe_device
 
     print(f"{profile.name} profile; {describe_device()}")
-    trained = training.train(data, profile, initial=options.init)
+    trained = xnet_tf.train(data, profile, initial=options.init)
     if trained is None:
         return  # one of several machines; the first one says what came out
     best = trained.history.loc[trained.history["val_loss"].idxmin()]
     print(
         f"best epoch {best['epoch']:.0f} of {len(trained.history)}: validation loss "
         f"{best['val_loss']:.4f}, accuracy {best['val_accuracy']:.4f}; {trained.weights}"
-    )
-
-
-def _add_segment(command: argparse.ArgumentParser) -> None:
-    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    command.add_argument("--out", required=True, type=Path, metavar="DIR", help="for the masks")
-    command.add_argument(
-        "--weights",
-        type=Path,
-        default=runs.USER_WEIGHTS,
-        metavar="FILE",
-        help="a .npz of trained weights (default: the released ones)",
-    )
-    command.add_argument(
-        "--threshold",
-        type=_probability,
-        metavar="T",
-        help="soft tissue only where its probability exceeds T (default: the likeliest class)",
-    )
-    command.add_argument(
-        "--target-fdr",
-        type=_probability,
-        metavar="F",
-        help="take the threshold that was certified to keep false discoveries of soft tissue at F",
-    )
-    command.add_argument(
-        "--post-process",
-        action="store_true",
-        help="apply the steps that were tuned for these weights (the released ones: small islands "
-        "of soft tissue are given up)",
-    )
-    command.add_argument(
-        "--polarity",
-        choices=("auto", "bright", "dark"),
-        default="auto",
-        help="how the open beam looks in the pictures (default: found automatically)",
-    )
-    command.add_argument(
-        "--quality",
-        choices=("low", "normal", "high"),
-        help="high: a mean of eleven views, turned, in four sizes and two grey scales (the "
-        "default); normal: one view, a tenth of the work, and the default with --target-fdr; "
-        "low: the fastest",
-    )
-    command.add_argument(
-        "--gimp",
-        action="store_true",
-        help="also write <stem>_mask.xcf, to correct the mask in GIMP over the radiograph",
     )
 
 
@@ -220,34 +172,3 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
-
-
-def _probability(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} does not lie in [0, 1]")
-    return value
-
-
-def _mask_paths(images: list[Path], out: Path) -> dict[Path, Path]:
-    targets: dict[Path, Path] = {}
-    owners: dict[Path, Path] = {}
-    for path in images:
-        target = out / f"{path.stem}_mask.png"
-        if owners.setdefault(target, path) != path:
-            raise InputError(f"{path} and {owners[target]} would both be written to {target}")
-        targets[path] = target
-    inputs = {path.resolve() for path in images}
-    for path, target in targets.items():
-        if target.resolve() in inputs:
-            raise InputError(f"{path}: its mask would overwrite {target}, which is to be segmented")
-    return targets
-
-
-def _check_no_projects(targets: dict[Path, Path]) -> None:
-    for path, target in targets.items():
-        project = target.with_suffix(".xcf")
-        if project.exists():
-            raise InputError(
-                f"{path}: {project} exists and may hold corrections by hand; move it away"
-            )

@@ -32,7 +32,7 @@ def test_training_stops_early_and_keeps_the_best(model, tmp_path):
     assert (state.best, state.best_epoch) == (1.0, 2)
 
 
-def test_logs_are_cut_back_to_the_restored_epoch(model, tmp_path):
+def test_the_history_is_cut_back_to_the_restored_epoch(model, tmp_path):
     early = checkpoints.RunState(tmp_path, {}, patience=9)
     run_epochs(early, model, [3.0, 2.0])
     kept = early.path.read_bytes()
@@ -44,42 +44,6 @@ def test_logs_are_cut_back_to_the_restored_epoch(model, tmp_path):
     resumed.save(model)
     table = (tmp_path / "results" / "history.csv").read_text().splitlines()
     assert table == ["epoch,loss,val_loss", "1,1.0,3.0", "2,1.0,2.0"]
-    assert [step for step, _ in events(tmp_path / "tensorboard")] == [1, 2]
-
-
-def events(folder):
-    (path,) = folder.glob("*tfevents*")
-    found = [
-        tf.compat.v1.Event.FromString(record.numpy())
-        for record in tf.data.TFRecordDataset(str(path))
-    ]
-    assert found[0].file_version == "brain.Event:2"
-    return [(e.step, {v.tag: v.simple_value for v in e.summary.value}) for e in found[1:]]
-
-
-def test_a_longer_event_file_begins_like_the_shorter(tmp_path):
-    history = [{"epoch": k, "loss": 1.0 / k} for k in (1, 2, 3)]
-    path = tmp_path / "events.out.tfevents.0.xnet"
-    checkpoints.write_tensorboard(history[:2], path)
-    shorter = path.read_bytes()
-    checkpoints.write_tensorboard(history, path)
-    assert path.read_bytes().startswith(shorter)
-    assert events(tmp_path)[1] == (2, {"loss": 0.5})
-
-
-def test_a_setting_that_did_not_exist_had_its_default():
-    old, new = {"profile": {"seed": 1}}, {"profile": {"seed": 1, "precision": "float32"}}
-    assert checkpoints.same_run(old, new)
-    assert not checkpoints.same_run(old, {"profile": {"seed": 1, "precision": "bfloat16"}})
-    assert not checkpoints.same_run(old, {"profile": {"seed": 2}})
-    assert not checkpoints.same_run({"data": "a", **old}, {"data": "b", **old})
-    blurred, as_now = (
-        {**old, "augmentation": {"blur_pixels": [0.0, 1.2], **setting}}
-        for setting in ({}, {"gamma_normalised_probability": 0.0})
-    )
-    assert checkpoints.same_run(blurred, as_now)
-    as_now["augmentation"]["gamma_normalised_probability"] = 0.5
-    assert not checkpoints.same_run(blurred, as_now)
 
 
 def test_a_synchronised_network_is_saved_for_one_device(tmp_path):
