@@ -90,3 +90,16 @@ def toy_profile(tiny_profile):
     return dataclasses.replace(
         tiny_profile, network="toy", augmentation="none", images_per_part=4, epochs=3
     )
+
+
+@pytest.fixture(scope="session")
+def trained_run(data_folder, tiny_profile, tmp_path_factory):
+    """The run's folder and profile of a tiny network that has learned the tiny data set."""
+    from xnet_tf import dataset, training
+
+    profile = dataclasses.replace(
+        tiny_profile, augmentation="none", images_per_part=20, epochs=8, learning_rate=1e-2
+    )
+    folder = tmp_path_factory.mktemp("trained") / profile.name
+    training.train(dataset.load(data_folder), profile, folder)
+    return folder, profile

@@ -1,4 +1,3 @@
-import dataclasses
 import shutil
 
 import matplotlib.pyplot as plt
@@ -7,33 +6,31 @@ import pandas as pd
 import pytest
 
 from xnet_study import figures
-from xnet_study.certainty import choices, confidence, operating
+from xnet_study.certainty import confidence, curves, operating, promises
 from xnet_study.figures.confidence_figures import FIGURES as CONFIDENCE_FIGURES
 from xnet_study.figures.threshold_figures import FIGURES as THRESHOLD_FIGURES
-from xnet_tf import classes, dataset, metrics, thresholds, training
+from xnet_tf import classes, dataset, metrics, thresholds
 from xnet_tf.evaluation import provenance
 from xnet_tf.files import read_json, write_json
 
 
 @pytest.fixture(scope="module")
-def judged(data_folder, tiny_profile, tmp_path_factory):
+def judged(data_folder, trained_run, tmp_path_factory):
     """A tiny network, gone through with the tiny data set as both populations."""
     root = tmp_path_factory.mktemp("confidence")
     for name in ("calibration", "evaluation"):
         shutil.copytree(data_folder, root / name)
-    patch = pytest.MonkeyPatch()
-    patch.setenv("XNET_RUNS", str(root / "runs"))
-    patch.setattr(choices, "REPEATS", 20)
-    patch.setattr(metrics, "RESAMPLES", 40)
-    profile = dataclasses.replace(
-        tiny_profile, augmentation="none", images_per_part=20, epochs=8, learning_rate=1e-2
-    )
+    folder, profile = trained_run
+    shutil.copytree(folder, root / "runs" / profile.name)
+    weights = folder / "weights" / "xnet.npz"
     data = dataset.load(data_folder)
-    trained = training.train(data, profile)
-    results = confidence.evaluate(data, profile, root, members=(trained.weights,))
-    write_json(results / "run.json", provenance(data, profile, trained.weights))
-    yield data, profile, results, patch
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XNET_RUNS", str(root / "runs"))
+        patch.setattr(promises, "REPEATS", 20)
+        patch.setattr(metrics, "RESAMPLES", 40)
+        results = confidence.evaluate(data, profile, root, members=(weights,))
+        write_json(results / "run.json", provenance(data, profile, weights))
+        yield data, profile, results
 
 
 def table(judged, name):
@@ -85,18 +82,18 @@ def test_network_confidence_of_all_parts_is_the_pixels_mean(judged):
 
 
 def test_curves_fall_and_agree_with_the_images(judged):
-    curves = table(judged, "thresholds-curves").query("guarded == 'soft tissue'")
-    for name, rows in curves.groupby("set"):
+    pooled = table(judged, "thresholds-curves").query("guarded == 'soft tissue'")
+    for name, rows in pooled.groupby("set"):
         assert (np.diff(rows["recall"]) <= 0).all()
-        above, pixels, _, _ = choices.read_images(judged[2], name)
-        pooled = thresholds.fdr(above.sum(axis=0))
-        np.testing.assert_allclose(rows["fdr"], pooled, rtol=1e-4)
+        above, pixels, _, _ = curves.read_images(judged[2], name)
+        rates = thresholds.fdr(above.sum(axis=0))
+        np.testing.assert_allclose(rows["fdr"], rates, rtol=1e-4)
         assert pixels.sum() == len(above) * 72 * 72
 
 
 def test_choices_stand_side_by_side_or_are_refused_with_what_they_need(judged):
     chosen = table(judged, "thresholds-choices")
-    assert set(chosen["rule"]) == {"naive, pooled", *choices.PROMISES}
+    assert set(chosen["rule"]) == {"naive, pooled", *promises.PROMISES}
     refused = chosen[chosen["set"] == "refused"]
     assert (refused["needed"] > refused["subjects"]).all(), "what n allows is not refused here"
     half = refused.query("target == 0.005 and rule == 'learn then test'")
@@ -113,11 +110,11 @@ def test_operating_points_belong_to_their_weights(judged):
 
 
 def test_validation_images_certify_nothing():
-    assert choices.operating_points({"validation": None, "test": None}, {}) == []
+    assert promises.operating_points({"validation": None, "test": None}) == []
 
 
 def test_results_are_found_again_and_not_those_of_other_weights(judged, tmp_path, monkeypatch):
-    data, profile, results, _ = judged
+    data, profile, results = judged
     assert confidence.find(data, profile) == (results, "this run")
     record = read_json(results / "confidence.json")
     assert record["sets"]["evaluation"]["images"] == 24
@@ -129,7 +126,7 @@ def test_results_are_found_again_and_not_those_of_other_weights(judged, tmp_path
     found, origin = confidence.find(data, profile)
     assert origin == "validation and test images, just now"
     assert set(pd.read_csv(found / "calibration-scores.csv")["set"]) == {"validation", "test"}
-    assert choices.read_images(found, "evaluation")[0].shape == (0, len(thresholds.GRID), 3)
+    assert curves.read_images(found, "evaluation")[0].shape == (0, len(thresholds.GRID), 3)
 
 
 @pytest.mark.parametrize("name", [*CONFIDENCE_FIGURES, *THRESHOLD_FIGURES])
@@ -140,12 +137,13 @@ def test_every_figure_is_drawn_from_the_tables_alone(name, judged):
 
 
 def test_the_answer_holds_the_numbers_of_the_tables(judged):
-    text = confidence.answer(judged[2])
+    answer = confidence.answer(judged[2])
     scores = table(judged, "calibration-scores").query("set == 'evaluation' and over == 'pixels'")
-    own = scores[scores["method"] == "as trained"].set_index(["score", "class"])["value"]
-    assert f"is {own['ECE', 'top label']:.3f} [" in text
-    assert own["ECE"][list(classes.NAMES)].idxmax() in text
-    assert own["confidence where wrong", "top label"] < own["confidence where right", "top label"]
+    scores = scores[scores["method"] == "as trained"].set_index(["score", "class"])
+    assert answer.loc[("ECE", "top label"), "low"] == scores.loc[("ECE", "top label"), "low"]
+    assert set(classes.NAMES) < set(answer.loc["ECE"].index)
+    wrong, right = (answer.loc[f"confidence where {k}", "value"].item() for k in ("wrong", "right"))
+    assert wrong < right
 
 
 def test_results_stay_small(judged):

@@ -1,3 +1,4 @@
+import functools
 import math
 
 import numpy as np
@@ -93,36 +94,28 @@ def world(n=400, seed=4):
     rng = np.random.default_rng(seed)
     scale = np.linspace(0.2, 0.005, 25)
     losses = np.clip(rng.gamma(0.5, 2 * scale, (n, 25)), 0, 1)
-    return losses, np.tile(np.linspace(1, 0.2, 25), (n, 1)), np.zeros((n, 25), bool)
+    recalls = np.tile(np.linspace(1, 0.2, 25), (n, 1))
+    return guarantees.Subjects(losses, recalls, np.zeros((n, 25), bool))
 
 
 def test_learn_then_test_holds_its_promise_over_random_draws():
-    found = guarantees.trial(
-        *world(),
-        lambda losses: guarantees.learn_then_test(losses, 0.1, 0.1),
-        200,
-        300,
-        replace=True,
-    )
-    assert (found["risk"] <= 0.1).mean() >= 0.9
-    assert 0.2 < found["recall"].mean() < 1
-    assert found["refused"].mean() == 0
+    choose = functools.partial(guarantees.learn_then_test, target=0.1, delta=0.1)
+    trials = guarantees.trial(world(), choose, 200, 300, replace=True)
+    assert (trials["risk"] <= 0.1).mean() >= 0.9
+    assert 0.2 < trials["recall"].mean() < 1
+    assert trials["refused"].mean() == 0
 
 
 def test_conformal_holds_in_the_mean_and_the_naive_choice_breaks():
-    losses, recalls, abstained = world()
-    kept = guarantees.trial(
-        losses, recalls, abstained, lambda x: guarantees.conformal(x, 0.1), 200, 200
-    )
+    kept = guarantees.trial(world(), functools.partial(guarantees.conformal, target=0.1), 200, 200)
     assert kept["risk"].mean() <= 0.1
-    broken = guarantees.trial(
-        losses, recalls, abstained, lambda x: guarantees.naive(x, 0.1), 50, 300, True
-    )
+    choose = functools.partial(guarantees.naive, target=0.1)
+    broken = guarantees.trial(world(), choose, 50, 300, replace=True)
     assert (broken["risk"] > 0.1).mean() > 0.3
     assert broken["recall"].mean() > kept["recall"].mean()
 
 
-def test_a_refused_wish_calls_nothing_soft_tissue():
-    found = guarantees.trial(*world(50), lambda losses: None, 20, 5)
-    assert (found["refused"] == 1).all() and (found["abstained"] == 1).all()
-    assert (found["risk"] == 0).all() and (found["recall"] == 0).all()
+def test_a_refused_target_calls_nothing_soft_tissue():
+    trials = guarantees.trial(world(50), lambda losses: None, 20, 5)
+    assert (trials["refused"] == 1).all() and (trials["abstained"] == 1).all()
+    assert (trials["risk"] == 0).all() and (trials["recall"] == 0).all()

@@ -1,4 +1,3 @@
-import dataclasses
 import shutil
 
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 from PIL import Image
 
 from xnet_study.certainty import robustness
-from xnet_tf import dataset, metrics, training
+from xnet_tf import metrics
 from xnet_tf.files import InputError, read_json
 from xnet_tf.metrics import counts_of
 
@@ -24,16 +23,10 @@ def population(data_folder, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def results(population, data_folder, tiny_profile, tmp_path_factory):
-    patch = pytest.MonkeyPatch()
-    patch.setenv("XNET_RUNS", str(tmp_path_factory.mktemp("runs")))
-    profile = dataclasses.replace(
-        tiny_profile, augmentation="none", images_per_part=20, epochs=8, learning_rate=1e-2
-    )
-    training.train(dataset.load(data_folder), profile)
-    folder = robustness.evaluate(population, profile)
-    patch.undo()
-    return folder
+def results(population, trained_run, tmp_path_factory):
+    folder, profile = trained_run
+    copy = shutil.copytree(folder, tmp_path_factory.mktemp("runs") / profile.name)
+    return robustness.evaluate(population, profile, copy)
 
 
 def test_every_condition_counts_every_image(results):

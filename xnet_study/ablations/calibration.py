@@ -28,7 +28,7 @@ KEPT = {
     *(("ECE", "top label"), ("ECE", "mean of classes")),
     *(("NLL", "all"), ("Brier", "all")),
 }
-"""Scores of `xnet_study.certainty.confidence.score_table` and what they are of."""
+"""Scores of `xnet_study.certainty.scores.score_table` and what they are of."""
 
 UNSEEN = "head and neck"
 """The group of `xnet_study.comparison.partitions.REGION_GROUPS` that a network is
@@ -75,6 +75,8 @@ def scores(
         Columns ``score, class, value, low, high``.
     """
     from xnet_study.certainty import confidence, streaming
+    from xnet_study.certainty.scores import score_table
+    from xnet_study.certainty.streaming import ImageSet, Stream
     from xnet_tf import training
     from xnet_tf.backend import keras
     from xnet_tf.weights import load_weights
@@ -84,16 +86,14 @@ def scores(
     manifest = population.manifest
     if parts:
         manifest = manifest[manifest["body_part"].isin(parts)]
-    stream = streaming.run(
-        streaming.Stream([confidence.AS_TRAINED]),
-        confidence.pictures(population, manifest),
-        confidence.predictor(model, [], {}, profile.image_size, averages=False),
-        len(manifest),
+    predictor = confidence.Predictor(model, profile.image_size)
+    state = streaming.State(
         runs.folder(profile) / f"calibration{'-of-parts' if parts else ''}.npz",
         common.weights_hash(profile) + population.fingerprint() + ",".join(parts),
     )
-    subjects = manifest.loc[stream.images, "subject"].to_numpy(str)
-    table = confidence.score_table(stream, subjects).query("over == 'pixels'")
+    stream, image_set = Stream(predictor.methods), ImageSet(population, manifest)
+    judged = streaming.run(stream, image_set, predictor, state)
+    table = score_table(judged).query("over == 'pixels'")
     wanted = [pair in KEPT for pair in zip(table["score"], table["class"], strict=True)]
     return table.loc[wanted, ["score", "class", *common.VALUE]]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,9 +38,9 @@ def betting(losses: np.ndarray, target: float, delta: float = 0.05) -> np.ndarra
         Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B 86
         (2024); the stakes are those of Bates et al., J. ACM 68 (2021), proposition 5.
     """
-    seen = np.arange(1, len(losses) + 1)[:, None]
-    mean = (0.5 + losses.cumsum(axis=0)) / (seen + 1)
-    spread = (0.25 + ((losses - mean) ** 2).cumsum(axis=0)) / (seen + 1)
+    number = np.arange(1, len(losses) + 1)[:, None]
+    mean = (0.5 + losses.cumsum(axis=0)) / (number + 1)
+    spread = (0.25 + ((losses - mean) ** 2).cumsum(axis=0)) / (number + 1)
     before = np.concatenate([np.full((1, losses.shape[1]), 0.25), spread[:-1]])
     stakes = np.minimum(1, np.sqrt(2 * np.log(1 / delta) / (len(losses) * before)))
     capital = np.log1p(stakes * (target - losses)).cumsum(axis=0)
@@ -55,7 +56,7 @@ def learn_then_test(losses: np.ndarray, target: float, delta: float = 0.05) -> i
 
     Args:
         losses: float ``(N, T)``, independent subjects.
-        target: largest mean loss wished for, in (0, 1).
+        target: largest mean loss aimed at, in (0, 1).
         delta: chance that the promise is broken.
 
     Returns:
@@ -77,7 +78,7 @@ def conformal(losses: np.ndarray, target: float) -> int | None:
 
     Args:
         losses: float ``(N, T)``, exchangeable subjects.
-        target: largest expected loss wished for.
+        target: largest expected loss aimed at.
 
     Returns:
         Position of the threshold, or None if not even the highest can be promised.
@@ -105,7 +106,7 @@ def needed(target: float, delta: float | None = None) -> int:
     """Return how many subjects a promise needs at least, even if all are flawless.
 
     Args:
-        target: largest mean loss wished for, in (0, 1).
+        target: largest mean loss aimed at, in (0, 1).
         delta: chance that `learn_then_test` may break its promise; None for `conformal`.
     """
     if delta is None:
@@ -135,44 +136,49 @@ def _flawless_suffice(subjects: int, target: float, delta: float) -> bool:
     return learn_then_test(np.zeros((subjects, 1)), target, delta) is not None
 
 
+class Subjects(NamedTuple):
+    """Each subject's mean over images, float ``(N, T)``.
+
+    Attributes:
+        losses: false discovery proportion.
+        recalls: NaN for subjects without soft tissue.
+        abstained: share of images in which nothing was called soft tissue.
+    """
+
+    losses: np.ndarray
+    recalls: np.ndarray
+    abstained: np.ndarray
+
+
 def trial(
-    losses: np.ndarray,
-    recalls: np.ndarray,
-    abstained: np.ndarray,
+    world: Subjects,
     choose: Callable[[np.ndarray], int | None],
     size: int,
     repeats: int = 1000,
     replace: bool = False,
-    seed: int = 1,
 ) -> dict[str, np.ndarray]:
     """Choose a threshold on random subjects and see what it does on others, many times.
 
     Args:
-        losses: float ``(N, T)``.
-        recalls: float ``(N, T)``; NaN for subjects without soft tissue.
-        abstained: bool ``(N, T)``: nothing was called soft tissue.
+        world: all subjects.
         choose: from the losses of some subjects to a position, or None.
         size: subjects to choose on.
         repeats: random splits.
         replace: False: the subjects are divided, and the rest are the others. True: all N are taken
             for the world, whose mean loss is then known, and subjects are drawn from it with
             replacement.
-        seed: of the splits.
 
     Returns:
         Float ``(repeats,)`` each: ``risk``, ``recall``, ``abstained`` of the others, and
         ``refused``. Where the choice is refused nothing is called soft tissue: risk and recall 0.
     """
-    found = {name: np.zeros(repeats) for name in ("risk", "recall", "abstained", "refused")}
+    number = len(world.losses)
+    rows = np.tile([0.0, 0.0, 1.0, 1.0], (repeats, 1))
     for r in range(repeats):
-        rng = np.random.Generator(np.random.Philox([seed, r]))
-        drawn = rng.choice(len(losses), size, replace=replace)
-        others = np.arange(len(losses)) if replace else np.setdiff1d(np.arange(len(losses)), drawn)
-        position = choose(losses[drawn])
-        if position is None:
-            found["refused"][r] = found["abstained"][r] = 1
-            continue
-        found["risk"][r] = losses[others, position].mean()
-        found["recall"][r] = np.nanmean(recalls[others, position])
-        found["abstained"][r] = abstained[others, position].mean()
-    return found
+        drawn = np.random.Generator(np.random.Philox([1, r])).choice(number, size, replace=replace)
+        position = choose(world.losses[drawn])
+        if position is not None:
+            others = slice(None) if replace else np.setdiff1d(np.arange(number), drawn)
+            loss, recall, abstained = (values[others, position] for values in world)
+            rows[r] = loss.mean(), np.nanmean(recall), abstained.mean(), 0
+    return dict(zip(("risk", "recall", "abstained", "refused"), rows.T, strict=True))

@@ -27,12 +27,12 @@ PROMISE = (
 
 @dataclass(frozen=True)
 class Point:
-    """A wish, and the threshold that fulfils it.
+    """A target, and the threshold that keeps it.
 
     Attributes:
-        target_fdr: largest mean false discovery proportion wished for.
+        target_fdr: largest mean false discovery proportion aimed at.
         processed: whether the post-processing follows.
-        threshold: of soft tissue, or None if the wish could not be certified.
+        threshold: of soft tissue, or None if none could be certified.
         needed: subjects that it would take at least, even if all were flawless.
         chosen_on: the set.
         subjects: how many it has.
@@ -80,7 +80,7 @@ def decision(
     Args:
         weights: whose operating points are looked up, where they are needed.
         threshold: chosen by the user, with no promise.
-        target_fdr: false discovery rate wished for, in place of a threshold.
+        target_fdr: false discovery rate aimed at, in place of a threshold.
         post_process: whether the tuned post-processing follows.
 
     Raises:
@@ -151,11 +151,11 @@ def read(weights: Path) -> tuple[list[Point], Processing]:
 
 
 def certified(points: list[Point], target: float, processed: bool) -> Point:
-    """Return the point that fulfils a wish.
+    """Return the point that was certified for a target.
 
     Args:
         points: of `read`.
-        target: false discovery rate wished for.
+        target: false discovery rate aimed at.
         processed: whether the post-processing follows.
 
     Raises:
@@ -166,16 +166,15 @@ def certified(points: list[Point], target: float, processed: bool) -> Point:
             f"a false discovery rate of {target:g} was not certified, nor was any other: that "
             "takes new subjects; run `make population`, then `python -m xnet_tf confidence`"
         )
-    own = [p for p in points if p.processed == processed]
-    for point in own:
-        if point.target_fdr == target and point.threshold is not None:
-            return point
-    there = ", ".join(f"{p.target_fdr:g}" for p in own if p.threshold is not None) or "none"
-    tried = [p for p in own if p.target_fdr == target]
-    why = "was not tried"
-    if tried:
-        why = (
-            f"could not be promised from {tried[0].subjects} subjects; at least "
-            f"{tried[0].needed} are needed, if none of them errs"
+    tried = {p.target_fdr: p for p in points if p.processed == processed}
+    point = tried.get(target)
+    if point and point.threshold is not None:
+        return point
+    reason = "was not tried"
+    if point:
+        reason = (
+            f"could not be promised from {point.subjects} subjects; at least {point.needed} are "
+            "needed, if none of them errs"
         )
-    raise InputError(f"a false discovery rate of {target:g} {why}; certified: {there}")
+    offered = ", ".join(f"{t:g}" for t, p in tried.items() if p.threshold is not None) or "none"
+    raise InputError(f"a false discovery rate of {target:g} {reason}; certified: {offered}")

@@ -6,20 +6,24 @@ Memory for the counts does not grow with the number of images; each image adds a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
-from xnet_tf import calibration, classes, metrics, thresholds
+from xnet_tf import calibration, classes, dataset, metrics, thresholds
 from xnet_tf.files import write_atomically
 from xnet_tf.thresholds import Processing
 
 TARGETS = (*classes.NAMES, "top label", "border", "interior")
 """What reliability is asked of: each class against the rest, and the likeliest class of all pixels,
 of those within `BORDER` of a true boundary, and of the others."""
+
+TOP = TARGETS.index("top label")
 
 BORDER = 3
 """Half width of the border band, in pixels of the picture."""
@@ -31,6 +35,7 @@ COARSE = thresholds.GRID[::4]
 """Levels at which the curve after post-processing is kept."""
 
 Predict = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""From an image, float32 ``(H, W, 1)``, to the probabilities of each method, ``(H, W, 3)``."""
 
 
 class Picture(NamedTuple):
@@ -41,18 +46,109 @@ class Picture(NamedTuple):
     truth: np.ndarray
 
 
-class Stream:
-    """The numbers of one set of images, for one or more methods.
-
-    Methods are ways to get probabilities: the network as trained comes first, re-calibrations of it
-    and averages follow. With M methods and N images seen so far:
+@dataclass(frozen=True)
+class ImageSet:
+    """Some images of a data set.
 
     Attributes:
-        methods: their names.
-        classes: int64 ``(M, 3, 3, LEVELS)``: class judged, true class, level.
-        top: int64 ``(M, 3, 2, LEVELS)``: all, border, interior; wrong or right; level.
-        images: name of each image.
+        data: the data set.
+        manifest: its rows that belong to the set.
     """
+
+    data: dataset.Dataset
+    manifest: pd.DataFrame
+
+    def pictures(self) -> Iterator[Picture]:
+        """Read the images one by one."""
+        for row in self.manifest.itertuples():
+            yield Picture(row.Index, *dataset.read_pair(self.data.folder, row))
+
+
+class PerImage(NamedTuple):
+    """What is kept of each image: N images, M methods, of which the first is as trained.
+
+    The rows of single images have the same shapes without the first axis.
+
+    Attributes:
+        bins: float32 ``(N, M, TARGETS, BINS, 3)``, as `calibration.bin_sums` has them.
+        losses: float32 ``(N, M, 2)``, sums of negative log likelihood and of squares.
+        assigned: float32 ``(N, M, 3, 3)``, see `calibration.network_confidence`.
+        confusion: int32 ``(N, 3, 3)``, of the first method, as all that follow.
+        above: int32 ``(N, GRID, 3)``, the curve of soft tissue.
+        sample: float32 ``(N, SAMPLE, 4)``, probabilities and true class of some pixels.
+        processed: int32 ``(N, COARSE, 3)``, the curve after post-processing; ``(N, 0, 3)`` without.
+        effects: float32 ``(N, V, 4)``, pixels called soft tissue by true class, and the boundary's
+            F1, after each of V post-processings.
+    """
+
+    bins: np.ndarray
+    losses: np.ndarray
+    assigned: np.ndarray
+    confusion: np.ndarray
+    above: np.ndarray
+    sample: np.ndarray
+    processed: np.ndarray
+    effects: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A set that was gone through, for M methods.
+
+    Methods are ways to get probabilities: the network as trained comes first, re-calibrations of it
+    and averages follow.
+
+    Attributes:
+        manifest: a row for each image.
+        methods: their names.
+        class_levels: int64 ``(M, 3, 3, LEVELS)``, pixels by class judged, true class, level.
+        top_levels: int64 ``(M, 3, 2, LEVELS)``, pixels by place (all, border, interior), wrong or
+            right, level of the likeliest class.
+        images: in the manifest's order.
+    """
+
+    manifest: pd.DataFrame
+    methods: tuple[str, ...]
+    class_levels: np.ndarray
+    top_levels: np.ndarray
+    images: PerImage
+
+    @property
+    def subjects(self) -> np.ndarray:
+        """The images' subjects, ``(N,)``."""
+        return self.manifest["subject"].to_numpy(str)
+
+    @property
+    def parts(self) -> np.ndarray:
+        """The images' body parts, ``(N,)``."""
+        return self.manifest["body_part"].to_numpy(str)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """True pixels of each class, int64 ``(N, 3)``."""
+        return self.images.confusion.sum(axis=2)
+
+    def curves(self, processed: bool = False) -> np.ndarray:
+        """The images' curves of soft tissue, with or without post-processing."""
+        return self.images.processed if processed else self.images.above
+
+
+class State(NamedTuple):
+    """Where and how often an unfinished passage is saved.
+
+    Attributes:
+        path: of the file.
+        key: of what the numbers are made; a state of another key is not gone on with.
+        every: images between two savings.
+    """
+
+    path: Path
+    key: str
+    every: int = 50
+
+
+class Stream:
+    """Adds up the numbers of a set, image by image."""
 
     def __init__(
         self,
@@ -70,30 +166,11 @@ class Stream:
         self.methods = tuple(methods)
         self.processing = processing
         self.variants = tuple(variants)
-        count = len(self.methods)
-        self.classes = np.zeros(
-            (count, classes.COUNT, classes.COUNT, calibration.LEVELS), dtype=np.int64
-        )
-        self.top = np.zeros((count, 3, 2, calibration.LEVELS), dtype=np.int64)
-        self.images: list[str] = []
-        self._rows: dict[str, list[np.ndarray]] = {}
-
-    def per_image(self, name: str) -> np.ndarray:
-        """Return an array whose first axis is the images.
-
-        Args:
-            name: one of
-                ``"bins"``: float32 ``(N, M, TARGETS, BINS, 3)``, as `calibration.bin_sums`;
-                ``"losses"``: float32 ``(N, M, 2)``, sums of negative log likelihood and of squares;
-                ``"assigned"``: float32 ``(N, M, 3, 3)``, see `reliability.network_confidence`;
-                ``"confusion"``: int32 ``(N, 3, 3)``, of the first method;
-                ``"above"``: int32 ``(N, GRID, 3)``, its curve of soft tissue;
-                ``"processed"``: int32 ``(N, COARSE, 3)``, the same after post-processing;
-                ``"effects"``: float32 ``(N, variants, 4)``, pixels called soft tissue by true
-                class, and the boundary's F1;
-                ``"sample"``: float32 ``(N, SAMPLE, 4)``, its probabilities and the true class.
-        """
-        return np.stack(self._rows[name])
+        shape = (len(self.methods), 3, classes.COUNT, calibration.LEVELS)
+        self.class_levels = np.zeros(shape, np.int64)
+        self.top_levels = np.zeros((*shape[:2], 2, calibration.LEVELS), np.int64)
+        self.names: list[str] = []
+        self.rows: list[PerImage] = []
 
     def update(self, name: str, probabilities: dict[str, np.ndarray], truth: np.ndarray) -> None:
         """Add one image.
@@ -104,112 +181,115 @@ class Stream:
             truth: uint8 ``(H, W)``, class ids.
         """
         band = thresholds.near(thresholds.boundary(truth), BORDER - 1).ravel()
-        parts = [self._method(m, probabilities[m], truth, band) for m in self.methods]
-        row = {key: np.stack([part[key] for part in parts]) for key in parts[0]}
-        row |= self._first(probabilities[self.methods[0]], truth)
-        for key, value in row.items():
-            self._rows.setdefault(key, []).append(value)
-        self.images.append(name)
+        of_methods = [
+            self._method(m, probabilities[method], truth.ravel(), band)
+            for m, method in enumerate(self.methods)
+        ]
+        of_first = self._first(probabilities[self.methods[0]], truth)
+        self.rows.append(PerImage(*map(np.stack, zip(*of_methods, strict=True)), *of_first))
+        self.names.append(name)
 
-    def _method(self, method: str, given: np.ndarray, truth: np.ndarray, band: np.ndarray) -> dict:
-        number = self.methods.index(method)
-        flat, true = given.reshape(-1, classes.COUNT), truth.ravel()
+    def judged(self, manifest: pd.DataFrame) -> Judged:
+        """Return all numbers, with the manifest's rows of the images."""
+        rows, images = manifest.loc[self.names], self._stacked()
+        return Judged(rows, self.methods, self.class_levels, self.top_levels, images)
+
+    def _stacked(self) -> PerImage:
+        return PerImage(*map(np.stack, zip(*self.rows, strict=True)))
+
+    def _method(
+        self, m: int, probabilities: np.ndarray, truth: np.ndarray, band: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Count the pixels of a method; return its bins, losses and network confidence."""
+        flat = probabilities.reshape(-1, classes.COUNT)
         levels = calibration.levels(calibration.logits(flat))
         best = flat.argmax(axis=1)
-        top, right = np.take_along_axis(levels, best[:, None], axis=1)[:, 0], best == true
+        top, right = np.take_along_axis(levels, best[:, None], axis=1)[:, 0], best == truth
+        bins = []
         for k in range(classes.COUNT):
-            self.classes[number, k] += calibration.count(levels[:, k], true, classes.COUNT)
-        places = (slice(None), band, ~band)
-        for place, where in enumerate(places):
-            self.top[number, place] += calibration.count(top[where], right[where])
-        bins = [calibration.image_bins(levels[:, k], true == k) for k in range(classes.COUNT)]
-        bins += [calibration.image_bins(top[where], right[where]) for where in places]
+            self.class_levels[m, k] += calibration.count(levels[:, k], truth, classes.COUNT)
+            bins.append(calibration.image_bins(levels[:, k], truth == k))
+        for place, where in enumerate((slice(None), band, ~band)):
+            self.top_levels[m, place] += calibration.count(top[where], right[where])
+            bins.append(calibration.image_bins(top[where], right[where]))
         chances = calibration.PROBABILITIES[levels]
-        of_true = np.take_along_axis(chances, true[:, None].astype(int), axis=1)
+        of_true = np.take_along_axis(chances, truth[:, None].astype(int), axis=1)
         squares = (chances**2).sum() + (1 - 2 * of_true).sum()
-        return {
-            "bins": np.float32(bins),
-            "losses": np.float32([-np.log(of_true).sum(), squares]),
-            "assigned": np.float32(calibration.network_confidence(flat, true)),
-        }
+        losses = [-np.log(of_true).sum(), squares]
+        return tuple(map(np.float32, (bins, losses, calibration.network_confidence(flat, truth))))
 
-    def _first(self, given: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
-        labels = given.argmax(axis=-1).astype(np.uint8)
-        curve = thresholds.curve(given, truth)
+    def _first(self, probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return what is kept of the first method alone."""
+        labels = probabilities.argmax(axis=-1).astype(np.uint8)
         # The same pixels whenever the set is gone through.
-        rng = np.random.Generator(np.random.Philox(len(self.images)))
+        rng = np.random.Generator(np.random.Philox(len(self.rows)))
         drawn = rng.integers(0, truth.size, SAMPLE)
-        sample = [given.reshape(-1, classes.COUNT)[drawn], truth.ravel()[drawn, None]]
-        row = {
-            "confusion": np.int32(metrics.confusion(truth, labels)),
-            "above": np.int32(curve[thresholds.GRID]),
-            "sample": np.float32(np.concatenate(sample, axis=1)),
-        }
+        sample = [probabilities.reshape(-1, classes.COUNT)[drawn], truth.ravel()[drawn, None]]
+        processed = []
         if self.processing:
-            decided = (thresholds.decide(given, t) for t in calibration.edge(COARSE))
-            row["processed"] = np.stack([_given(self.processing(d, given), truth) for d in decided])
-        if self.variants:
-            row["effects"] = np.stack([_effect(v(labels, given), truth) for v in self.variants])
-        return row
+            for threshold in calibration.edge(COARSE):
+                decided = thresholds.decide(probabilities, threshold)
+                processed.append(called(self.processing(decided, probabilities), truth))
+        effects = []
+        for variant in self.variants:
+            changed = variant(labels, probabilities)
+            effects.append([*called(changed, truth), thresholds.boundary_f1(truth, changed)])
+        return (
+            np.int32(metrics.confusion(truth, labels)),
+            np.int32(thresholds.curve(probabilities, truth)[thresholds.GRID]),
+            np.float32(np.concatenate(sample, axis=1)),
+            np.int32(processed).reshape(-1, classes.COUNT),
+            np.float32(effects).reshape(-1, classes.COUNT + 1),
+        )
 
-    def save(self, path: Path, key: str) -> None:
+    def save(self, state: State) -> None:
         """Write everything, so that `load` can go on."""
-        arrays = {f"rows-{name}": np.stack(rows) for name, rows in self._rows.items()}
-        about = np.array(json.dumps({"key": key, "images": self.images}))
-        content = {"about": about, "classes": self.classes, "top": self.top, **arrays}
-        write_atomically(path, lambda temporary: np.savez(temporary, **content))
+        content = {
+            "about": np.array(json.dumps({"key": state.key, "names": self.names})),
+            "class_levels": self.class_levels,
+            "top_levels": self.top_levels,
+            **self._stacked()._asdict(),
+        }
+        write_atomically(state.path, lambda temporary: np.savez(temporary, **content))
 
-    def load(self, path: Path, key: str) -> None:
+    def load(self, state: State) -> None:
         """Go on where `save` left off; start anew if that was under another key."""
-        if not path.is_file():
+        if not state.path.is_file():
             return
-        with np.load(path) as content:
+        with np.load(state.path) as content:
             about = json.loads(str(content["about"]))
-            if about["key"] != key:
+            if about["key"] != state.key:
                 return
-            self.images = about["images"]
-            self.classes, self.top = content["classes"], content["top"]
-            for name in content.files:
-                if name.startswith("rows-"):
-                    self._rows[name.removeprefix("rows-")] = list(content[name])
+            self.names = about["names"]
+            self.class_levels, self.top_levels = content["class_levels"], content["top_levels"]
+            columns = (content[name] for name in PerImage._fields)
+            self.rows = [PerImage(*row) for row in zip(*columns, strict=True)]
 
 
 def run(
-    stream: Stream,
-    pictures: Iterable[Picture],
-    predict: Predict,
-    total: int,
-    state: Path | None = None,
-    key: str = "",
-    every: int = 50,
-) -> Stream:
+    stream: Stream, image_set: ImageSet, predict: Predict, state: State | None = None
+) -> Judged:
     """Go through a set, saving the state now and then, or go on with an interrupted passage.
 
     Args:
         stream: where the numbers are added.
-        pictures: always in the same order.
+        image_set: always in the same order.
         predict: from an image to the probabilities of each method, at the image's own size.
-        total: number of pictures, for the progress bar.
-        state: file for the state; None for none.
-        key: of what the numbers are made; a state of another key is not gone on with.
-        every: images between two savings.
+        state: None for none.
     """
     if state:
-        stream.load(state, key)
-    done = set(stream.images)
-    for number, (name, image, truth) in enumerate(tqdm(pictures, total=total, delay=5), 1):
+        stream.load(state)
+    done, total = set(stream.names), len(image_set.manifest)
+    progress = tqdm(image_set.pictures(), total=total, delay=5)
+    for number, (name, image, truth) in enumerate(progress, 1):
         if name in done:
             continue
         stream.update(name, predict(image), truth)
-        if state and (number % every == 0 or number == total):
-            stream.save(state, key)
-    return stream
+        if state and (number % state.every == 0 or number == total):
+            stream.save(state)
+    return stream.judged(image_set.manifest)
 
 
-def _given(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    called = truth[labels == classes.SOFT_TISSUE]
-    return np.bincount(called, minlength=classes.COUNT).astype(np.int32)
-
-
-def _effect(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    return np.float32([*_given(labels, truth), thresholds.boundary_f1(truth, labels)])
+def called(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Count the pixels that are called soft tissue by their true class, int64 ``(3,)``."""
+    return np.bincount(truth[labels == classes.SOFT_TISSUE], minlength=classes.COUNT)

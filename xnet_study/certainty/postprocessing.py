@@ -1,0 +1,82 @@
+"""Choose the post-processing, and judge what each of its steps does."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from xnet_study.certainty.scores import ratio
+from xnet_study.certainty.streaming import Judged, Picture, called
+from xnet_tf import classes, metrics, thresholds
+from xnet_tf.thresholds import Processing
+
+TISSUE = classes.SOFT_TISSUE
+TRIED = [Processing(*sizes) for sizes in itertools.product((0, 5, 10), (0, 3, 5, 9), (0, 50, 200))]
+
+
+def variants(tuned: Processing) -> dict[str, Processing]:
+    """Return the post-processings whose effects are compared, by name."""
+    return {
+        "none": Processing(),
+        "opening 10": Processing(opening=10),
+        "dilation 5": Processing(dilation=5),
+        "islands 200": Processing(island=200),
+        "all three": Processing(10, 5, 200),
+        "tuned": tuned,
+    }
+
+
+def tune(
+    pictures: Iterable[Picture], predict: Callable[[np.ndarray], np.ndarray]
+) -> tuple[Processing, pd.DataFrame]:
+    """Choose the post-processing of the best F-score of soft tissue, precision counting double.
+
+    Args:
+        pictures: validation images.
+        predict: from an image, float32 ``(H, W, 1)``, to probabilities ``(H, W, 3)``.
+
+    Returns:
+        The processing and a table of all that were tried.
+    """
+    counts, boundaries, total = [], [], 0
+    for _, image, truth in pictures:
+        probabilities = predict(image)
+        labels = thresholds.decide(probabilities)
+        processed = [processing(labels, probabilities) for processing in TRIED]
+        counts.append([called(p, truth) for p in processed])
+        boundaries.append([thresholds.boundary_f1(truth, p) for p in processed])
+        total += np.count_nonzero(truth == TISSUE)
+    pooled = np.sum(counts, axis=0)
+    table = pd.DataFrame([asdict(p) for p in TRIED])
+    table["fdr"] = thresholds.fdr(pooled)
+    table["recall"] = pooled[:, TISSUE] / max(total, 1)
+    # F with beta 1/2: (1 + b^2) TP / (TP + FP + b^2 (TP + FN)).
+    table["f_half"] = 1.25 * pooled[:, TISSUE] / np.maximum(pooled.sum(axis=1) + 0.25 * total, 1)
+    table["boundary_f1"] = np.nanmean(boundaries, axis=0)
+    return TRIED[int(table["f_half"].argmax())], table
+
+
+def effect_table(judged: dict[str, Judged], tuned: Processing) -> pd.DataFrame:
+    """Return what each step of the post-processing does to the likeliest-class decision."""
+    rows = []
+    for name in (n for n in ("test", "evaluation") if n in judged):
+        one = judged[name]
+        effects = one.images.effects.astype(float)
+        for v, (variant, steps) in enumerate(variants(tuned).items()):
+            counts, boundary = effects[:, v, : classes.COUNT], effects[:, v, classes.COUNT]
+            defined = np.isfinite(boundary)
+            numbers = (
+                *metrics.interval(counts, one.subjects, thresholds.fdr),
+                *ratio(counts[:, TISSUE], one.pixels[:, TISSUE], one.subjects),
+                *ratio(boundary[defined], 1, one.subjects[defined]),
+            )
+            rows.append((name, variant, *asdict(steps).values(), *numbers))
+    numbers = [
+        f"{n}{end}" for n in ("fdr", "recall", "boundary_f1") for end in ("", "_low", "_high")
+    ]
+    columns = ["set", "variant", "opening", "dilation", "island", *numbers]
+    return pd.DataFrame(rows, columns=columns)
