@@ -22,7 +22,7 @@ def test_temperature_keeps_every_decision():
 
 
 def test_vector_scaling_recovers_known_factors_and_biases():
-    probabilities, _ = softmax_pixels(200_000)
+    probabilities, _ = softmax_pixels(50_000)
     factors, biases = np.array([0.6, 0.9, 1.2]), np.array([0.4, -0.5, 0.1])
     true = calibration.Scaling(tuple(factors), tuple(biases))(probabilities)
     rng = np.random.default_rng(2)

@@ -90,6 +90,6 @@ def test_changes_keep_what_a_picture_is(name):
 
 def test_turning_moves_picture_and_label_together():
     image, truth = picture()
-    changed, kept = robustness.turned(image, truth)
+    changed, kept = robustness.rotated(image, truth)
     assert (kept != truth).any()
     assert np.mean((changed[..., 0] < 0.6) == (kept == 1)) > 0.99

@@ -35,7 +35,7 @@ def predict(image):
 
 
 def fresh():
-    return Stream(("as trained", "halved"), Processing(dilation=3), [Processing(), Processing(5)])
+    return Stream(("as trained", "halved"), Processing(dilation=3), (Processing(), Processing(5)))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_streamed_counts_are_those_of_all_pixels_at_once(judged):
 def test_border_band_is_three_pixels_wide_on_either_side():
     truth = np.zeros((20, 20), np.uint8)
     truth[:, 10:] = 1
-    stream = Stream(["as trained"])
+    stream = Stream(("as trained",))
     stream.update("a", {"as trained": np.full((20, 20, 3), 1 / 3, np.float32)}, truth)
     assert stream.top_levels[0, 1].sum() == 20 * 6
 
@@ -94,7 +94,7 @@ def test_post_processed_curves_are_those_of_the_masks(judged):
 
 
 def test_what_is_not_asked_for_is_empty():
-    judged = streaming.run(Stream(["as trained"]), Random(2), predict)
+    judged = streaming.run(Stream(("as trained",)), Random(2), predict)
     assert judged.images.processed.shape == (2, 0, 3)
     assert judged.images.effects.shape == (2, 0, 4)
 
@@ -130,9 +130,9 @@ def test_ten_thousand_images_need_no_more_than_200_megabytes(tmp_path):
             return (Picture(f"{i}.png", *first[i % 20][1:]) for i in range(self.number))
 
     process = psutil.Process()
-    streaming.run(Stream(["as trained"]), Many(20), predict)
+    streaming.run(Stream(("as trained",)), Many(20), predict)
     before = process.memory_info().rss
     state = State(tmp_path / "set.npz", "key", every=5000)
-    judged = streaming.run(Stream(["as trained"]), Many(10_000), predict, state)
+    judged = streaming.run(Stream(("as trained",)), Many(10_000), predict, state)
     assert len(judged.manifest) == 10_000
     assert process.memory_info().rss - before < 200e6

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,24 +95,21 @@ def evaluate(
         "versions": runs.versions(),
     }
     plain = Predictor(load_weights(weights), profile.image_size)
+    judging = replace(plain, views=True, members=[load_weights(member) for member in members])
     tuned, tried = postprocessing.tune(sets["validation"].pictures(), plain.as_trained)
-    judging = Predictor(
-        plain.network, plain.working_size, True, [load_weights(member) for member in members]
-    )
     judged = {}
     for name in sorted(sets, key=lambda name: name not in FITTING):
         predictor = plain if name in FITTING else judging
-        variants = () if name in FITTING else postprocessing.variants(tuned).values()
-        stream = Stream(predictor.methods, tuned, tuple(variants))
+        variants = {} if name in FITTING else postprocessing.variants(tuned)
+        stream = Stream(predictor.methods, tuned, tuple(variants.values()))
         state = State(run / "confidence" / f"{name}.npz", _key(record, name, stream))
         judged[name] = streaming.run(stream, sets[name], predictor, state)
         if name in FITTING:
-            for kind, fitted in recalibrations(judged[name]).items():
-                judging.recalibrations[f"{kind} ({name})"] = fitted
+            judging = judging.recalibrated(name, judged[name])
     results = run / "results"
     for name, table in {
         **scores.tables(judged),
-        "calibration-strangers": strangers.table(plain.network, data, plain.working_size),
+        "calibration-strangers": strangers.table(plain.as_trained, data),
         "thresholds-curves": curves.curve_table(judged),
         "thresholds-choices": choices.choice_table(judged),
         "thresholds-folds": choices.fold_table(judged),
@@ -125,11 +122,8 @@ def evaluate(
     curves.save_images(judged, results)
     if origin == "this run":
         operating.write(weights, promises.operating_points(judged), tuned, record)
-    scalings = {
-        name: asdict(fitted)
-        for name, fitted in judging.recalibrations.items()
-        if isinstance(fitted, calibration.Scaling)
-    }
+    fitted = judging.recalibrations.items()
+    scalings = {name: asdict(f) for name, f in fitted if isinstance(f, calibration.Scaling)}
     write_json(results / RECORD, {**record, "recalibrations": scalings})
     return results
 
@@ -174,20 +168,20 @@ class Predictor:
         """Return the probabilities of the network alone."""
         return self._segment(self.network, image)
 
+    def recalibrated(self, name: str, fitting: Judged) -> Predictor:
+        """Return a predictor with every kind of re-calibration, fitted on a set, beside its own."""
+        sample = fitting.images.sample.reshape(-1, classes.COUNT + 1)
+        pixels = sample[:, :-1], sample[:, -1].astype(int)
+        fitted = {
+            f"temperature ({name})": calibration.fit_temperature(*pixels),
+            f"vector scaling ({name})": calibration.fit_vector(*pixels),
+            f"isotonic ({name})": calibration.fit_isotonic(fitting.class_levels[0]),
+        }
+        return replace(self, recalibrations=self.recalibrations | fitted)
+
     def _segment(self, network, image: np.ndarray, quality: str = "normal") -> np.ndarray:
         size = self.working_size
         return inference.segment(network, image, working_size=size, quality=quality).probabilities
-
-
-def recalibrations(one: Judged) -> dict[str, Recalibration]:
-    """Fit every kind of re-calibration on a set."""
-    sample = one.images.sample.reshape(-1, classes.COUNT + 1)
-    pixels = sample[:, :-1], sample[:, -1].astype(int)
-    return {
-        "temperature": calibration.fit_temperature(*pixels),
-        "vector scaling": calibration.fit_vector(*pixels),
-        "isotonic": calibration.fit_isotonic(one.class_levels[0]),
-    }
 
 
 def find_sets(data: dataset.Dataset, population: Path | None) -> dict[str, ImageSet]:

@@ -77,26 +77,16 @@ def operating_points(judged: dict[str, Judged]) -> list[operating.Point]:
     for target, processed in itertools.product(operating.OFFERED, (False, True)):
         losses = subjects_of(judged[choosing], processed).losses
         position = guarantees.learn_then_test(losses, target, DELTA)
-        point = {
-            "target_fdr": target,
-            "processed": processed,
-            "threshold": None,
-            "needed": guarantees.needed(target, DELTA),
-            "chosen_on": choosing,
-            "subjects": len(losses),
-            "delta": DELTA,
-            "reached": {},
-        }
+        threshold, reached = None, {}
         if position is not None:
+            threshold = at_position(position, processed)
             others = subjects_of(judged[judging], processed)
-            point["threshold"] = at_position(position, processed)
-            point["reached"] = {
-                "set": judging,
-                "mean_fdr": float(others.losses[:, position].mean()),
-                "mean_recall": float(np.nanmean(others.recalls[:, position])),
-                "abstained": float(others.abstained[:, position].mean()),
-            }
-        points.append(operating.Point(**point))
+            means = [float(np.nanmean(values[:, position])) for values in others]
+            numbers = zip(("mean_fdr", "mean_recall", "abstained"), means, strict=True)
+            reached = {"set": judging, **dict(numbers)}
+        needed = guarantees.needed(target, DELTA)
+        where = choosing, len(losses), DELTA
+        points.append(operating.Point(target, processed, threshold, needed, *where, reached))
     return points
 
 

@@ -1,4 +1,4 @@
-"""Score a trained network on the evaluation population, plain and made strange.
+"""Score a trained network on the evaluation population, plain and under shifted conditions.
 
 The population (`make population`) holds new simulated subjects. Its pictures are scored as they
 are; as the simulation takes them with other techniques (tube voltage, dose, detector gain: folders
@@ -11,7 +11,8 @@ and ``robustness.json`` (weights, data, library versions).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,8 @@ def inverted(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return (negative if polarity.log_odds(negative) >= 0 else image), truth
 
 
-def turned(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn picture and label map by 33 degrees about the centre; the corners are reflected."""
+def rotated(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate picture and label map by 33 degrees about the centre; the corners are reflected."""
     import cv2
 
     height, width = truth.shape
@@ -78,7 +79,7 @@ CHANGED: dict[str, Change] = {
     "gamma 2": changed_gamma(2.0),
     "hospital window": windowed,
     "inverted, polarity found": inverted,
-    "turned by 33 degrees": turned,
+    "turned by 33 degrees": rotated,
 }
 """Conditions that are made from the plain pictures."""
 
@@ -101,32 +102,26 @@ def evaluate(population: Path, profile: Profile, folder: Path | None = None) -> 
     weights = folder / "weights" / "xnet.npz"
     if not weights.is_file():
         weights, _ = runs.weights(profile)
-    sets = _load(population)
-    model = load_weights(weights)
-    tables = [
-        _counts(model, sets[condition], profile.image_size, changes)
-        for condition, changes in [
-            (PLAIN, {PLAIN: None, **CHANGED}),
-            *((name, {name: None}) for name in RENDERED),
-        ]
-    ]
-    counts = pd.concat(tables)
-    results = folder / "results"
+    sets, size = _load(population), profile.image_size
+    segment = functools.partial(
+        inference.segment, load_weights(weights), working_size=size, quality="normal"
+    )
+    tables = [_counts(segment, sets[PLAIN], {PLAIN: _as_it_is, **CHANGED})]
+    tables += [_counts(segment, sets[name], {name: _as_it_is}) for name in RENDERED]
+    counts, results = pd.concat(tables), folder / "results"
     save_table(counts, results / "population.csv")
     save_table(score_table(counts), results / "robustness.csv")
-    record = read_json(weights.with_suffix(".json"))
-    write_json(
-        results / "robustness.json",
-        {
-            "weights_sha256": record["sha256"],
-            "trained_on_sha256": record["data"],
-            "population_sha256": sets[PLAIN].fingerprint(),
-            "images": len(sets[PLAIN].manifest),
-            "subjects": int(sets[PLAIN].manifest["subject"].nunique()),
-            "working_size": profile.image_size,
-            "versions": runs.versions(),
-        },
-    )
+    trained, plain = read_json(weights.with_suffix(".json")), sets[PLAIN]
+    record = {
+        "weights_sha256": trained["sha256"],
+        "trained_on_sha256": trained["data"],
+        "population_sha256": plain.fingerprint(),
+        "images": len(plain.manifest),
+        "subjects": int(plain.manifest["subject"].nunique()),
+        "working_size": size,
+        "versions": runs.versions(),
+    }
+    write_json(results / "robustness.json", record)
     return results
 
 
@@ -145,13 +140,13 @@ def score_table(counts: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for condition, group in groups.items():
         group = group.set_index("image").loc[plain.index]
-        subjects = group["subject"].to_numpy(dtype=str)
-        own, other = counts_of(group), counts_of(plain)
+        counted, subjects = counts_of(group), group["subject"].to_numpy(str)
         for name, score in (("accuracy", metrics.accuracy), ("macro F1", metrics.macro_f1)):
+            value = metrics.interval(counted, subjects, score)
             difference = (0.0, np.nan, np.nan)
             if condition != PLAIN:
-                difference = metrics.interval(own, subjects, score, other=other)
-            rows.append((condition, name, *metrics.interval(own, subjects, score), *difference))
+                difference = metrics.interval(counted, subjects, score, other=counts_of(plain))
+            rows.append((condition, name, *value, *difference))
     spans = ["value", "low", "high", "difference", "difference_low", "difference_high"]
     return pd.DataFrame(rows, columns=["condition", "score", *spans])
 
@@ -173,26 +168,22 @@ def _load(population: Path) -> dict[str, dataset.Dataset]:
 
 
 def _counts(
-    model, data: dataset.Dataset, working_size: int, changes: dict[str, Change | None]
+    segment: Callable[[np.ndarray], inference.Segmentation],
+    data: dataset.Dataset,
+    conditions: dict[str, Change],
 ) -> pd.DataFrame:
-    """Confusion counts of every image under every change."""
+    """Confusion counts of every image under every condition."""
     rows: list[dict] = []
-    for row, image, truth in _pairs(data, next(iter(changes))):
-        for condition, change in changes.items():
-            seen, true = change(image, truth) if change else (image, truth)
-            found = inference.segment(model, seen, working_size=working_size, quality="normal")
-            rows.append(
-                {
-                    "condition": condition,
-                    "image": row.Index,
-                    "body_part": row.body_part,
-                    "subject": row.subject,
-                    **counts_row(true, found.labels),
-                }
-            )
-    return pd.DataFrame(rows).sort_values("condition", key=lambda c: c.map(list(changes).index))
+    for row in tqdm(data.manifest.itertuples(), next(iter(conditions)), len(data.manifest)):
+        about = {"image": row.Index, "body_part": row.body_part, "subject": row.subject}
+        pair = dataset.read_pair(data.folder, row)
+        for condition, change in conditions.items():
+            image, truth = change(*pair)
+            counted = counts_row(truth, segment(image).labels)
+            rows.append({"condition": condition, **about, **counted})
+    order = list(conditions).index
+    return pd.DataFrame(rows).sort_values("condition", key=lambda names: names.map(order))
 
 
-def _pairs(data: dataset.Dataset, name: str) -> Iterator[tuple]:
-    for row in tqdm(data.manifest.itertuples(), name, len(data.manifest)):
-        yield row, *dataset.read_pair(data.folder, row)
+def _as_it_is(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return image, truth

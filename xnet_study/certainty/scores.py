@@ -14,14 +14,17 @@ from xnet_tf import calibration, classes, metrics
 
 def tables(judged: dict[str, Judged]) -> dict[str, pd.DataFrame]:
     """Return the tables of the calibration results by name, of all sets together."""
-    makers = (score_table, bin_table, image_table, part_table, coverage_table)
-    names = ("scores", "bins", "images", "parts", "coverage")
+    makers = {
+        "scores": score_table,
+        "bins": bin_table,
+        "images": image_table,
+        "parts": part_table,
+        "coverage": coverage_table,
+    }
     made = {}
-    for name, make in zip(names, makers, strict=True):
-        parts = [make(one) for one in judged.values()]
-        for title, table in zip(judged, parts, strict=True):
-            table.insert(0, "set", title)
-        made[f"calibration-{name}"] = pd.concat(parts)
+    for name, make in makers.items():
+        of_sets = {title: make(one) for title, one in judged.items()}
+        made[f"calibration-{name}"] = pd.concat(of_sets, names=["set"]).reset_index("set")
     return made
 
 

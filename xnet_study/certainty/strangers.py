@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import skimage.data
 
-from xnet_tf import classes, dataset, inference
+from xnet_tf import classes, dataset
 
 IMAGES = 10
 """Test images that each change is applied to."""
@@ -32,32 +32,27 @@ STRANGERS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "photograph": photograph,
     "noise": noise,
 }
-"""From a test image and a number to what the network is given."""
+"""From a test image and a number to what the network is shown."""
 
 
-def table(model, data: dataset.Dataset, working_size: int) -> pd.DataFrame:
+def table(predict: Callable[[np.ndarray], np.ndarray], data: dataset.Dataset) -> pd.DataFrame:
     """Return how sure the network is of each kind of input.
 
     Args:
-        model: the network.
+        predict: from an image, float32 ``(H, W, 1)``, to probabilities ``(H, W, 3)``.
         data: whose first test images are used.
-        working_size: longer side the network looks at, in pixels.
 
     Returns:
         One row per kind: mean ``confidence`` of the likeliest class, ``sure`` (share of pixels
         above 0.9), and the share of pixels given to each class.
     """
-    rows = data.subset("test").head(IMAGES)
-    images = [dataset.read_pair(data.folder, row)[0] for row in rows.itertuples()]
-    found = []
+    chosen = data.subset("test").head(IMAGES)
+    images = [dataset.read_pair(data.folder, row)[0] for row in chosen.itertuples()]
+    rows = []
     for name, change in STRANGERS.items():
-        answers = []
-        for i, image in enumerate(images):
-            given = change(image, i)
-            seen = inference.segment(model, given, working_size=working_size, quality="normal")
-            answers.append(seen.probabilities)
-        top = np.concatenate([a.max(axis=-1).ravel() for a in answers])
-        best = np.concatenate([a.argmax(axis=-1).ravel() for a in answers])
-        shares = np.bincount(best, minlength=classes.COUNT) / len(best)
-        found.append((name, len(images), top.mean(), (top > 0.9).mean(), *shares))
-    return pd.DataFrame(found, columns=["input", "images", "confidence", "sure", *classes.NAMES])
+        answers = [predict(change(image, i)) for i, image in enumerate(images)]
+        pixels = np.concatenate([answer.reshape(-1, classes.COUNT) for answer in answers])
+        confidence = pixels.max(axis=1)
+        shares = np.bincount(pixels.argmax(axis=1), minlength=classes.COUNT) / len(pixels)
+        rows.append((name, len(images), confidence.mean(), (confidence > 0.9).mean(), *shares))
+    return pd.DataFrame(rows, columns=["input", "images", "confidence", "sure", *classes.NAMES])

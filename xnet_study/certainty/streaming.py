@@ -6,7 +6,7 @@ Memory for the counts does not grow with the number of images; each image adds a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -147,25 +147,22 @@ class State(NamedTuple):
     every: int = 50
 
 
+@dataclass
 class Stream:
-    """Adds up the numbers of a set, image by image."""
+    """Adds up the numbers of a set, image by image.
 
-    def __init__(
-        self,
-        methods: Sequence[str],
-        processing: Processing | None = None,
-        variants: Sequence[Processing] = (),
-    ):
-        """Start with nothing.
+    Attributes:
+        methods: names of the methods.
+        processing: whose curve is kept too.
+        variants: post-processings whose effect on the decision without a threshold is kept.
+    """
 
-        Args:
-            methods: names of the methods.
-            processing: whose curve is kept too.
-            variants: whose effect on the decision without a threshold is kept.
-        """
-        self.methods = tuple(methods)
-        self.processing = processing
-        self.variants = tuple(variants)
+    methods: tuple[str, ...]
+    processing: Processing | None = None
+    variants: tuple[Processing, ...] = ()
+
+    def __post_init__(self):
+        """Start with nothing."""
         shape = (len(self.methods), 3, classes.COUNT, calibration.LEVELS)
         self.class_levels = np.zeros(shape, np.int64)
         self.top_levels = np.zeros((*shape[:2], 2, calibration.LEVELS), np.int64)

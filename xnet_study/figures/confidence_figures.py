@@ -108,10 +108,8 @@ def recalibration(results: Path) -> Figure:
         for offset, name in zip((0.12, -0.16), sets, strict=False):
             rows = table[(table["set"] == name) & (table["score"] == score) & (table["class"] == k)]
             rows = rows.set_index("method").loc[methods]
-            dots = {"color": TEAL if name == sets[0] else SILVER, "capsize": 2, "ms": 4}
-            dots |= {"fmt": "o", "label": name}
-            at = np.arange(len(methods)) + offset
-            axis.errorbar(rows["value"], at, xerr=drawing.spans(rows), **dots)
+            style = {"color": TEAL if name == sets[0] else SILVER, "capsize": 2, "ms": 4}
+            drawing.dots(axis, rows, np.arange(len(methods)) + offset, label=name, **style)
         axis.axvline(_value(table, sets[0], score, k), color=GREY, lw=0.8, ls=":")
         axis.set(title=title, yticks=range(len(methods)))
         axis.set_xlim(left=0)

@@ -45,9 +45,19 @@ def sign(figure: Figure, text: str) -> Figure:
     return figure
 
 
-def spans(rows: pd.DataFrame, value: str = "value", low: str = "low", high: str = "high"):
-    """Return the lengths of error bars below and above the values, float ``(2, N)``."""
-    return np.abs(rows[[low, high]].to_numpy().T - rows[value].to_numpy())
+def spans(rows: pd.DataFrame, value: str = "value") -> np.ndarray:
+    """Return the lengths of error bars below and above the values, float ``(2, N)``.
+
+    The bounds' columns are ``low`` and ``high``, or ``<column>_low`` and ``<column>_high``.
+    """
+    bounds = ["low", "high"] if value == "value" else [f"{value}_low", f"{value}_high"]
+    return np.abs(rows[bounds].to_numpy().T - rows[value].to_numpy())
+
+
+def dots(axis: Axes, rows: pd.DataFrame, at: np.ndarray, value: str = "value", **style) -> None:
+    """Draw values as dots with their intervals, at heights ``(N,)``; see `spans`."""
+    style = {"fmt": "o", "color": TEAL, "capsize": 3, **style}
+    axis.errorbar(rows[value], at, xerr=spans(rows, value), **style)
 
 
 def diagonal(axis: Axes) -> None:

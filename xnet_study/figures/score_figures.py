@@ -116,8 +116,7 @@ def robustness(results: Path) -> Figure:
     at = np.arange(len(table))[::-1]
     plain = table["value"].iloc[0]
     axis.axvspan(plain - ROBUSTNESS_MARGIN, plain, color=TEAL, alpha=0.12, lw=0)
-    dots = {"fmt": "o", "color": TEAL, "capsize": 3}
-    axis.errorbar(table["value"], at, xerr=drawing.spans(table), **dots)
+    drawing.dots(axis, table, at)
     axis.set_yticks(at, table["condition"])
     axis.set_xlabel(f"macro F1; shaded: at most {ROBUSTNESS_MARGIN} below plain")
     axis.set_ylim(-0.7, len(table) - 0.3)

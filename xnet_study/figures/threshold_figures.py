@@ -133,9 +133,7 @@ def post_processing(results: Path) -> Figure:
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.2), sharey=True)
     panels = {"fdr": "false discovery rate", "recall": "recall", "boundary_f1": "boundary F1"}
     for axis, (column, title) in zip(axes, panels.items(), strict=True):
-        spans = drawing.spans(rows, column, f"{column}_low", f"{column}_high")
-        dots = {"fmt": "o", "color": TEAL, "capsize": 3}
-        axis.errorbar(rows[column], range(len(rows)), xerr=spans, **dots)
+        drawing.dots(axis, rows, np.arange(len(rows)), column)
         axis.axvline(rows[column].iloc[-1], color=GREY, lw=0.8, ls=":")
         axis.set(title=title, yticks=range(len(rows)))
     tuned = rows[rows["variant"] == "tuned"].iloc[0]
