@@ -94,8 +94,11 @@ def test_fingerprint_follows_the_pixels(copy):
     [
         (lambda t: t.drop(columns="subject"), "lacks the columns subject"),
         (lambda t: pd.concat([t, t.head(1)]), "arm-00.png is listed more than once"),
-        (lambda t: t.assign(mask=["masks/none.png", *t["mask"][1:]]), "line 2: masks/none.png"),
-        (lambda t: t.assign(body_part=["", *t["body_part"][1:]]), "line 2: body_part or subject"),
+        (
+            lambda t: t.assign(mask=["masks/none.png", *t["mask"][1:]]),
+            "line 2: mask 'masks/none.png'",
+        ),
+        (lambda t: t.assign(body_part=["", *t["body_part"][1:]]), "line 2: body_part is empty"),
         (lambda t: t.head(0), "no images"),
     ],
 )

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from conftest import draw
 from label_files import GIMP, Shape, rgba, save, write, xcf_bytes
+from picture_files import limb, write_dicom
 from PIL import Image
 
-from xnet_io import importing, palettes
+from xnet_io import import_report, masks, palettes, radiographs
+from xnet_io.importing import import_masks
 from xnet_io.masks import Rules, write_mask
 from xnet_tf import classes, cli, dataset
-from xnet_tf.files import InputError
+from xnet_tf.files import InputError, write_json
+from xnet_tf.manifest import COLUMNS
 
 
 def fill(folder, count):
@@ -49,7 +52,7 @@ def mask_of(folder, i):
 
 def repaint(folder, i, change):
     """Replace a pair's mask by an RGBA PNG that `change` has changed."""
-    labels = dataset.labels.read_mask(mask_of(folder, i))
+    labels = masks.read_mask(mask_of(folder, i))
     mask_of(folder, i).unlink()
     pixels = rgba(labels)
     changed = change(pixels)
@@ -76,17 +79,21 @@ def test_the_result_is_a_data_set(folder, tmp_path, capfd):
             assert image.mode == "L"
             mask = np.asarray(image)
         stem = pair.Index.removeprefix("images/case-").removesuffix(".png")
-        np.testing.assert_array_equal(mask, dataset.labels.read_mask(mask_of(folder, int(stem))))
-        assert (out / pair.Index).read_bytes() == (folder / pair.Index).read_bytes()
-    report = pd.read_csv(out / importing.REPORT)
+        np.testing.assert_array_equal(mask, masks.read_mask(mask_of(folder, int(stem))))
+        image, wanted = dataset.read_image(out / pair.Index), radiographs.read(folder / pair.Index)
+        np.testing.assert_allclose(image, wanted, atol=1e-4)
+    report = pd.read_csv(out / import_report.REPORT)
     assert report["format"].tolist() == ["PNG", "PNG", "XCF"] * 2
+    taken = [radiographs.load(path).polarity for path in sorted((folder / "images").iterdir())]
+    assert report["open beam"].tolist() == taken
+    assert report["sure of it (%)"].between(50, 100).all()
     assert (report[["snapped", "relabelled"]] == 0).all(axis=None)
     assert (out / "classes.csv").read_text() == "id,name\n0,open beam\n1,soft tissue\n2,bone\n"
 
 
 def test_equal_input_gives_equal_output_and_can_be_imported_again(folder, tmp_path):
     for name, source in (("a", folder), ("b", folder), ("c", tmp_path / "a")):
-        importing.import_masks(source, tmp_path / name)
+        import_masks(source, tmp_path / name)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     masks = {k: v for k, v in contents(tmp_path / "a").items() if k.parent.name == "masks"}
     again = {k: v for k, v in contents(tmp_path / "c").items() if k.parent.name == "masks"}
@@ -95,15 +102,51 @@ def test_equal_input_gives_equal_output_and_can_be_imported_again(folder, tmp_pa
 
 def test_a_manifest_and_a_split_are_carried_over(data_folder, tmp_path):
     source = shutil.copytree(data_folder, tmp_path / "own")
-    (source / "split.json").write_text('{"train": [], "validation": [], "test": []}')
+    split = dataset.load(source).split
+    write_json(source / "split.json", split | {"train": split["train"][::-1]})
     save(source / "images" / "unlisted.png", np.zeros((3, 3)))
-    outcome = importing.import_masks(source, tmp_path / "out")
+    outcome = import_masks(source, tmp_path / "out")
     assert [p.file for p in outcome.problems] == ["images/unlisted.png"]
-    before = pd.read_csv(source / "manifest.csv")
+    before = pd.read_csv(source / "manifest.csv").drop(columns="polarity")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / "manifest.csv"), before)
-    assert (tmp_path / "out" / "split.json").exists()
-    (tmp_path / "out" / "split.json").unlink()
-    assert dataset.load(tmp_path / "out").manifest["polarity"].eq("bright").all()
+    assert dataset.load(tmp_path / "out").split["train"] == split["train"][::-1]
+
+
+def test_import_settles_polarity_format_and_names(tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+    raw, flesh = limb(80, 64), limb(80, 64, bone=False)
+    image = (65535 * raw).astype(np.uint16)
+    labels = (flesh < 1) + (raw < flesh).astype(np.uint8)
+    rows = []
+    for i, (polarity, ending) in enumerate(
+        zip(("bright", "dark", "auto"), ("tif", "dcm", "png"), strict=True)
+    ):
+        path = tmp_path / "own" / "images" / f"p{i}.{ending}"
+        stored = image if polarity == "bright" else 65535 - image
+        if ending == "dcm":
+            write_dicom(path, stored)
+        else:
+            Image.fromarray(stored).save(path)
+        save(tmp_path / "own" / "masks" / f"p{i}.tiff", rgba(labels))
+        rows.append((f"images/{path.name}", f"masks/p{i}.tiff", "leg", f"s{i}", "x", polarity))
+    columns = [*COLUMNS, "polarity"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "own" / "manifest.csv", index=False)
+    split = dict(zip(dataset.SUBSETS, ([row[0]] for row in rows), strict=True))
+    write_json(tmp_path / "own" / "split.json", split)
+    import_masks(tmp_path / "own", tmp_path / "out")
+    data = dataset.load(tmp_path / "out")
+    assert data.manifest["mask"].tolist() == [f"masks/p{i}.png" for i in range(3)]
+    assert data.split == {name: [f"images/p{i}.png"] for i, name in enumerate(dataset.SUBSETS)}
+    assert "polarity" not in data.manifest
+    for row in data.manifest.itertuples():
+        with Image.open(data.folder / row.Index) as stored:
+            assert stored.mode == "I;16"
+        image, mask = dataset.read_pair(data.folder, row)
+        assert image[mask == 0].mean() > image[mask == 1].mean() > image[mask == 2].mean()
+    report = pd.read_csv(tmp_path / "out" / import_report.REPORT)
+    assert report["open beam"].tolist() == ["bright", "dark", "dark"]
+    assert report["sure of it (%)"][:2].tolist() == [100, 100]
 
 
 def plant(folder):
@@ -119,38 +162,38 @@ def plant(folder):
         pixels[60, 3, 3] = 128
 
     repaint(folder, 3, dot)
-    repaint(folder, 10, hole)
-    repaint(folder, 21, soft)
-    repaint(folder, 32, lambda pixels: pixels[:-1])
-    repaint(folder, 43, lambda pixels: rgba(np.full(pixels.shape[:2], 2)))
-    repaint(folder, 54, lambda pixels: pixels[..., 2::-1])
-    repaint(folder, 65, lambda pixels: pixels[..., 0])
-    mask_of(folder, 76).unlink()
-    (folder / "images" / "case-087.png").unlink()
-    shutil.copy(mask_of(folder, 98), folder / "masks" / "case-098.bmp")
-    jpeg = mask_of(folder, 109)
-    Image.open(jpeg).convert("RGB").save(folder / "masks" / "case-109.jpg")
+    repaint(folder, 4, hole)
+    repaint(folder, 5, soft)
+    repaint(folder, 6, lambda pixels: pixels[:-1])
+    repaint(folder, 7, lambda pixels: rgba(np.full(pixels.shape[:2], 2)))
+    repaint(folder, 8, lambda pixels: pixels[..., 2::-1])
+    repaint(folder, 9, lambda pixels: pixels[..., 0])
+    mask_of(folder, 13).unlink()
+    (folder / "images" / "case-012.png").unlink()
+    shutil.copy(mask_of(folder, 14), folder / "masks" / "case-014.bmp")
+    jpeg = mask_of(folder, 16)
+    Image.open(jpeg).convert("RGB").save(folder / "masks" / "case-016.jpg")
     jpeg.unlink()
-    truncated = mask_of(folder, 121)
+    truncated = mask_of(folder, 19)
     truncated.write_bytes(truncated.read_bytes()[:90])
     return {
         "masks/case-003.png": ("(7, 31)", "Edit > Fill"),
-        "masks/case-010.png": ("(11, 4)", "--transparent"),
-        "masks/case-021.png": ("(3, 60)", "Threshold Alpha"),
-        "masks/case-032.png": ("72 x 71", "Scale Image"),
-        "masks/case-043.png": ("(0, 0)", "take the pair away"),
-        "masks/case-054.png": ("(0, 0)", "Channel Mixer"),
-        "masks/case-065.png": ("(0, 0)", "Image > Mode > RGB"),
-        "images/case-076.png": ("has no mask", "paint masks/case-076.png"),
-        "masks/case-087_mask.png": ("has no image", "take the mask away"),
-        "masks/case-098.bmp": ("same name", "keep one"),
-        "masks/case-109.jpg": ("JPEG", "export the mask as PNG"),
-        mask_of(folder, 121).relative_to(folder).as_posix(): ("truncated", "export it again"),
+        "masks/case-004.png": ("(11, 4)", "--transparent"),
+        "masks/case-005.png": ("(3, 60)", "Threshold Alpha"),
+        "masks/case-006.png": ("72 x 71", "Scale Image"),
+        "masks/case-007.png": ("(0, 0)", "take the pair away"),
+        "masks/case-008.png": ("(0, 0)", "Channel Mixer"),
+        "masks/case-009.png": ("(0, 0)", "Image > Mode > RGB"),
+        "images/case-013.png": ("has no mask", "paint masks/case-013.png"),
+        "masks/case-012_mask.png": ("has no image", "take the mask away"),
+        "masks/case-014.bmp": ("same name", "keep one"),
+        "masks/case-016.jpg": ("JPEG", "export the mask as PNG"),
+        mask_of(folder, 19).relative_to(folder).as_posix(): ("truncated", "export it again"),
     }
 
 
-def test_twelve_faults_among_150_pairs_are_found_and_nothing_is_written(tmp_path, capfd):
-    folder = fill(tmp_path / "own", 150)
+def test_twelve_faults_among_24_pairs_are_found_and_nothing_is_written(tmp_path, capfd):
+    folder = fill(tmp_path / "own", 24)
     good = shutil.copytree(folder, tmp_path / "good")
     planted = plant(folder)
     out = tmp_path / "out"
@@ -173,8 +216,8 @@ def test_twelve_faults_among_150_pairs_are_found_and_nothing_is_written(tmp_path
     assert sorted(p.name for p in tmp_path.iterdir()) == ["good", "own"]
     assert cli.main(["import-masks", str(good), "--out", str(out)]) == 0
     printed = capfd.readouterr()
-    assert "150 pairs" in printed.out and "150/150" in printed.err
-    assert len(dataset.load(out).manifest) == 150
+    assert "24 pairs" in printed.out and "24/24" in printed.err
+    assert len(dataset.load(out).manifest) == 24
 
 
 def test_repairs_are_asked_for_and_reported(folder, tmp_path):
@@ -183,10 +226,10 @@ def test_repairs_are_asked_for_and_reported(folder, tmp_path):
 
     repaint(folder, 1, near)
     with pytest.raises(InputError, match="slightly wrong colour"):
-        importing.import_masks(folder, tmp_path / "out")
-    outcome = importing.import_masks(folder, tmp_path / "out", Rules(snap=5))
+        import_masks(folder, tmp_path / "out")
+    outcome = import_masks(folder, tmp_path / "out", Rules(snap=5))
     assert [row["snapped"] for row in outcome.rows] == [0, 2, 0, 0, 0, 0]
-    report = pd.read_csv(tmp_path / "out" / importing.REPORT)
+    report = pd.read_csv(tmp_path / "out" / import_report.REPORT)
     assert report["snapped"].sum() == 2
 
 
@@ -222,7 +265,7 @@ def test_a_user_palette_of_four_classes(folder, tmp_path):
     with Image.open(out / "masks" / "case-002.png") as image:
         assert (np.asarray(image)[20:30, 20:30] == 3).all()
     assert "3,metal" in (out / "classes.csv").read_text()
-    with pytest.raises(InputError, match="exceed 2"):
+    with pytest.raises(InputError, match="other values than class ids"):
         dataset.read_arrays(dataset.load(out), "all", 36)
 
 
@@ -233,7 +276,7 @@ def test_notes_forbid_nothing(folder, tmp_path):
     repaint(folder, 1, no_bone)
     shutil.copy(mask_of(folder, 1), mask_of(folder, 4))
     shutil.copy(folder / "images" / "case-001.png", folder / "images" / "case-004.png")
-    outcome = importing.import_masks(folder, tmp_path / "out")
+    outcome = import_masks(folder, tmp_path / "out")
     notes = [problem.what for problem in outcome.problems]
     assert "masks/case-001.png: has no bone" in notes
     assert any("images/case-004.png: is the same file as images/case-001.png" in n for n in notes)
@@ -246,7 +289,7 @@ def test_a_class_that_no_mask_has_is_noted(folder, tmp_path):
 
     for i in range(6):
         repaint(folder, i, no_bone)
-    outcome = importing.import_masks(folder, tmp_path / "out")
+    outcome = import_masks(folder, tmp_path / "out")
     assert "none of them has any bone" in outcome.problems[-1].what
 
 
@@ -282,11 +325,11 @@ def test_folders_that_cannot_be_used(folder, tmp_path, change, expected, capfd):
 def test_existing_results_are_not_overwritten(folder, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    importing.import_masks(folder, out)
+    import_masks(folder, out)
     before = contents(out)
     with pytest.raises(InputError, match="not empty"):
-        importing.import_masks(folder, out)
+        import_masks(folder, out)
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="not empty"):
-        importing.import_masks(folder, tmp_path / "file")
+        import_masks(folder, tmp_path / "file")
     assert contents(out) == before

@@ -201,7 +201,7 @@ MAPS = arrays.arrays(np.uint8, st.tuples(*[st.integers(1, 90)] * 2), elements=st
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(labels=MAPS)
 def test_a_map_comes_back_from_each_format(tmp_path_factory, form, labels):
     path = FORMATS[form](tmp_path_factory.mktemp("m") / "m", labels)
@@ -224,7 +224,7 @@ def paint_xcf(path, pixels):
 
 
 @pytest.mark.parametrize("paint", [paint_png, paint_tiff, paint_xcf])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(labels=MAPS, wrong=st.tuples(*[st.integers(0, 255)] * 3), data=st.data())
 def test_one_wrong_pixel_is_found_at_its_place(tmp_path_factory, paint, labels, wrong, data):
     if list(wrong) in classes.COLOURS.tolist():

@@ -33,7 +33,7 @@ def write(path, text):
 
 
 def test_the_shipped_gimp_palette_is_the_classes_own(tmp_path):
-    shipped = ROOT / "gimp" / "xnet.gpl"
+    shipped = ROOT / "docs" / "gimp" / "xnet.gpl"
     palette = palettes.load(shipped)
     assert palette.classes == classes.NAMES
     np.testing.assert_array_equal(palette.colours, classes.COLOURS)

@@ -33,7 +33,7 @@ def test_every_version_and_compression(tmp_path, version, compression):
     assert read_bytes(tmp_path, content).tolist() == LABELS.tolist()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 140), width=st.integers(1, 140))
 def test_runs_of_any_length(tmp_path_factory, seed, height, width):
     rng = np.random.default_rng(seed)

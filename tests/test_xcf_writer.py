@@ -19,7 +19,7 @@ def example(seed, height, width):
     return rng.random((height, width, 1)), rng.integers(0, 3, (height, width)).astype(np.uint8)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 99), height=st.integers(1, 200), width=st.integers(1, 200))
 def test_a_written_project_gives_back_the_map(tmp_path_factory, seed, height, width):
     image, labels = example(seed, height, width)

@@ -1,15 +1,17 @@
-"""Import a folder of radiographs with painted masks: all of it, or nothing and a list of faults."""
+"""Import a folder of radiographs with painted masks: all of it, or nothing and a list of faults.
+
+Whatever the files are, the data set made of them is plain: 16-bit grey PNG with a bright open beam,
+and PNG masks of class ids. Nothing has to be decided when it is used.
+"""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import shutil
 import tempfile
-import warnings
+import unicodedata
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,75 +19,36 @@ import pandas as pd
 from tqdm import tqdm
 
 from xnet_io import masks, radiographs
-from xnet_io.diagnosis import Foreign
+from xnet_io.import_report import REPORT, Outcome, Problem
 from xnet_io.masks import Rules
-from xnet_tf.dataset import COLUMNS
-from xnet_tf.files import UNFINISHED, InputError
+from xnet_io.pictures import stem_of
+from xnet_io.radiographs import Radiograph
+from xnet_tf.dataset import read_split
+from xnet_tf.files import UNFINISHED, InputError, write_json
+from xnet_tf.manifest import COLUMNS, read_manifest
 
 MASK_SUFFIX = "_mask"
 """A mask may be called like its image, or like it with this, as `segment` writes masks."""
 
-REPORT = "import-report.csv"
-"""In the imported folder: what was done to each mask."""
-
 _DEFAULTS = {"body_part": "unknown", "source": "own"}
 
-_COLUMNS = (
-    "problem", "fatal", "file", "what", "colour", "pixels", "share", "x", "y", "nearest",
-    "looks like", "remedy",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with one file, or worth a note.
-
-    Attributes:
-        file: path, relative to the folder where possible.
-        what: one line with what is wrong, where, and what helps.
-        fatal: whether it forbids the import.
-        colours: foreign colours of a mask.
-    """
-
-    file: str
-    what: str
-    fatal: bool = True
-    colours: tuple[Foreign, ...] = ()
-
-
-@dataclass
-class Outcome:
-    """What an import did.
-
-    Attributes:
-        pairs: number of images with their masks.
-        problems: faults and notes, in the order of the files.
-        rows: of the import report, one a mask.
-    """
-
-    pairs: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    rows: list[dict] = field(default_factory=list)
-
-    @property
-    def fatal(self) -> list[Problem]:
-        """The problems that forbid the import."""
-        return [problem for problem in self.problems if problem.fatal]
+_CLUTTER = ("thumbs.db", "desktop.ini")
 
 
 def import_masks(folder: str | Path, out: str | Path, rules: Rules | None = None) -> Outcome:
     """Make a data set of a folder with ``images/`` and painted ``masks/``.
 
-    Pairs are those of ``manifest.csv`` if there is one, whose other columns are carried over;
-    otherwise an image and a mask belong together if their names, without ending, are equal or the
-    mask's has ``_mask`` after it. Then a manifest is made: `body_part` is "unknown", `source` is
-    "own", and every image counts as a subject of its own, named like it.
+    Pairs are those of ``manifest.csv`` if there is one; its column `polarity` says how the open
+    beam looks in an image ("auto", "bright" or "dark"), other columns are carried over. Without
+    one, an image and a mask belong together if their names, without ending, are equal or the mask's
+    has ``_mask`` after it. Then a manifest is made: `body_part` is "unknown", `source` is "own",
+    and every image counts as a subject of its own, named like it.
 
     Args:
         folder: with the images and masks.
-        out: the data set to make; must not exist, or be empty. It holds the images, the masks as
-            label maps, the manifest, `classes.csv`, the import report, and a split if there was
-            one.
+        out: the data set to make; must not exist, or be empty. It holds the images as 16-bit grey
+            PNG, the masks as PNG of class ids, the manifest, `classes.csv`, the import report, and
+            a split if there was one.
         rules: palette and repairs; strict by default.
 
     Returns:
@@ -99,17 +62,21 @@ def import_masks(folder: str | Path, out: str | Path, rules: Rules | None = None
     rules.check()
     _check_folders(folder, out)
     outcome = Outcome()
-    pairs = _pairs(folder, outcome)
+    listed = (folder / "manifest.csv").exists()
+    pairs = _listed_pairs(folder, outcome) if listed else _pairs_by_name(folder, outcome)
+    _name_targets(pairs, outcome)
     outcome.pairs = len(pairs)
-    if not pairs and not outcome.fatal:
+    if pairs.empty and not outcome.fatal:
         raise InputError(f"{folder / 'images'}: holds no images; put radiographs there")
+    split = folder / "split.json"
+    split = read_split(split, pairs) if listed and split.exists() and not outcome.fatal else None
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=out.parent))
     try:
         _convert(folder, building, pairs, rules, outcome)
         if outcome.fatal:
-            raise _refusal(folder, outcome)
-        _finish(folder, building, pairs, rules, outcome)
+            raise outcome.refusal(folder)
+        _finish(building, pairs, split, rules, outcome)
         building.chmod(0o755)
         if out.exists():
             out.rmdir()
@@ -127,132 +94,137 @@ def _check_folders(folder: Path, out: Path) -> None:
         raise InputError(f"{out}: exists and is not empty; give a folder that is yet to be made")
 
 
-def _pairs(folder: Path, outcome: Outcome) -> list[dict]:
-    """Return one row an image: the manifest's columns, paths relative to the folder."""
-    if (folder / "manifest.csv").exists():
-        return _listed_pairs(folder, outcome)
-    images, doubled = _by_stem(folder, "images", outcome)
-    painted, doubled_masks = _by_stem(folder, "masks", outcome)
-    pairs, used = [], set(doubled_masks)
-    for stem, image in images.items():
-        names = [name for name in (stem, stem + MASK_SUFFIX) if name in painted]
-        used.update(names)
-        if len(names) > 1:
-            what = f"has two masks, {painted[names[0]]} and {painted[names[1]]}; remove one"
-            outcome.problems.append(Problem(image, f"{image}: {what}"))
-        elif names:
-            row = {"image": image, "mask": painted[names[0]], "subject": stem} | _DEFAULTS
-            pairs.append({column: row[column] for column in COLUMNS})
-        elif not {stem, stem + MASK_SUFFIX} & doubled_masks:
-            what = f"has no mask; paint masks/{stem}.png or .xcf, or take the image away"
-            outcome.problems.append(Problem(image, f"{image}: {what}"))
-    for stem, mask in painted.items():
-        if stem not in used and stem.removesuffix(MASK_SUFFIX) not in doubled:
-            what = f"has no image; add images/{stem}.png, or take the mask away"
-            outcome.problems.append(Problem(mask, f"{mask}: {what}"))
-    return pairs
-
-
-def _by_stem(folder: Path, name: str, outcome: Outcome) -> tuple[dict[str, str], set[str]]:
-    """Return the folder's files by stem, and the stems that several files share."""
-    found = defaultdict(list)
-    for path in sorted((folder / name).iterdir()):
-        if path.is_file() and not path.name.startswith("."):
-            found[path.stem].append(f"{name}/{path.name}")
-    doubled = {stem for stem, paths in found.items() if len(paths) > 1}
-    for stem in sorted(doubled):
-        first, *others = found[stem]
-        what = f"{', '.join(others)} has the same name but for its ending; keep one of them"
-        outcome.problems.append(Problem(first, f"{first}: {what}"))
-    return {stem: paths[0] for stem, paths in found.items() if stem not in doubled}, doubled
-
-
-def _listed_pairs(folder: Path, outcome: Outcome) -> list[dict]:
-    path = folder / "manifest.csv"
-    try:
-        with warnings.catch_warnings():
-            # Spreadsheets end rows in commas; what lies beyond the header is no column.
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a CSV table ({error}); save it as CSV") from None
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
-        raise InputError(f"{path}: lacks the columns {', '.join(missing)}; add them")
-    pairs = []
-    for line, row in enumerate(table.to_dict("records"), start=2):
-        wrong = [_listed_fault(folder, row[column], column) for column in ("image", "mask")]
-        wrong += [f"{column} is empty" for column in ("body_part", "subject") if not row[column]]
-        if row.get("polarity", "") not in ("", *radiographs.POLARITIES):
-            wrong.append(f"polarity {row['polarity']!r} is none of bright, dark, auto")
-        wrong += ["its mask is to be called like another"] * any(
-            row["image"] == other["image"] or Path(row["mask"]).stem == Path(other["mask"]).stem
-            for other in pairs
-        )
-        wrong = [text for text in wrong if text]
-        if wrong:
-            what = f"manifest.csv, line {line}: {row['image']}: {'; '.join(wrong)}; mend the line"
-            outcome.problems.append(Problem("manifest.csv", what))
-        else:
-            pairs.append(row)
-    listed = {row[column] for row in table.to_dict("records") for column in ("image", "mask")}
+def _listed_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
+    """Return the manifest, indexed by image, of those rows whose files exist."""
+    manifest, problems = read_manifest(folder)
+    for problem in problems:
+        what = problem.removeprefix(f"{folder}{os.sep}")
+        outcome.problems.append(Problem("manifest.csv", f"{what}; mend the line"))
+    listed = {*manifest.index, *manifest["mask"]}
     for name in ("images", "masks"):
-        for path in sorted((folder / name).iterdir()):
-            if f"{name}/{path.name}" not in listed and not path.name.startswith("."):
-                what = f"{name}/{path.name}: is not in manifest.csv, and was left out"
-                outcome.problems.append(Problem(f"{name}/{path.name}", what, fatal=False))
-    return pairs
+        for path in _entries(folder / name):
+            if f"{name}/{path.name}" not in listed:
+                outcome.note(f"{name}/{path.name}", "is not in manifest.csv, and was left out")
+    manifest = manifest[~manifest.index.duplicated()]
+    exist = [
+        (folder / row.Index).is_file() and (folder / row.mask).is_file()
+        for row in manifest.itertuples()
+    ]
+    return manifest[exist]
 
 
-def _listed_fault(folder: Path, name: str, column: str) -> str:
-    if len(Path(name).parts) != 2 or Path(name).parts[0] != f"{column}s":
-        return f"{column} {name!r} does not lie in {column}s/"
-    return "" if (folder / name).is_file() else f"{column} {name!r}: no such file"
+def _pairs_by_name(folder: Path, outcome: Outcome) -> pd.DataFrame:
+    """Return a manifest of the images and masks whose names fit."""
+    images, doubled = _by_name(folder, "images", outcome)
+    painted, doubled_masks = _by_name(folder, "masks", outcome)
+    rows, used = [], set(doubled_masks)
+    for name, image in images.items():
+        stem = stem_of(Path(image).name)
+        fitting = [key for key in (name, name + MASK_SUFFIX) if key in painted]
+        used.update(fitting)
+        if len(fitting) > 1:
+            both = " and ".join(painted[key] for key in fitting)
+            outcome.fault(image, f"has two masks, {both}; remove one")
+        elif fitting:
+            row = {"image": image, "mask": painted[fitting[0]], "subject": stem} | _DEFAULTS
+            rows.append({column: row[column] for column in COLUMNS})
+        elif not {name, name + MASK_SUFFIX} & doubled_masks:
+            outcome.fault(
+                image, f"has no mask; paint masks/{stem}.png or .xcf, or take the image away"
+            )
+    for name, mask in painted.items():
+        if name not in used and name.removesuffix(MASK_SUFFIX) not in doubled:
+            stem = stem_of(Path(mask).name).removesuffix(MASK_SUFFIX)
+            outcome.fault(mask, f"has no image; add images/{stem}.png, or take the mask away")
+    return pd.DataFrame(rows, columns=COLUMNS).set_index("image")
+
+
+def _by_name(folder: Path, kind: str, outcome: Outcome) -> tuple[dict[str, str], set[str]]:
+    """Return a folder's files by comparable name, and the names that several files share."""
+    files = defaultdict(list)
+    for path in _entries(folder / kind):
+        name = f"{kind}/{path.name}"
+        if path.is_dir():
+            outcome.fault(name, f"is a folder, and is not looked into; put its files into {kind}/")
+        elif not path.is_file():
+            outcome.fault(name, "is a link to what is not there; fetch the file, or take it away")
+        else:
+            files[_comparable(stem_of(path.name))].append(name)
+    doubled = {name for name, paths in files.items() if len(paths) > 1}
+    for name in sorted(doubled):
+        first, *others = files[name]
+        what = f"{', '.join(others)} has the same name but for its ending; keep one of them"
+        outcome.fault(first, what)
+    return {name: paths[0] for name, paths in files.items() if name not in doubled}, doubled
+
+
+def _entries(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".") and path.name.lower() not in _CLUTTER
+    ]
+
+
+def _comparable(name: str) -> str:
+    """Names that differ less than this are one file on some systems."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _name_targets(pairs: pd.DataFrame, outcome: Outcome) -> None:
+    """Add columns with the paths to write, and faults where two would be one file."""
+    for column, names in (("image", pairs.index), ("mask", pairs["mask"])):
+        targets = [f"{column}s/{stem_of(Path(name).name)}.png" for name in names]
+        owners: dict[str, str] = {}
+        for name, target in zip(names, targets, strict=True):
+            owner = owners.setdefault(_comparable(target), name)
+            if owner != name:
+                outcome.fault(name, f"would be written to {target} like {owner}; rename one")
+        pairs[f"new {column}"] = targets
 
 
 def _convert(folder, building, pairs, rules, outcome) -> None:
-    """Copy images and write label maps, until a fault is found; then only look for more."""
+    """Write images and label maps, until a fault is found; then only look for more."""
     present = np.zeros(256, dtype=bool)
-    seen: dict[str, str] = {}
-    for row in tqdm(pairs, "importing", disable=len(pairs) < 2):
+    digests: dict[str, str] = {}
+    for name in ("images", "masks"):
+        (building / name).mkdir()
+    for image, row in tqdm(pairs.iterrows(), "importing", len(pairs), disable=len(pairs) < 2):
         try:
-            mask = _read_pair(folder, row, rules)
+            radiograph, mask = _read_pair(folder, image, row, rules)
         except InputError as error:
             what = str(error).removeprefix(f"{folder}{os.sep}")
-            name = row["image"] if what.startswith(row["image"]) else row["mask"]
+            name = image if what.startswith(image) else row["mask"]
             colours = tuple(getattr(error, "colours", ()))
             outcome.problems.append(Problem(name, what, colours=colours))
             continue
         counts = np.bincount(mask.labels.ravel(), minlength=rules.palette.count)
         present[: len(counts)] |= counts > 0
-        _note(folder, row, counts, rules, seen, outcome)
+        for class_id in np.flatnonzero(counts == 0):
+            outcome.note(row["mask"], f"has no {rules.palette.classes[class_id]}")
+        for name in (image, row["mask"]):
+            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            twin = digests.setdefault(digest, name)
+            if twin != name:
+                what = f"is the same file as {twin}; is one of them a copy by mistake?"
+                outcome.note(name, what)
         if not outcome.fatal:
-            shutil.copyfile(folder / row["image"], _made(building / row["image"]))
-            masks.write_ids(_made(building / _target(row)), mask.labels)
-            outcome.rows.append(_report_row(row, mask, counts, rules))
+            radiographs.write_grey(building / row["new image"], radiograph.image, bits=16)
+            masks.write_ids(building / row["new mask"], mask.labels)
+            outcome.rows.append(_report_row(image, row["mask"], radiograph, mask, counts, rules))
     for class_id, name in enumerate(rules.palette.classes):
         if outcome.rows and not present[class_id]:
-            what = f"masks: none of them has any {name}; the network cannot learn it"
-            outcome.problems.append(Problem("masks", what, fatal=False))
+            outcome.note("masks", f"none of them has any {name}; the network cannot learn it")
 
 
-def _made(path: Path) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    return path
-
-
-def _target(row: dict) -> str:
-    return f"masks/{Path(row['mask']).stem}.png"
-
-
-def _read_pair(folder: Path, row: dict, rules: Rules) -> masks.Imported:
-    # The polarity is settled when the data set is used; here only the file and its size count.
-    image = radiographs.read(folder / row["image"], polarity="bright")
+def _read_pair(folder: Path, image: str, row, rules: Rules) -> tuple[Radiograph, masks.Imported]:
+    radiograph = radiographs.load(folder / image, row.get("polarity") or "auto")
     mask = masks.read(folder / row["mask"], rules)
-    (height, width), own = image.shape[:2], mask.labels.shape
-    if own != (height, width):
+    height, width = radiograph.image.shape[:2]
+    rows, columns = mask.labels.shape
+    if (rows, columns) != (height, width):
         raise InputError(
-            f"{folder / row['mask']}: {own[1]} x {own[0]} pixels, but {row['image']} has {width} x "
+            f"{folder / row['mask']}: {columns} x {rows} pixels, but {image} has {width} x "
             f"{height}; GIMP: Image > Scale Image with Interpolation None, or export it again"
         )
     if mask.labels.min() == mask.labels.max():
@@ -260,67 +232,33 @@ def _read_pair(folder: Path, row: dict, rules: Rules) -> masks.Imported:
             f"{folder / row['mask']}: all is {rules.palette.classes[mask.labels[0, 0]]}, from "
             "(x, y) = (0, 0) on; paint the other classes, or take the pair away"
         )
-    return mask
+    return radiograph, mask
 
 
-def _note(folder, row, counts, rules, seen, outcome) -> None:
-    for class_id in np.flatnonzero(counts == 0):
-        what = f"{row['mask']}: has no {rules.palette.classes[class_id]}"
-        outcome.problems.append(Problem(row["mask"], what, fatal=False))
-    for name in (row["image"], row["mask"]):
-        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        twin = seen.setdefault(digest, name)
-        if twin != name:
-            what = f"{name}: is the same file as {twin}; is one of them a copy by mistake?"
-            outcome.problems.append(Problem(name, what, fatal=False))
-
-
-def _report_row(row: dict, mask: masks.Imported, counts: np.ndarray, rules: Rules) -> dict:
+def _report_row(image, mask_name, radiograph, mask, counts, rules: Rules) -> dict:
     shares = {
         f"{name} (%)": f"{100 * count / mask.labels.size:.2f}"
         for name, count in zip(rules.palette.classes, counts, strict=True)
     }
-    repairs = {"snapped": mask.snapped, "relabelled": mask.relabelled}
-    return {"mask": row["mask"], "format": mask.format} | repairs | shares
+    return {
+        "image": image,
+        "open beam": radiograph.polarity,
+        "sure of it (%)": f"{100 * radiograph.certainty:.1f}",
+        "mask": mask_name,
+        "format": mask.format,
+        "snapped": mask.snapped,
+        "relabelled": mask.relabelled,
+    } | shares
 
 
-def _finish(folder, building, pairs, rules, outcome) -> None:
-    rows = [row | {"mask": _target(row)} for row in pairs]
-    pd.DataFrame(rows).to_csv(building / "manifest.csv", index=False)
+def _finish(building, pairs, split, rules, outcome) -> None:
+    new = pairs["new image"]
+    made = pairs.assign(mask=pairs["new mask"]).set_axis(new).rename_axis("image")
+    made = made.drop(columns=["new image", "new mask", "polarity"], errors="ignore")
+    made.to_csv(building / "manifest.csv")
     named = pd.DataFrame({"name": rules.palette.classes}).rename_axis("id")
     named.to_csv(building / "classes.csv")
     pd.DataFrame(outcome.rows).to_csv(building / REPORT, index=False)
-    if (folder / "manifest.csv").exists() and (folder / "split.json").is_file():
-        shutil.copyfile(folder / "split.json", building / "split.json")
-
-
-def _refusal(folder: Path, outcome: Outcome) -> InputError:
-    fatal = outcome.fatal
-    if len(fatal) == 1 and not fatal[0].colours:
-        return InputError(f"{folder / fatal[0].what}; nothing was written")
-    report = _write_report(outcome.problems)
-    many = "1 problem" if len(fatal) == 1 else f"{len(fatal)} problems, the first"
-    return InputError(f"{many}: {folder / fatal[0].what}; nothing was written; all in {report}")
-
-
-def _write_report(problems: list[Problem]) -> str:
-    """Write a table of one row a problem, or a foreign colour of one. Returns its path."""
-    handle, name = tempfile.mkstemp(prefix="xnet-problems-", suffix=".csv")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(_COLUMNS)
-        for number, problem in enumerate(problems, start=1):
-            start = (number, "yes" if problem.fatal else "note", problem.file, problem.what)
-            if not problem.colours:
-                table.writerow((*start, *[""] * 8))
-            for colour in problem.colours:
-                table.writerow((*start, *_cells(colour)))
-    return name
-
-
-def _cells(foreign: Foreign) -> tuple:
-    rgb = " ".join(map(str, foreign.colour))
-    nearest = f"{foreign.nearest} (distance {foreign.distance})"
-    share = f"{100 * foreign.share:.4f} %"
-    place = (foreign.pixels, share, foreign.x, foreign.y)
-    return (rgb, *place, nearest, foreign.looks_like, foreign.remedy)
+    if split is not None:
+        renamed = {name: [new[image] for image in images] for name, images in split.items()}
+        write_json(building / "split.json", renamed)

@@ -6,10 +6,12 @@ their meaning; `radiographs` and `labels` do that.
 
 from __future__ import annotations
 
+import io
 import itertools
 import logging
+import math
+import re
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,16 +27,37 @@ MAX_PIXELS = 64_000_000
 MAX_BYTES = 256_000_000
 """Bytes of decoded pixels above which a picture is refused; reading needs up to six times this."""
 
-MAX_FILE_BYTES = 1_000_000_000
+MAX_FILE_BYTES = 500_000_000
 """Larger files are not opened at all."""
 
 # The decoders of these TIFF compressions write into a buffer of the expected size, so that a small
 # file cannot expand without bound: none, LZW, deflate (two codes), PackBits, Zstandard.
 _TIFF_COMPRESSIONS = (1, 5, 8, 32946, 32773, 50000)
 
+# "Photometric interpretations" of TIFF; 1 is black is zero, 2 is RGB.
+_WHITE_IS_ZERO, _PALETTE = 0, 3
+_TIFF_KINDS = (_WHITE_IS_ZERO, 1, 2, _PALETTE)
+
 _MAX_PAGES = 64
 
+_ORIENTATION = 274
+"""The tag's number in EXIF and in TIFF."""
+
+_DEEP_COLOURS = ("LA;16B", "RGB;16B", "RGBA;16B")
+
+_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+}
+
 _SMALLER = "scale it down (GIMP: Image > Scale Image) and export it again"
+
+_ENDING = re.compile(r"(?<=.)\.(png|jpe|jpe?g|jfif|bmp|dib|tiff?|dcm|dicom|ima|xcf|ora)$", re.I)
 
 _READABLE = "PNG, JPEG, BMP, TIFF or DICOM"
 
@@ -73,6 +96,11 @@ def quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
+def stem_of(name: str) -> str:
+    """Take a known ending off a file's name; the last number of a DICOM UID is none."""
+    return _ENDING.sub("", name)
+
+
 def identify(path: str | Path) -> str:
     """Tell a file's format by its first bytes; its name plays no part.
 
@@ -96,40 +124,26 @@ def identify(path: str | Path) -> str:
         size = path.stat().st_size
         with path.open("rb") as stream:
             head = stream.read(132)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise fault(path, f"cannot be opened ({_words(error)})", "check the path") from None
     if size == 0:
         raise fault(path, "is empty (0 bytes)", "copy or export it again")
     if size > MAX_FILE_BYTES:
         raise fault(path, f"has {size:,} bytes", f"files up to {MAX_FILE_BYTES:,} bytes are read")
-    if found := _format(head):
-        return found
+    for start, kind in _SIGNATURES.items():
+        if head.startswith(start):
+            return kind
+    # DICOM without a preamble begins with an element of group 0002 or 0008, in either byte order.
+    groups = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08")
+    if head[128:] == b"DICM" or (head[:2] in groups and len(head) == 132):
+        return "DICOM"
     raise fault(path, f"is not {_READABLE}", "open it in GIMP and export it as PNG")
 
 
-def _format(head: bytes) -> str | None:
-    if head[128:132] == b"DICM":
-        return "DICOM"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"BM"):
-        return "BMP"
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "TIFF"
-    # DICOM without a preamble begins with an element of group 0002 or 0008, in either byte order.
-    if head[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(head) == 132:
-        return "DICOM"
-    return None
-
-
 def decode(path: str | Path) -> Picture:
-    """Decode a PNG, JPEG, BMP or TIFF file.
-
-    Rows and columns are taken as stored: an EXIF orientation is not applied.
+    """Decode a PNG, JPEG, BMP or TIFF file, upright as viewers show it.
 
     Args:
         path: the file.
@@ -146,14 +160,15 @@ def decode(path: str | Path) -> Picture:
         raise fault(path, "is a DICOM file", "give a PNG, BMP or TIFF picture here")
     with quiet():
         try:
-            pixels = _decode_tiff(path) if kind == "TIFF" else _decode_with_pillow(path, kind)
+            if kind == "TIFF":
+                return Picture(kind, _decode_tiff(path))
+            return Picture(kind, decode_bytes(path, Path(path).read_bytes(), kind))
         except InputError:
             raise
         except Exception as error:
             # Hostile bytes make the decoders raise nearly everything, from struct.error to
             # MemoryError; whatever it is, the file is what is wrong.
             raise damaged(path, kind, error) from None
-    return Picture(kind, pixels)
 
 
 def damaged(path: str | Path, kind: str, error: Exception) -> InputError:
@@ -180,62 +195,50 @@ def _words(error: Exception) -> str:
     return "".join(c for c in text if c.isprintable())[:120]
 
 
-def _decode_with_pillow(path: str | Path, kind: str) -> np.ndarray:
+def decode_bytes(path: str | Path, content: bytes, kind: str) -> np.ndarray:
+    """Decode a PNG, JPEG or BMP file with Pillow, which, unlike OpenCV, refuses truncated ones.
+
+    Args:
+        path: what messages call it.
+        content: of the file.
+        kind: its format.
+
+    Returns:
+        Pixels ``(H, W, C)`` as `Picture` has them.
+
+    Raises:
+        InputError: if it is too large, or of a kind that is not read.
+        Exception: nearly any other, from Pillow, if it is damaged.
+    """
+    import imagecodecs
     from PIL import Image
 
     try:
-        image = Image.open(path, formats=(kind,))
+        image = Image.open(io.BytesIO(content), formats=(kind,))
     except Image.DecompressionBombError:
         raise fault(path, f"is too large: above {MAX_PIXELS:,} pixels", _SMALLER) from None
     with image:
         check_size(path, image.height, image.width, 4)
         if getattr(image, "n_frames", 1) > 1:
             raise fault(path, f"holds {image.n_frames} pictures", "export a single one")
+        # Pillow keeps 8 bits of these pixels' 16; it still checks that the file is whole.
+        deep = kind == "PNG" and image.tile[0].args in _DEEP_COLOURS
         image.load()
-        if kind == "PNG" and _is_deep_colour(path):
-            # Pillow has just checked the file, but keeps 8 of the 16 bits of these.
-            if "transparency" in image.info:
-                raise fault(path, "has a transparent colour", "flatten it and export it again")
-            return _deep_colour_pixels(Path(path).read_bytes())
-        return _with_channels(path, image)
+        if deep and "transparency" in image.info:
+            raise fault(path, "has a transparent colour", "flatten it and export it again")
+        pixels = imagecodecs.png_decode(content) if deep else _with_channels(path, image)
+        return _upright(pixels, image.getexif().get(_ORIENTATION))
 
 
-def _is_deep_colour(path: str | Path) -> bool:
-    # PNG's first chunk: bit depth is byte 24, colour type byte 25 (0 grey, 3 indexed).
-    with Path(path).open("rb") as stream:
-        head = stream.read(26)
-    return head[24] == 16 and head[25] not in (0, 3)
-
-
-def _deep_colour_pixels(content: bytes) -> np.ndarray:
-    """Decode a PNG through libpng, which prints warnings: so give it nothing to warn about."""
-    import imagecodecs
-
-    # Chunks follow the signature of 8 bytes: length, kind, data, checksum.
-    header, data, place = b"", [], 8
-    while place + 8 <= len(content):
-        length = int.from_bytes(content[place : place + 4], "big")
-        kind, body = content[place + 4 : place + 8], content[place + 8 : place + 8 + length]
-        if kind == b"IHDR":
-            header = body
-        elif kind == b"IDAT":
-            data.append(body)
-        place += 12 + length
-    packed = b"".join(data)
-    inflater, rest = zlib.decompressobj(), packed
-    while rest and not inflater.eof:
-        # In steps, so that the check itself cannot grow; it ends with the data's checksum.
-        inflater.decompress(rest, 1 << 20)
-        rest = inflater.unconsumed_tail
-    if not inflater.eof:
-        raise ValueError("pixels are missing")
-    chunks = [(b"IHDR", header), (b"IDAT", packed), (b"IEND", b"")]
-    return imagecodecs.png_decode(content[:8] + b"".join(_chunk(*chunk) for chunk in chunks))
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    checksum = zlib.crc32(kind + body).to_bytes(4, "big")
-    return len(body).to_bytes(4, "big") + kind + body + checksum
+def _upright(pixels: np.ndarray, orientation: int | None) -> np.ndarray:
+    """Turn and mirror a picture as the orientation of EXIF and TIFF, 1 to 8, says."""
+    if orientation in (5, 6, 7, 8):
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
 
 
 def _with_channels(path: str | Path, image) -> np.ndarray:
@@ -262,21 +265,21 @@ def _decode_tiff(path: str | Path) -> np.ndarray:
         page = _single_page(path, tiff)
         _check_tiff_page(path, page)
         pixels = page.asarray(maxworkers=1)
-        axes, photometric, colormap = page.axes, int(page.photometric), page.colormap
-    if axes == "YX":
+        colours, orientation = page.colormap, page.tags.valueof(_ORIENTATION)
+    if page.axes == "YX":
         pixels = pixels[..., np.newaxis]
-    elif axes == "SYX":
+    elif page.axes == "SYX":
         pixels = np.moveaxis(pixels, 0, -1)
-    elif axes != "YXS":
-        raise fault(path, f"holds an array of axes {axes}", "export one flat picture")
-    if photometric == tifffile.PHOTOMETRIC.PALETTE:
+    elif page.axes != "YXS":
+        raise fault(path, f"holds an array of axes {page.axes}", "export one flat picture")
+    if page.photometric == _PALETTE:
         # TIFF palettes have 16 bits per channel: multiples of 257 for 8-bit colours.
-        return (colormap[:, pixels[..., 0]] >> 8).astype(np.uint8).transpose(1, 2, 0)
+        pixels = (colours[:, pixels[..., 0]] >> 8).astype(np.uint8).transpose(1, 2, 0)
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8)
-    if photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+    if page.photometric == _WHITE_IS_ZERO:
         pixels = _negative(pixels, page.bitspersample)
-    return pixels
+    return _upright(pixels, orientation)
 
 
 def _negative(pixels: np.ndarray, bits: int) -> np.ndarray:
@@ -302,8 +305,6 @@ def _single_page(path: str | Path, tiff):
 
 
 def _check_tiff_page(path: str | Path, page) -> None:
-    import tifffile
-
     if page.dtype is None or page.dtype.kind not in "buif":
         wrong = f"has {page.bitspersample}-bit pixels of a kind that is not read"
         raise fault(path, wrong, "save it with 8 or 16 bits per pixel")
@@ -311,26 +312,19 @@ def _check_tiff_page(path: str | Path, page) -> None:
     check_size(path, page.imagelength, page.imagewidth, samples * page.dtype.itemsize)
     if page.is_tiled:
         check_size(path, page.tilelength, page.tilewidth, samples * page.dtype.itemsize)
-    kinds = tifffile.PHOTOMETRIC
-    allowed = (kinds.MINISWHITE, kinds.MINISBLACK, kinds.RGB, kinds.PALETTE)
-    if page.photometric not in allowed or samples > 4 or page.imagedepth != 1:
-        wrong = f"is neither greyscale nor RGB (photometric {int(page.photometric)})"
+    kind = int(page.photometric)
+    if kind not in _TIFF_KINDS or samples > 4 or page.imagedepth != 1:
+        wrong = f"is neither greyscale nor RGB (photometric {kind})"
         raise fault(path, wrong, "convert it to greyscale or RGB and export it again")
-    if page.photometric == kinds.PALETTE and (samples != 1 or page.dtype.kind != "u"):
+    if kind == _PALETTE and (samples != 1 or page.dtype.kind != "u"):
         raise fault(path, "has a palette that does not fit its pixels", "export it again")
     if int(page.compression) not in _TIFF_COMPRESSIONS:
         name = getattr(page.compression, "name", page.compression)
         raise fault(path, f"has the compression {name}", "save it uncompressed or with LZW")
+    # Where data are missing, tifffile fills up with zeros.
     starts, counts = page.dataoffsets, page.databytecounts
     ends = [start + count for start, count in zip(starts, counts, strict=True)]
-    if len(ends) < _segments(page) or max(ends) > Path(path).stat().st_size:
+    if len(ends) < math.prod(page.chunked) or max(ends) > Path(path).stat().st_size:
         raise fault(path, "truncated TIFF file", "copy or export it again")
     if min(counts) < 1:
         raise fault(path, "TIFF file with pixels left out", "export it again")
-
-
-def _segments(page) -> int:
-    rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
-    columns = page.tilewidth if page.is_tiled else page.imagewidth
-    planes = page.samplesperpixel if int(page.planarconfig) == 2 else 1
-    return planes * -(-page.imagelength // rows) * -(-page.imagewidth // columns)

@@ -5,7 +5,7 @@ Most use the rank of a grey value instead of the value, so that gamma, logarithm
 hospitals apply, change nothing. Each number only changes its sign when the picture is inverted, and
 the regression has no constant term: an inverted picture gets exactly the opposite answer.
 
-`tools/fit_polarity.py` fits the coefficients in `polarity.json` and records there how well they do.
+`xnet_study/polarity_fit.py` fits the coefficients in `polarity.json`, which tells how well they do.
 """
 
 from __future__ import annotations

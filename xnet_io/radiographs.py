@@ -6,6 +6,7 @@ bright and bone dark, as the paper's do; hospital pictures are presented the oth
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,28 @@ from xnet_io.pictures import fault
 from xnet_io.polarity import log_odds
 from xnet_tf import preprocessing
 from xnet_tf.files import InputError, write_atomically
-
-POLARITIES = ("auto", "bright", "dark")
-"""How the open beam looks in the picture as a viewer shows it; "auto" finds out."""
+from xnet_tf.manifest import POLARITIES
 
 # JPEG rounds colours: grey pixels may differ by this much between channels of 255.
 _GREY_TOLERANCE = 2
 
 
-def read(path: str | Path, polarity: str = "auto") -> np.ndarray:
+@dataclass(frozen=True)
+class Radiograph:
+    """A radiograph that was read.
+
+    Attributes:
+        image: float32 ``(H, W, 1)`` in [0, 1], open beam bright.
+        polarity: how the open beam looks in the file as a viewer shows it: "bright" or "dark".
+        certainty: probability that this is so; 1 if it was given.
+    """
+
+    image: np.ndarray
+    polarity: str
+    certainty: float
+
+
+def load(path: str | Path, polarity: str = "auto") -> Radiograph:
     """Read a radiograph: PNG, JPEG, BMP, TIFF or DICOM, told apart by content.
 
     The grey values are stretched so that the picture fills [0, 1], clipping 0.01 % of the pixels at
@@ -39,23 +53,34 @@ def read(path: str | Path, polarity: str = "auto") -> np.ndarray:
         polarity: "auto", "bright" or "dark", what the open beam looks like in the file.
 
     Returns:
-        float32 ``(H, W, 1)`` in [0, 1], open beam bright.
+        The image, with an open beam that is bright, and how it looked.
 
     Raises:
         InputError: if the file cannot be read as such a picture; one line with file, fault, remedy.
+    """
+    if polarity not in POLARITIES:
+        raise InputError(f"polarity {polarity!r} is unknown; choose from {', '.join(POLARITIES)}")
+    shown, prior = _shown(path)
+    image = _stretched(path, shown)
+    certainty = 1.0
+    if polarity == "auto":
+        odds = prior if np.isinf(prior) else prior + log_odds(image)
+        polarity = "bright" if odds >= 0 else "dark"
+        certainty = float(1 / (1 + np.exp(-abs(odds))))
+    if polarity == "dark":
+        image = 1 - image
+    return Radiograph(image[..., np.newaxis], polarity, certainty)
+
+
+def read(path: str | Path, polarity: str = "auto") -> np.ndarray:
+    """Read a radiograph's image alone, as `load` does: float32 ``(H, W, 1)``, open beam bright.
 
     Example:
         >>> image = read("hand.png")                  # doctest: +SKIP
         >>> image.shape                               # doctest: +SKIP
         (1500, 1200, 1)
     """
-    if polarity not in POLARITIES:
-        raise InputError(f"polarity {polarity!r} is unknown; choose from {', '.join(POLARITIES)}")
-    shown, prior = _shown(path)
-    image = _stretched(path, shown)
-    if not _open_beam_is_bright(image, polarity, prior):
-        image = 1 - image
-    return image[..., np.newaxis]
+    return load(path, polarity).image
 
 
 def write_grey(path: str | Path, image: np.ndarray, bits: int = 8) -> Path:
@@ -105,11 +130,3 @@ def _stretched(path: str | Path, values: np.ndarray) -> np.ndarray:
         return preprocessing.stretch(values)
     except ValueError as error:
         raise fault(path, str(error), "replace them and save it again") from None
-
-
-def _open_beam_is_bright(image: np.ndarray, asked: str, prior: float) -> bool:
-    if asked != "auto":
-        return asked == "bright"
-    if np.isinf(prior):
-        return prior > 0
-    return prior + log_odds(image) >= 0

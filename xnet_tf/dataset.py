@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +21,14 @@ from tqdm import tqdm
 
 from xnet_tf import classes, preprocessing, runs
 from xnet_tf.files import InputError, faults
+from xnet_tf.manifest import read_manifest
 
-COLUMNS = ("image", "mask", "body_part", "subject", "source")
 SUBSETS = ("train", "validation", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
 """Shares of train, validation and test, as in the paper: 105, 23 and 22 of 150 images."""
 
+_LARGEST_SHARE = 0.25
+"""Validation and test get no more, also where every body part has few subjects."""
 
 _IMPORT = "`xnet import-masks` makes a data set of other files"
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -119,12 +120,12 @@ def load(folder: str | Path | None = None) -> Dataset:
         ]
     if problems:
         raise faults(problems)
-    split = _read_split(folder / "split.json", manifest)
+    split = read_split(folder / "split.json", manifest)
     empty = [name for name, images in split.items() if not images]
     if empty:
         raise InputError(
             f"{folder}: no images for {' and '.join(empty)}; at least three subjects are needed, "
-            "one for each of training, validation and test"
+            "one for each of training, validation and test, in split.json too if there is one"
         )
     return Dataset(folder, manifest, split)
 
@@ -230,7 +231,8 @@ def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
     """Divide images into train, validation and test, each subject wholly on one side.
 
     Subjects are placed one by one, those with the rarest body parts first, where the largest
-    share of their parts is still lacking: a stratification as far as subjects allow.
+    share of their parts is still lacking: a stratification as far as subjects allow. From three
+    subjects on no side stays empty, and train is the largest.
 
     Args:
         manifest: with columns ``body_part`` and ``subject``, indexed by image.
@@ -245,12 +247,18 @@ def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
     rarity = (counts > 0).mul(counts.sum(), axis=1).where(counts > 0).min(axis=1)
     order = rarity.loc[order].sort_values(kind="stable").index
     wanted = np.outer(FRACTIONS, counts.sum()).astype(float)
+    sizes = np.zeros(len(SUBSETS), dtype=int)
     side = {}
-    for subject in order:
+    for left, subject in zip(range(len(order), 0, -1), order, strict=True):
         need = counts.loc[subject].to_numpy()
         lacking = wanted[:, need > 0].sum(axis=1) / FRACTIONS
-        side[subject] = int(np.argmax(lacking))
-        wanted[side[subject]] -= need
+        full = (sizes > 0) & (sizes + need.sum() > _LARGEST_SHARE * len(manifest))
+        full[0] = False
+        if left <= np.count_nonzero(sizes == 0):
+            full = sizes > 0
+        side[subject] = chosen = int(np.argmax(np.where(full, -np.inf, lacking)))
+        wanted[chosen] -= need
+        sizes[chosen] += need.sum()
     assigned = manifest["subject"].map(side)
     return {name: sorted(manifest.index[assigned == i]) for i, name in enumerate(SUBSETS)}
 
@@ -268,45 +276,19 @@ def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
     return np.pad(image, padding + [(0, 0)] * (image.ndim - 2), mode="symmetric")
 
 
-def read_manifest(folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Read ``manifest.csv``.
+def read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
+    """Read ``split.json``; where there is none, make a split.
 
     Args:
-        folder: of the data set, or of pictures that are to become one.
+        path: of the file.
+        manifest: indexed by image, with the column ``subject``.
 
     Returns:
-        One row per image, indexed by its path, all text; and a line for each thing wrong with it.
+        Image paths of each subset.
 
     Raises:
-        InputError: if it is no table, or lacks a column.
+        InputError: if it does not place every image once, or divides a subject.
     """
-    path = folder / "manifest.csv"
-    try:
-        with warnings.catch_warnings():
-            # Spreadsheets end rows in commas; what lies beyond the header is no column.
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)
-            manifest = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; a data set needs a manifest.csv") from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: not a CSV table ({error}); save it as CSV") from None
-    missing = [column for column in COLUMNS if column not in manifest]
-    if missing:
-        raise InputError(f"{path}: lacks the columns {', '.join(missing)}; add them")
-    problems = [f"{path}: no images"] if manifest.empty else []
-    for column in ("image", "mask"):
-        for name in manifest[column][manifest[column].duplicated()].unique():
-            problems.append(f"{path}: {name} is listed more than once")
-    for line, row in enumerate(manifest.itertuples(), start=2):
-        for name in (row.image, row.mask):
-            if not (folder / name).is_file():
-                problems.append(f"{path}, line {line}: {name}: no such file")
-        if not (row.body_part and row.subject):
-            problems.append(f"{path}, line {line}: body_part or subject is empty")
-    return manifest.set_index("image"), problems
-
-
-def _read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
     if not path.exists():
         return make_split(manifest)
     try:

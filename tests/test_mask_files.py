@@ -1,35 +1,20 @@
 """Masks and label maps, with answers worked out by hand."""
 
+import label_files
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
+from label_files import GREEN, MAP, PURPLE, YELLOW, save
 from PIL import Image
 
 from xnet_io.masks import by_tolerance, read_mask, write_ids, write_mask
 from xnet_io.palettes import KNOWN
 from xnet_tf import classes
 from xnet_tf.classes import colour
-from xnet_tf.files import InputError
-from xnet_tf.preprocessing import resize_nearest
-
-MAP = np.array([[0, 1, 2], [2, 2, 1]], dtype=np.uint8)
-PURPLE, GREEN, YELLOW = classes.COLOURS.tolist()
 
 
-def message(path, **options) -> str:
-    with pytest.raises(InputError) as caught:
-        read_mask(path, **options)
-    text = str(caught.value)
-    assert "\n" not in text and str(path) in text and ";" in text
-    return text
-
-
-def save(path, pixels, **options):
-    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(path, **options)
-    return path
+def message(path) -> str:
+    return label_files.message(read_mask, path)
 
 
 def test_written_index_is_class_id_and_palette_is_the_papers(tmp_path):
@@ -142,43 +127,3 @@ def test_what_is_no_label_map_is_not_written(tmp_path, labels):
     with pytest.raises(ValueError):
         colour(np.array(labels))
     assert not list(tmp_path.iterdir())
-
-
-def test_resize_nearest_by_hand():
-    assert resize_nearest(MAP, 2, 6).tolist() == [[0, 0, 1, 1, 2, 2], [2, 2, 2, 2, 1, 1]]
-    # Three columns become one: its centre lies in the middle one.
-    assert resize_nearest(MAP, 2, 1).tolist() == [[1], [2]]
-    assert resize_nearest(MAP, 2, 3).tolist() == MAP.tolist()
-
-
-def test_resize_nearest_does_not_shift():
-    # A shift would break the symmetry under mirroring.
-    labels = np.random.default_rng(0).integers(0, 3, (30, 30), dtype=np.uint8)
-    for size in (10, 13, 90, 47):
-        mirrored = resize_nearest(labels[:, ::-1], size, size)[:, ::-1]
-        centres = (np.arange(size) + 0.5) * 30 / size
-        inner = centres != np.round(centres)  # a centre on a pixel's edge may go either way
-        np.testing.assert_array_equal(
-            mirrored[:, inner], resize_nearest(labels, size, size)[:, inner]
-        )
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    labels=arrays.arrays(
-        np.uint8, st.tuples(*[st.integers(1, 20)] * 2), elements=st.integers(0, 2)
-    ),
-    data=st.data(),
-)
-def test_round_trip_and_one_wrong_pixel_is_always_found(tmp_path_factory, labels, data):
-    folder = tmp_path_factory.mktemp("mask")
-    assert read_mask(write_mask(folder / "m.png", labels)).tolist() == labels.tolist()
-    y = data.draw(st.integers(0, labels.shape[0] - 1))
-    x = data.draw(st.integers(0, labels.shape[1] - 1))
-    wrong = data.draw(st.tuples(*[st.integers(0, 255)] * 3))
-    if list(wrong) not in classes.COLOURS.tolist():
-        pixels = colour(labels)
-        pixels[y, x] = wrong
-        text = message(save(folder / "wrong.png", pixels))
-        assert f"(x, y) = ({x}, {y})" in text
-        assert str(wrong) in text

@@ -1,6 +1,6 @@
 """Fit the polarity detector on the simulated radiographs and record how well it does.
 
-    python tools/fit_polarity.py [--data data] [--out xnet_tf/polarity.json] [--copies 24]
+    python -m xnet_study.polarity_fit [--data DIR] [--copies 24] [--out xnet_io/polarity.json]
 
 Every image of the data set is turned into what hospitals make of raw pictures: logarithm, gamma,
 sigmoid, local contrast equalisation, windows that clip, crops (also without any open beam),
@@ -11,20 +11,20 @@ whole subjects left out; all subjects are simulated variants of one skeleton.
 from __future__ import annotations
 
 import argparse
-import csv
 import platform
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import sklearn
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
+from tqdm import tqdm
 
-from xnet_io.pictures import decode
-from xnet_io.polarity import LARGEST_LOG_ODDS, features
-from xnet_tf import classes
-from xnet_tf.files import sha256, write_json
+from xnet_io import polarity
+from xnet_tf import classes, dataset
+from xnet_tf.files import write_json
 
 SEED = 2018
 FOLDS = 5
@@ -143,125 +143,99 @@ def _marked(image, random):
     return np.where(letters > 0, 0, image)
 
 
-def measure(data: Path, copies: int) -> dict[str, np.ndarray]:
+def measure(data: dataset.Dataset, copies: int) -> pd.DataFrame:
     """Measure hospital copies of every image of a data set, half of them inverted.
 
+    The first copy of each image is the image as simulated.
+
     Returns:
-        "features" ``(N, F)``, "bright" ``(N,)``, "open_beam" ``(N,)`` share of the picture,
-        "altered" ``(N,)`` False for the pictures as simulated, "subject" ``(N,)``,
-        "body_part" ``(N,)``, and "names", the F names.
+        One row a copy: the features, and in the index what is known of it: ``bright``,
+        ``open_beam`` (its share of the picture), ``altered``, ``subject``, ``body_part``.
     """
-    with (data / "manifest.csv").open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    measured: dict[str, list] = {
-        name: [] for name in ("features", "bright", "open_beam", "altered", "subject", "body_part")
-    }
-    for number, row in enumerate(rows):
-        image = _read_raw(data, row["image"], "images")
-        mask = _read_mask(data, row["mask"])
-        collimated = row.get("collimated") == "1"
+    rows, known = [], []
+    for number, row in enumerate(tqdm(data.manifest.itertuples(), "measuring", len(data.manifest))):
+        image, mask = dataset.read_pair(data.folder, row)
         for copy in range(copies):
             random = np.random.default_rng([SEED, number, copy])
-            if copy == 0:
-                picture, share = image, float((mask == classes.OPEN_BEAM).mean())
-            else:
-                picture, share = hospital_copy(image, mask, random, collimated)
+            picture, share = image[..., 0], float((mask == classes.OPEN_BEAM).mean())
+            if copy:
+                collimated = getattr(row, "collimated", "") == "1"
+                picture, share = hospital_copy(picture, mask, random, collimated)
             bright = bool(random.integers(2))
-            found = features(picture if bright else 1 - picture)
-            measured["features"].append(list(found.values()))
-            measured["bright"].append(bright)
-            measured["open_beam"].append(share)
-            measured["altered"].append(copy > 0)
-            measured["subject"].append(row["subject"])
-            measured["body_part"].append(row["body_part"])
-    arrays = {name: np.array(values) for name, values in measured.items()}
-    return arrays | {"names": np.array(list(found))}
+            rows.append(polarity.features(picture if bright else 1 - picture))
+            known.append((bright, share, copy > 0, row.subject, row.body_part))
+    names = ["bright", "open_beam", "altered", "subject", "body_part"]
+    return pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(known, names=names))
 
 
-def _find(data: Path, name: str, folder: str) -> Path:
-    return data / name if (data / name).exists() else data / folder / name
-
-
-def _read_raw(data: Path, name: str, folder: str) -> np.ndarray:
-    pixels = decode(_find(data, name, folder)).pixels[..., 0].astype(np.float32)
-    return (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1)
-
-
-def _read_mask(data: Path, name: str) -> np.ndarray:
-    from xnet_io.masks import read_mask
-
-    return read_mask(_find(data, name, "masks"))
-
-
-def fit(measured: dict[str, np.ndarray], strength: float) -> tuple[LogisticRegression, np.ndarray]:
+def fit(measured: pd.DataFrame, strength: float) -> tuple[LogisticRegression, pd.Series]:
     """Return a regression without constant term, and the root mean squares it was scaled by."""
-    scale = np.sqrt((measured["features"] ** 2).mean(axis=0))
     # A feature may never vary in a small data set.
-    scale[scale == 0] = 1
+    scale = np.sqrt((measured**2).mean()).replace(0, 1)
     # The L1 penalty leaves the features out that add nothing.
     model = LogisticRegression(
         C=strength, l1_ratio=1, solver="liblinear", fit_intercept=False, random_state=SEED
     )
-    return model.fit(measured["features"] / scale, measured["bright"]), scale
+    bright = measured.index.get_level_values("bright")
+    return model.fit((measured / scale).to_numpy(), bright), scale
 
 
-def score(measured: dict[str, np.ndarray], strength: float) -> dict[str, float]:
+def score(measured: pd.DataFrame, strength: float) -> dict[str, object]:
     """Cross-validate with whole subjects left out.
 
     Returns:
-        Accuracies: of all copies, of the pictures as simulated, of those with less and more
-        than 5 % open beam, of the worst body
-        part, and of the answers that reach the largest log odds (with their share).
+        Accuracies: of all copies, of the pictures as simulated, of those with less and more than
+        5 % open beam, of the worst body part, and of the answers that reach the largest log odds
+        (with their share).
     """
     model, scale = fit(measured, strength)
-    folds = GroupKFold(min(FOLDS, len(set(measured["subject"]))))
+    known = measured.index.to_frame(index=False)
     odds = cross_val_predict(
         model,
-        measured["features"] / scale,
-        measured["bright"],
-        groups=measured["subject"],
-        cv=folds,
+        (measured / scale).to_numpy(),
+        known["bright"],
+        groups=known["subject"],
+        cv=GroupKFold(min(FOLDS, known["subject"].nunique())),
         method="decision_function",
     )
-    right = (odds > 0) == measured["bright"]
-    full = measured["open_beam"] < 0.05
-    altered = measured["altered"]
-    sure = np.abs(odds) >= LARGEST_LOG_ODDS
-    parts = {part: right[measured["body_part"] == part].mean() for part in measured["body_part"]}
-    worst = min(parts, key=parts.get)
-    return {
-        "accuracy": round(float(right.mean()), 4),
-        "accuracy_unaltered": round(float(right[~altered].mean()), 4),
-        "accuracy_open_beam_below_5_percent": round(float(right[full].mean()), 4),
-        "accuracy_open_beam_from_5_percent": round(float(right[~full].mean()), 4),
-        "accuracy_of_sure_answers": round(float(right[sure].mean()), 4) if sure.any() else None,
-        "share_of_sure_answers": round(float(sure.mean()), 4),
-        "worst_body_part": str(worst),
-        "accuracy_worst_body_part": round(float(parts[worst]), 4),
+    right = (odds > 0) == known["bright"]
+    sure = np.abs(odds) >= polarity.LARGEST_LOG_ODDS
+    full = known["open_beam"] < 0.05
+    parts = right.groupby(known["body_part"]).mean()
+    accuracies = {
+        "accuracy": right.mean(),
+        "accuracy_unaltered": right[~known["altered"]].mean(),
+        "accuracy_open_beam_below_5_percent": right[full].mean(),
+        "accuracy_open_beam_from_5_percent": right[~full].mean(),
+        "accuracy_of_sure_answers": right[sure].mean() if sure.any() else None,
+        "share_of_sure_answers": sure.mean(),
+        "accuracy_worst_body_part": parts.min(),
+    }
+    return {name: value and round(float(value), 4) for name, value in accuracies.items()} | {
+        "worst_body_part": str(parts.idxmin()),
         "copies": len(right),
         "copies_open_beam_below_5_percent": int(full.sum()),
-        "subjects": len(set(measured["subject"])),
+        "subjects": known["subject"].nunique(),
     }
 
 
 def main() -> None:
     """Fit, write the coefficients with the record, print the record."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data", type=Path, default=Path("data"))
-    parser.add_argument("--out", type=Path, default=Path("xnet_tf/polarity.json"))
+    parser.add_argument("--data", type=Path, help="data set (default: XNET_DATA, else data)")
+    parser.add_argument("--out", type=Path, default=Path(polarity.__file__).with_suffix(".json"))
     parser.add_argument("--copies", type=int, default=24, help="hospital copies of each image")
     parser.add_argument("--strength", type=float, default=1.0, help="inverse L1 penalty")
     options = parser.parse_args()
-    measured = measure(options.data, options.copies)
+    data = dataset.load(options.data)
+    measured = measure(data, options.copies)
     model, scale = fit(measured, options.strength)
-    coefficients = dict(
-        zip(measured["names"].tolist(), (model.coef_[0] / scale).tolist(), strict=True)
-    )
+    weights = (model.coef_[0] / scale).round(4)
     record = score(measured, options.strength) | {
-        "made_by": "tools/fit_polarity.py",
+        "made_by": "xnet_study/polarity_fit.py",
         "seed": SEED,
         "inverse_l1_penalty": options.strength,
-        "manifest_sha256": sha256(options.data / "manifest.csv"),
+        "data": data.fingerprint(),
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -269,8 +243,7 @@ def main() -> None:
             "scikit-learn": sklearn.__version__,
         },
     }
-    rounded = {name: round(value, 4) for name, value in coefficients.items() if value}
-    write_json(options.out, {"coefficients": rounded, "record": record})
+    write_json(options.out, {"coefficients": weights[weights != 0].to_dict(), "record": record})
     for name, value in record.items():
         print(f"{name}: {value}")
 
