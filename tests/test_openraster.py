@@ -39,11 +39,11 @@ def test_groups_move_and_hide_their_layers(tmp_path):
     ("stack", "expected"),
     [
         (LAYER.replace("/>", ' composite-op="svg:multiply"/>'), "the mode 'svg:multiply'"),
-        (LAYER.replace("0.5", "much"), "without a proper opacity"),
-        (LAYER.replace("/>", ' x="1e99"/>'), "x = '1e99'"),
-        (LAYER.replace("/>", ' x="nan"/>'), "x = 'nan'"),
+        (LAYER.replace("0.5", "much"), "damaged"),
+        (LAYER.replace("/>", ' x="1e99"/>'), "6 transparent pixels"),
+        (LAYER.replace("/>", ' x="nan"/>'), "damaged"),
         (LAYER.replace("a.png", "c.png"), "lacks data/c.png"),
-        ("<stack>" * 60 + LAYER + "</stack>" * 60, "groups 50 deep"),
+        ("<stack>" * 2000 + LAYER + "</stack>" * 2000, "damaged"),
         (LAYER * 1001, "more than 1000 layers"),
         ("", "no visible layer"),
         ("<layer", "damaged"),
@@ -56,7 +56,7 @@ def test_stacks_that_cannot_be_used(tmp_path, stack, expected):
 
 def test_pictures_that_cannot_be_used(tmp_path):
     for content, expected in (
-        (b"no picture", "is not PNG"),
+        (b"no picture", "damaged"),
         (png_bytes(MAP), "no 8-bit RGB picture"),
         (PICTURES["data/a.png"][:60], "damaged"),
     ):

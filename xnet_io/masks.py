@@ -90,6 +90,29 @@ class Imported:
     relabelled: int
 
 
+def read_mask(path: str | Path, palette: Palette = PAPER) -> np.ndarray:
+    """Read a mask whose every pixel has exactly one of the palette's colours, or a map of ids.
+
+    Indexed pictures are judged by their colours, not their indices: GIMP orders palettes as it
+    likes. A single-channel 8-bit PNG (Pillow's mode L) is a label map if no value exceeds the
+    largest class id; no greyscale picture that shows something is so dark.
+
+    Args:
+        path: PNG, BMP, TIFF, XCF or OpenRaster; RGB, indexed, or with an alpha channel that is
+            opaque everywhere; or a PNG of class ids.
+        palette: the classes' colours.
+
+    Returns:
+        uint8 ``(H, W)``, class ids.
+
+    Raises:
+        MaskError: if any pixel has another colour.
+        InputError: if the file cannot be read, or any pixel is transparent. Either line names
+            what, how often, where first (x, y), and the remedy.
+    """
+    return read(path, Rules(palette)).labels
+
+
 def read(path: str | Path, rules: Rules) -> Imported:
     """Read a mask by given rules.
 
@@ -153,15 +176,43 @@ def look_up(pixels: np.ndarray, palette: Palette = PAPER) -> np.ndarray:
     return labels - np.uint8(1)
 
 
+def by_tolerance(
+    pixels: np.ndarray, colours: np.ndarray = classes.AUTHORS_COLOURS, tolerance: int = 100
+) -> np.ndarray:
+    """Label a mask by the rule of the authors' code, which is kept here to compare with.
+
+    Every channel may differ by `tolerance`, a later class overrules an earlier one, and whatever
+    fits none is open beam.
+
+    Args:
+        pixels: uint8 ``(H, W, 3)``, RGB.
+        colours: uint8 ``(C, 3)``, RGB, the colour of each class id.
+        tolerance: in levels of 255.
+
+    Returns:
+        uint8 ``(H, W)``, class ids.
+    """
+    labels = np.zeros(pixels.shape[:2], dtype=np.uint8)
+    flat = pixels.reshape(-1, 3)
+    for class_id in range(1, len(colours)):
+        tiled = np.tile(colours[class_id], (len(flat), 1))
+        fits = np.isclose(flat, tiled, atol=tolerance).all(axis=1)
+        labels[fits.reshape(labels.shape)] = class_id
+    return labels
+
+
 def _pixels(path: str | Path, rules: Rules) -> tuple[str, np.ndarray]:
     """Return the format and uint8 pixels of 1 (ids), 3 or 4 channels."""
-    head = _head(path)
+    try:
+        with Path(path).open("rb") as stream:
+            start = stream.read(16)
+    except (OSError, ValueError):
+        start = b""  # `decode` finds out what is wrong with the file, and says it
     for name, reader in (("XCF", xcf), ("OpenRaster", openraster)):
-        if head.startswith(reader.MAGIC):
+        if start.startswith(reader.MAGIC):
             return name, gimp_layers.flatten(path, reader.read(path), rules.palette)
-    picture = decode(path)
-    pixels = picture.pixels
-    if picture.format == "JPEG" and not rules.lossy:
+    kind, pixels = decode(path)
+    if kind == "JPEG" and not rules.lossy:
         remedy = "export the mask as PNG (GIMP: File > Export As, name ending in .png)"
         raise fault(path, "is a JPEG file, whose compression changes colours", remedy)
     if pixels.dtype != np.uint8:
@@ -169,15 +220,7 @@ def _pixels(path: str | Path, rules: Rules) -> tuple[str, np.ndarray]:
         raise fault(path, f"has {8 * pixels.itemsize}-bit channels", remedy)
     if pixels.shape[-1] == 2:
         raise fault(path, "is a greyscale picture with transparency", _GREY_HELP)
-    return picture.format, pixels
-
-
-def _head(path: str | Path) -> bytes:
-    try:
-        with Path(path).open("rb") as stream:
-            return stream.read(16)
-    except (OSError, ValueError):
-        return b""  # `decode` finds out what is wrong with the file, and says it
+    return kind, pixels
 
 
 def _ids(path: str | Path, kind: str, ids: np.ndarray, palette: Palette) -> np.ndarray:
@@ -217,8 +260,8 @@ def _transparent(path: str | Path, pixels: np.ndarray, rules: Rules) -> np.ndarr
 
 
 def _unknown_colours(path, pixels, labels, palette, lossy) -> MaskError:
-    found, several = diagnosis.examine(pixels, labels, palette, lossy)
-    first = found[0]
+    colours, several = diagnosis.examine(pixels, labels, palette, lossy)
+    first = colours[0]
     wrong = (
         f"{first.pixels:,} pixels of colour {first.colour}, which is no class, the first at "
         f"(x, y) = ({first.x}, {first.y}); nearest is {first.nearest}, and it looks like "
@@ -227,60 +270,12 @@ def _unknown_colours(path, pixels, labels, palette, lossy) -> MaskError:
     if several > 1:
         others = int((labels == UNKNOWN).sum()) - first.pixels
         wrong += f"; and {others:,} pixels of {several - 1:,} other colours"
-    return MaskError(str(fault(path, wrong, first.remedy)), found)
+    return MaskError(str(fault(path, wrong, first.remedy)), colours)
 
 
 def _first(where: np.ndarray) -> str:
     y, x = np.unravel_index(where.argmax(), where.shape)
     return f"the first at (x, y) = ({x}, {y})"
-
-
-def read_mask(path: str | Path, palette: Palette = PAPER) -> np.ndarray:
-    """Read a mask whose every pixel has exactly one of the palette's colours, or a map of ids.
-
-    Indexed pictures are judged by their colours, not their indices: GIMP orders palettes as it
-    likes. A single-channel 8-bit PNG (Pillow's mode L) is a label map if no value exceeds the
-    largest class id; no greyscale picture that shows something is so dark.
-
-    Args:
-        path: PNG, BMP, TIFF, XCF or OpenRaster; RGB, indexed, or with an alpha channel that is
-            opaque everywhere; or a PNG of class ids.
-        palette: the classes' colours.
-
-    Returns:
-        uint8 ``(H, W)``, class ids.
-
-    Raises:
-        MaskError: if any pixel has another colour.
-        InputError: if the file cannot be read, or any pixel is transparent. Either line names
-            what, how often, where first (x, y), and the remedy.
-    """
-    return read(path, Rules(palette)).labels
-
-
-def by_tolerance(
-    pixels: np.ndarray, colours: np.ndarray = classes.AUTHORS_COLOURS, tolerance: int = 100
-) -> np.ndarray:
-    """Label a mask by the rule of the authors' code, which is kept here to compare with.
-
-    Every channel may differ by `tolerance`, a later class overrules an earlier one, and whatever
-    fits none is open beam.
-
-    Args:
-        pixels: uint8 ``(H, W, 3)``, RGB.
-        colours: uint8 ``(C, 3)``, RGB, the colour of each class id.
-        tolerance: in levels of 255.
-
-    Returns:
-        uint8 ``(H, W)``, class ids.
-    """
-    labels = np.zeros(pixels.shape[:2], dtype=np.uint8)
-    flat = pixels.reshape(-1, 3)
-    for class_id in range(1, len(colours)):
-        tiled = np.tile(colours[class_id], (len(flat), 1))
-        fits = np.isclose(flat, tiled, atol=tolerance).all(axis=1)
-        labels[fits.reshape(labels.shape)] = class_id
-    return labels
 
 
 def write_mask(path: str | Path, labels: np.ndarray) -> Path:

@@ -19,8 +19,6 @@ from xnet_tf.files import InputError, write_atomically
 MAX_COLOURS = 64
 """Palettes of more colours are refused: nobody paints so many by hand."""
 
-_MAX_BYTES = 1_000_000
-
 _TOML_HELP = 'write [[class]] tables with name = "bone" and colour = [253, 231, 36]'
 
 
@@ -122,14 +120,9 @@ def normal_name(name: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_MAX_BYTES + 1)
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror}); check the path") from None
-    if len(content) > _MAX_BYTES:
-        raise InputError(f"{path}: is too large for a palette; give a small .toml or .gpl file")
-    try:
-        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: is no UTF-8 text; save it as UTF-8") from None
 
@@ -143,13 +136,12 @@ def _toml_entries(path: Path, text: str) -> list[tuple[int, str, list]]:
         raise InputError(f"{path}: defines no class; {_TOML_HELP}")
     entries = []
     for place, table in enumerate(tables):
-        if not isinstance(table, dict) or not isinstance(table.get("name"), str):
-            raise InputError(f"{path}: class {place} has no name; {_TOML_HELP}")
-        class_id = table.get("id", place)
+        table = table if isinstance(table, dict) else {}
+        name, class_id = table.get("name"), table.get("id", place)
         colours = table.get("colours", [table.get("colour")])
-        if not isinstance(colours, list) or not colours or type(class_id) is not int:
-            raise InputError(f"{path}: class {table['name']!r} is not understood; {_TOML_HELP}")
-        entries += [(class_id, table["name"], colour) for colour in colours]
+        if not isinstance(name, str) or type(class_id) is not int or not isinstance(colours, list):
+            raise InputError(f"{path}: class {place} is not understood; {_TOML_HELP}")
+        entries += [(class_id, name, colour) for colour in colours]
     return entries
 
 
@@ -157,27 +149,27 @@ def _gpl(path: Path, text: str) -> list[tuple[int, str, list]]:
     lines = text.splitlines()
     if not lines or lines[0].strip() != "GIMP Palette":
         raise InputError(f"{path}: not a GIMP palette; its first line should be 'GIMP Palette'")
-    found = []
+    named_colours = []
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip() or line.startswith(("#", "Name:", "Columns:")):
             continue
         words = line.split(maxsplit=3)
         if len(words) < 3 or not all(word.isascii() and word.isdigit() for word in words[:3]):
             raise InputError(f"{path}, line {number}: no colour; write red, green, blue and a name")
-        found.append((words[3] if len(words) > 3 else "", [int(word) for word in words[:3]]))
-    return _number(path, found)
+        named_colours.append(("".join(words[3:]), [int(word) for word in words[:3]]))
+    return _number(path, named_colours)
 
 
-def _number(path: Path, found: list[tuple[str, list]]) -> list[tuple[int, str, list]]:
+def _number(path: Path, named_colours: list[tuple[str, list]]) -> list[tuple[int, str, list]]:
     # GIMP sorts palettes as it likes, so names that are known decide before places do.
-    names = [normal_name(name) for name, _ in found]
+    names = [normal_name(name) for name, _ in named_colours]
     known = [name for name in classes.NAMES if name in names]
     if known and len(known) < classes.COUNT:
         missing = ", ".join(set(classes.NAMES) - set(known))
         raise InputError(f"{path}: names {', '.join(known)} but not {missing}; name all or none")
     order = list(known)
     entries = []
-    for place, (name, (_, colour)) in enumerate(zip(names, found, strict=True)):
+    for place, (name, (_, colour)) in enumerate(zip(names, named_colours, strict=True)):
         key = name if name and name != "untitled" else f"class {place}"
         if key not in order:
             order.append(key)

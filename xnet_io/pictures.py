@@ -132,12 +132,14 @@ def identify(path: str | Path) -> str:
         raise fault(path, "is empty (0 bytes)", "copy or export it again")
     if size > MAX_FILE_BYTES:
         raise fault(path, f"has {size:,} bytes", f"files up to {MAX_FILE_BYTES:,} bytes are read")
+    # First, for the preamble before these letters may make a file TIFF as well.
+    if head[128:] == b"DICM":
+        return "DICOM"
     for start, kind in _SIGNATURES.items():
         if head.startswith(start):
             return kind
     # DICOM without a preamble begins with an element of group 0002 or 0008, in either byte order.
-    groups = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08")
-    if head[128:] == b"DICM" or (head[:2] in groups and len(head) == 132):
+    if head[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(head) == 132:
         return "DICOM"
     raise fault(path, f"is not {_READABLE}", "open it in GIMP and export it as PNG")
 

@@ -7,24 +7,24 @@ it is used, so that the work is bounded by `pictures.MAX_PIXELS` and by the file
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from xnet_io.gimp_layers import Layer, Project
-from xnet_io.pictures import MAX_PIXELS, check_size, damaged, fault
+from xnet_io.pictures import MAX_FILE_BYTES, MAX_PIXELS, check_size, damaged, fault
+from xnet_io.xcf_tiles import TILE, read_tile
 
 MAGIC = b"gimp xcf "
 
-_MAX_BYTES = 500_000_000
 _MAX_LAYERS = 1000
 # Four, and as many again for the layer that is laid over the others.
 _BYTES_PER_PIXEL = 8
-_TILE = 64
 
 # Properties (GIMP numbers them) that change what a layer shows or where.
 _END, _COLOURMAP, _FLOATING, _OPACITY, _MODE, _VISIBLE = 0, 1, 5, 6, 7, 8
@@ -44,12 +44,12 @@ class _Header:
     height: int
     width: int
     base: int
-    compression: int = 0
-    colours: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
+    compression: int
+    colours: np.ndarray
 
 
 @dataclass
-class _Item:
+class _Record:
     """A layer's record before groups are dissolved."""
 
     name: str
@@ -60,13 +60,27 @@ class _Item:
     hierarchy: int
     special: tuple[str, str]
 
+    def number(self, kind: int, default: int) -> int:
+        """Return a property that is a whole number."""
+        value = self.properties.get(kind)
+        return default if value is None else struct.unpack(">I", value[:4])[0]
+
+    @property
+    def opacity(self) -> float:
+        """Return its own opacity, 0 to 1."""
+        if _FLOAT_OPACITY in self.properties:
+            value = struct.unpack(">f", self.properties[_FLOAT_OPACITY][:4])[0]
+            return min(max(value, 0.0), 1.0) if value == value else 0.0
+        return min(self.number(_OPACITY, 255), 255) / 255
+
 
 class _Reader:
     """Big-endian numbers from a place in the file; beyond its end it raises EOFError."""
 
-    def __init__(self, content: bytes, place: int, wide: bool = False):
+    def __init__(self, content: bytes, place: int, version: int):
         self.content, self.place = content, place
-        self._offset = ">Q" if wide else ">I"
+        # Offsets are 64 bits wide since version 11.
+        self._offset = ">Q" if version >= 11 else ">I"
 
     def take(self, count: int) -> bytes:
         part = self.content[self.place : self.place + count]
@@ -110,8 +124,8 @@ def read(path: str | Path) -> Project:
         InputError: if the file is damaged, too large, or of a kind that cannot be a mask.
     """
     path = Path(path)
-    if path.stat().st_size > _MAX_BYTES:
-        raise fault(path, "is too large", f"XCF files up to {_MAX_BYTES:,} bytes are read")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise fault(path, "is too large", f"XCF files up to {MAX_FILE_BYTES:,} bytes are read")
     content = path.read_bytes()
     return _guarded(path, lambda: _project(path, content))
 
@@ -124,32 +138,28 @@ def _guarded(path: Path, work: Callable):
 
 
 def _project(path: Path, content: bytes) -> Project:
-    reader = _Reader(content, len(MAGIC))
-    header = _read_header(path, reader)
-    places = []
-    while place := reader.offset():
-        places.append(place)
-        if len(places) > _MAX_LAYERS:
-            raise fault(path, f"has more than {_MAX_LAYERS} layers", _FLATTEN)
-    items = [_read_item(_Reader(content, place, header.version >= 11), header) for place in places]
+    header, places = _read_header(path, content)
+    records = [_read_record(content, place, header.version) for place in places]
     total = 0
-    for item in items:
-        if _FLOATING in item.properties:
+    for record in records:
+        if _FLOATING in record.properties:
             # Whatever the mask's layers are, pixels lifted from them must not be lost.
             remedy = "GIMP: Layer > Anchor Layer, then save it again"
-            raise fault(path, f"has a floating selection, {item.name!r}", remedy)
-        check_size(path, item.height, item.width, _BYTES_PER_PIXEL)
-        total += item.height * item.width
+            raise fault(path, f"has a floating selection, {record.name!r}", remedy)
+        check_size(path, record.height, record.width, _BYTES_PER_PIXEL)
+        total += record.height * record.width
     if total > MAX_PIXELS:
         raise fault(path, f"has layers of {total:,} pixels in all", _FLATTEN)
-    return Project(header.height, header.width, _layers(path, content, header, items))
+    return Project(header.height, header.width, _layers(path, content, header, records))
 
 
-def _read_header(path: Path, reader: _Reader) -> _Header:
-    tag = reader.take(5)
-    version = 0 if tag == b"file\0" else int(tag[1:4]) if tag[1:4].isdigit() else -1
-    if version < 0 or tag[4] != 0:
+def _read_header(path: Path, content: bytes) -> tuple[_Header, list[int]]:
+    """Read what holds for the whole picture, and where its layers' records lie."""
+    tag = content[len(MAGIC) : len(MAGIC) + 5]
+    if tag != b"file\0" and not (tag[1:4].isdigit() and tag[4:] == b"\0"):
         raise EOFError("its version is not a number")
+    version = 0 if tag == b"file\0" else int(tag[1:4])
+    reader = _Reader(content, len(MAGIC) + 5, version)
     width, height, base = reader.unpack(">III")
     check_size(path, height, width, _BYTES_PER_PIXEL)
     precision = reader.number() if version >= 4 else 0
@@ -160,103 +170,88 @@ def _read_header(path: Path, reader: _Reader) -> _Header:
     if precision not in _EIGHT_BIT:
         remedy = "GIMP: Image > Precision > 8-bit integer, Perceptual gamma (sRGB); save it again"
         raise fault(path, "does not have 8-bit channels", remedy)
-    header = _Header(version, height, width, base)
-    for kind, value in reader.properties():
-        if kind == _COMPRESSION:
-            header.compression = value[0] if value else 0
-        elif kind == _COLOURMAP:
-            header.colours = np.frombuffer(value, np.uint8).reshape(-1, 3)
-    # What follows are offsets, 64 bits wide since version 11.
-    reader.__init__(reader.content, reader.place, version >= 11)
-    return header
+    properties = dict(reader.properties())
+    colours = np.frombuffer(properties.get(_COLOURMAP, b""), np.uint8).reshape(-1, 3)
+    compression = properties.get(_COMPRESSION, b"")[:1]
+    places = []
+    while place := reader.offset():
+        places.append(place)
+        if len(places) > _MAX_LAYERS:
+            raise fault(path, f"has more than {_MAX_LAYERS} layers", _FLATTEN)
+    header = _Header(version, height, width, base, int.from_bytes(compression, "big"), colours)
+    return header, places
 
 
-def _read_item(reader: _Reader, header: _Header) -> _Item:
+def _read_record(content: bytes, place: int, version: int) -> _Record:
+    reader = _Reader(content, place, version)
     width, height, kind = reader.unpack(">III")
     name = reader.take(reader.number()).rstrip(b"\0").decode("utf-8", "replace")
     properties = dict(reader.properties())
     hierarchy, mask = reader.offset(), reader.offset()
     # Since GIMP 3 (version 20) a list of filters follows, which change what the layer shows.
-    filters = reader.offset() if header.version >= 20 else 0
-    special = _special(properties, mask, filters)
-    return _Item(name, kind, height, width, properties, hierarchy, special)
-
-
-def _special(properties: dict[int, bytes], mask: int, filters: int) -> tuple[str, str]:
-    mode = _integer(properties, _MODE, 0)
+    filters = reader.offset() if version >= 20 else 0
+    record = _Record(name, kind, height, width, properties, hierarchy, _NOTHING)
+    mode = record.number(_MODE, 0)
     if mask:
-        return "a layer mask", "GIMP: Layer > Mask > Apply Layer Mask, then save it again"
-    if filters:
-        return "filters", "GIMP: merge them in the layer's Fx menu, then save it again"
-    if mode not in _NORMAL_MODES and not (mode == _PASS_THROUGH and _GROUP in properties):
-        return f"the blend mode {mode}", "set the mode to Normal (GIMP: Layers dialog, Mode)"
-    return _NOTHING
+        remedy = "GIMP: Layer > Mask > Apply Layer Mask, then save it again"
+        record.special = ("a layer mask", remedy)
+    elif filters:
+        record.special = "filters", "GIMP: merge them in the layer's Fx menu, then save it again"
+    elif mode not in _NORMAL_MODES and not (mode == _PASS_THROUGH and _GROUP in properties):
+        remedy = "set the mode to Normal (GIMP: Layers dialog, Mode)"
+        record.special = (f"the blend mode {mode}", remedy)
+    return record
 
 
-def _integer(properties: dict[int, bytes], kind: int, default: int) -> int:
-    value = properties.get(kind)
-    return default if value is None else struct.unpack(">I", value[:4])[0]
-
-
-def _layers(path: Path, content: bytes, header: _Header, items: list[_Item]) -> list[Layer]:
+def _layers(path: Path, content: bytes, header: _Header, records: list[_Record]) -> list[Layer]:
     # A path says through which groups a layer is reached: the place in the image, in the group...
-    groups: dict[bytes, _Item] = {}
+    groups: dict[bytes, _Record] = {}
     layers, top_level = [], -1
-    for item in items:
-        place = item.properties.get(_PATH)
+    for record in records:
+        place = record.properties.get(_PATH)
         if place is None or len(place) == 4:
             top_level += 1
             place = struct.pack(">I", top_level)
-        if _GROUP in item.properties:
-            groups[place] = item
+        if _GROUP in record.properties:
+            groups[place] = record
             continue
         above = [groups[place[:end]] for end in range(4, len(place), 4) if place[:end] in groups]
-        chain = [item, *above]
-        opacity = 1.0
-        for each in chain:
-            opacity *= _opacity(each.properties)
-        left, top = struct.unpack(">ii", item.properties.get(_OFFSETS, bytes(8))[:8])
+        chain = [record, *above]
+        left, top = struct.unpack(">ii", record.properties.get(_OFFSETS, bytes(8))[:8])
         layers.append(
             Layer(
-                item.name,
+                record.name,
                 left,
                 top,
-                all(_integer(each.properties, _VISIBLE, 1) for each in chain),
-                opacity,
+                all(each.number(_VISIBLE, 1) for each in chain),
+                math.prod(each.opacity for each in chain),
                 next((each.special for each in chain if each.special[0]), _NOTHING),
-                lambda item=item: _guarded(path, lambda: _pixels(path, content, header, item)),
+                lambda record=record: _guarded(
+                    path, lambda: _pixels(path, content, header, record)
+                ),
             )
         )
     return layers
 
 
-def _opacity(properties: dict[int, bytes]) -> float:
-    if _FLOAT_OPACITY in properties:
-        value = struct.unpack(">f", properties[_FLOAT_OPACITY][:4])[0]
-        return min(max(value, 0.0), 1.0) if value == value else 0.0
-    return min(_integer(properties, _OPACITY, 255), 255) / 255
-
-
-def _pixels(path: Path, content: bytes, header: _Header, item: _Item) -> np.ndarray:
-    channels = {0: 3, 1: 4, 4: 1, 5: 2}.get(item.kind)
-    if channels is None or (item.kind >= 4) != (header.base == 2):
-        raise EOFError(f"layer {item.name!r} is of the unknown kind {item.kind}")
-    wide = header.version >= 11
-    reader = _Reader(content, item.hierarchy, wide)
-    width, height, depth = reader.unpack(">III")
-    if (height, width, depth) != (item.height, item.width, channels):
-        raise EOFError(f"layer {item.name!r} has two sizes")
-    reader = _Reader(content, reader.offset(), wide)
-    if reader.unpack(">II") != (width, height):
-        raise EOFError(f"layer {item.name!r} has two sizes")
-    stored = np.empty((height, width, channels), dtype=np.uint8)
+def _pixels(path: Path, content: bytes, header: _Header, record: _Record) -> np.ndarray:
+    channels = {0: 3, 1: 4, 4: 1, 5: 2}.get(record.kind)
+    if channels is None or (record.kind >= 4) != (header.base == 2):
+        raise EOFError(f"layer {record.name!r} is of the unknown kind {record.kind}")
+    size = record.width, record.height
+    reader = _Reader(content, record.hierarchy, header.version)
+    same = reader.unpack(">III") == (*size, channels)
+    reader = _Reader(content, reader.offset(), header.version)
+    if not same or reader.unpack(">II") != size:
+        raise EOFError(f"layer {record.name!r} has two sizes")
+    stored = np.empty((record.height, record.width, channels), dtype=np.uint8)
     # Tiles do not overlap, so together they are no longer than the file: a small file cannot cause
     # much work by naming the same bytes again and again.
     budget = len(content)
-    for y in range(0, height, _TILE):
-        for x in range(0, width, _TILE):
-            place, tile = reader.offset(), stored[y : y + _TILE, x : x + _TILE]
-            data, end = _tile(content, place, tile.size, channels, header.compression)
+    for y in range(0, record.height, TILE):
+        for x in range(0, record.width, TILE):
+            place, tile = reader.offset(), stored[y : y + TILE, x : x + TILE]
+            data, end = read_tile(content, place, tile.size, channels, header.compression)
             budget -= end - place
             if budget < 0:
                 raise EOFError("its tiles overlap")
@@ -275,51 +270,3 @@ def _rgba(path: Path, stored: np.ndarray, header: _Header) -> np.ndarray:
     if stored.shape[-1] == 4:
         return stored
     return np.dstack([stored, np.full(stored.shape[:2], 255, np.uint8)])
-
-
-def _tile(content: bytes, place: int, size: int, channels: int, compression: int):
-    """Decode one tile: its `size` bytes, pixel by pixel, and the place where it ends."""
-    if compression == 0:
-        data, end = content[place : place + size], place + size
-    elif compression == 1:
-        planes, end = _unpack_runs(content, place, size // channels, channels)
-        data = np.frombuffer(planes, np.uint8).reshape(channels, -1).T.tobytes()
-    elif compression == 2:
-        # Incompressible data grow by a few bytes; more input than that is another tile's.
-        packed = content[place : place + size + 1024]
-        inflater = zlib.decompressobj()
-        data = inflater.decompress(packed, size)
-        end = place + len(packed) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
-    else:
-        raise EOFError(f"its compression {compression} is unknown")
-    if place <= 0 or len(data) != size:
-        raise EOFError("pixels are missing")
-    return np.frombuffer(data, np.uint8), end
-
-
-def _unpack_runs(content: bytes, place: int, count: int, channels: int):
-    """Decode GIMP's run lengths: the channels, `count` bytes each, and the place of their end."""
-    planes = []
-    for _ in range(channels):
-        plane = bytearray()
-        while len(plane) < count:
-            code, long = content[place : place + 1], content[place + 1 : place + 3]
-            if not code:
-                raise EOFError("it ends too early")
-            code = code[0]
-            place += 1
-            if code in (127, 128):
-                length = int.from_bytes(long, "big")
-                place += 2
-            else:
-                length = code + 1 if code < 127 else 256 - code
-            if code < 128:
-                plane += content[place : place + 1] * min(length, count + 1)
-                place += 1
-            else:
-                plane += content[place : place + length]
-                place += length
-            if not length or len(plane) > count or place > len(content):
-                raise EOFError("a run of pixels is too long, or empty")
-        planes.append(plane)
-    return b"".join(planes), place

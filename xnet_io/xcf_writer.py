@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xnet_io import xcf
+from xnet_io.xcf_tiles import TILE
 from xnet_tf.files import write_atomically
 
 # Numbers of GIMP's format; `xnet_io.xcf` reads them.
@@ -16,7 +17,6 @@ _END, _ACTIVE, _OPACITY, _MODE, _VISIBLE, _COMPRESSION, _FLOAT_OPACITY = 0, 2, 6
 _DEFLATED = b"\2"
 _NORMAL = 28
 _EIGHT_BIT = 150
-_TILE = 64
 
 
 def write(path: str | Path, layers: list[tuple[str, np.ndarray, float]]) -> Path:
@@ -59,9 +59,9 @@ def _append_layer(
     content += struct.pack(">II", len(content) + 8, 0)
     content += struct.pack(">IIIII", width, height, channels, len(content) + 20, 0)
     content += struct.pack(">II", width, height)
-    corners = [(y, x) for y in range(0, height, _TILE) for x in range(0, width, _TILE)]
+    corners = [(y, x) for y in range(0, height, TILE) for x in range(0, width, TILE)]
     table = len(content)
     content += bytes(4 * (len(corners) + 1))
     for number, (y, x) in enumerate(corners):
         struct.pack_into(">I", content, table + 4 * number, len(content))
-        content += zlib.compress(pixels[y : y + _TILE, x : x + _TILE].tobytes(), 6)
+        content += zlib.compress(pixels[y : y + TILE, x : x + TILE].tobytes(), 6)

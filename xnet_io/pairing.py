@@ -1,0 +1,127 @@
+"""Which mask belongs to which image of a folder, and what the two are to be called."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from pathlib import Path
+
+import pandas as pd
+
+from xnet_io.import_report import Outcome, Problem
+from xnet_io.pictures import stem_of
+from xnet_tf.manifest import COLUMNS, read_manifest
+
+MASK_SUFFIX = "_mask"
+"""A mask may be called like its image, or like it with this, as `segment` writes masks."""
+
+_DEFAULTS = {"body_part": "unknown", "source": "own"}
+
+_CLUTTER = ("thumbs.db", "desktop.ini")
+
+
+def find_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
+    """Pair images with masks by ``manifest.csv``, or by their names if there is none.
+
+    Args:
+        folder: with ``images/`` and ``masks/``.
+        outcome: is given a fault for whatever lies there and cannot be paired.
+
+    Returns:
+        A manifest, indexed by image, of the pairs whose files exist; and in the columns "new image"
+        and "new mask" the paths in the data set.
+    """
+    listed = (folder / "manifest.csv").exists()
+    pairs = _listed_pairs(folder, outcome) if listed else _pairs_by_name(folder, outcome)
+    _name_targets(pairs, outcome)
+    return pairs
+
+
+def _listed_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
+    """Return the manifest, indexed by image, of those rows whose files exist."""
+    manifest, problems = read_manifest(folder)
+    for problem in problems:
+        what = problem.removeprefix(f"{folder}{os.sep}")
+        outcome.problems.append(Problem("manifest.csv", f"{what}; mend the line"))
+    listed = {*manifest.index, *manifest["mask"]}
+    for name in ("images", "masks"):
+        for path in _entries(folder / name):
+            if f"{name}/{path.name}" not in listed:
+                outcome.note(f"{name}/{path.name}", "is not in manifest.csv, and was left out")
+    manifest = manifest[~manifest.index.duplicated()]
+    exist = [
+        (folder / row.Index).is_file() and (folder / row.mask).is_file()
+        for row in manifest.itertuples()
+    ]
+    return manifest[exist]
+
+
+def _pairs_by_name(folder: Path, outcome: Outcome) -> pd.DataFrame:
+    """Return a manifest of the images and masks whose names fit."""
+    images, doubled = _by_name(folder, "images", outcome)
+    painted, doubled_masks = _by_name(folder, "masks", outcome)
+    rows, used = [], set(doubled_masks)
+    for name, image in images.items():
+        stem = stem_of(Path(image).name)
+        fitting = [key for key in (name, name + MASK_SUFFIX) if key in painted]
+        used.update(fitting)
+        if len(fitting) > 1:
+            both = " and ".join(painted[key] for key in fitting)
+            outcome.fault(image, f"has two masks, {both}; remove one")
+        elif fitting:
+            row = {"image": image, "mask": painted[fitting[0]], "subject": stem} | _DEFAULTS
+            rows.append({column: row[column] for column in COLUMNS})
+        elif not {name, name + MASK_SUFFIX} & doubled_masks:
+            outcome.fault(
+                image, f"has no mask; paint masks/{stem}.png or .xcf, or take the image away"
+            )
+    for name, mask in painted.items():
+        if name not in used and name.removesuffix(MASK_SUFFIX) not in doubled:
+            stem = stem_of(Path(mask).name).removesuffix(MASK_SUFFIX)
+            outcome.fault(mask, f"has no image; add images/{stem}.png, or take the mask away")
+    return pd.DataFrame(rows, columns=COLUMNS).set_index("image")
+
+
+def _by_name(folder: Path, kind: str, outcome: Outcome) -> tuple[dict[str, str], set[str]]:
+    """Return a folder's files by comparable name, and the names that several files share."""
+    files = defaultdict(list)
+    for path in _entries(folder / kind):
+        name = f"{kind}/{path.name}"
+        if path.is_dir():
+            outcome.fault(name, f"is a folder, and is not looked into; put its files into {kind}/")
+        elif not path.is_file():
+            outcome.fault(name, "is a link to what is not there; fetch the file, or take it away")
+        else:
+            files[_comparable(stem_of(path.name))].append(name)
+    doubled = {name for name, paths in files.items() if len(paths) > 1}
+    for name in sorted(doubled):
+        first, *others = files[name]
+        what = f"{', '.join(others)} has the same name but for its ending; keep one of them"
+        outcome.fault(first, what)
+    return {name: paths[0] for name, paths in files.items() if name not in doubled}, doubled
+
+
+def _entries(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".") and path.name.lower() not in _CLUTTER
+    ]
+
+
+def _comparable(name: str) -> str:
+    """Names that differ less than this are one file on some systems."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _name_targets(pairs: pd.DataFrame, outcome: Outcome) -> None:
+    """Add columns with the paths to write, and faults where two would be one file."""
+    for column, names in (("image", pairs.index), ("mask", pairs["mask"])):
+        targets = [f"{column}s/{stem_of(Path(name).name)}.png" for name in names]
+        owners: dict[str, str] = {}
+        for name, target in zip(names, targets, strict=True):
+            owner = owners.setdefault(_comparable(target), name)
+            if owner != name:
+                outcome.fault(name, f"would be written to {target} like {owner}; rename one")
+        pairs[f"new {column}"] = targets
