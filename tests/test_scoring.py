@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from xnet_study.comparison import scoring, surfaces
-from xnet_study.comparison.scoring import Guess
+from xnet_study.comparison.scoring import Prediction
 from xnet_tf import dataset, metrics
 from xnet_tf.metrics import counts_of
 
@@ -15,11 +15,11 @@ def arrays(data_folder):
     return dataset.read_arrays(dataset.load(data_folder), "test", 32)
 
 
-def unsure(example):
+def unsure(case):
     """Probabilities that prefer the truth, but not by much; labels that are all bone."""
-    probabilities = np.full((*example.truth.shape, 3), 0.3, np.float32)
-    np.put_along_axis(probabilities, example.truth[..., None].astype(int), 0.4, axis=-1)
-    return Guess(np.full_like(example.truth, 2), probabilities)
+    probabilities = np.full((*case.truth.shape, 3), 0.3, np.float32)
+    np.put_along_axis(probabilities, case.truth[..., None].astype(int), 0.4, axis=-1)
+    return Prediction(np.full_like(case.truth, 2), probabilities)
 
 
 def test_numbers_are_those_of_each_image(arrays):
@@ -43,9 +43,9 @@ def test_what_fills_a_square_up_is_neither_shown_nor_counted(arrays):
     filled.labels[0, 20:] = 2
     shown = []
 
-    def segment(example):
-        shown.append((example.image.shape, example.truth.shape))
-        return unsure(example)
+    def segment(case):
+        shown.append((case.image.shape, case.truth.shape))
+        return unsure(case)
 
     scored = scoring.score(segment, filled, "test")
     assert shown[1:3] == [((20, 32, 1), (20, 32)), ((32, 32, 1), (32, 32))]
@@ -63,12 +63,12 @@ def test_subjects_and_parts_may_have_any_name(name, arrays, tmp_path):
     named = arrays.manifest.assign(subject=name, body_part=name)
     strange = dataclasses.replace(arrays, manifest=named)
     for subset in ("test", "population"):
-        scoring.save(scoring.score(lambda e: Guess(e.truth), strange, subset), tmp_path)
+        scoring.save(scoring.score(lambda case: Prediction(case.truth), strange, subset), tmp_path)
     counts = scoring.read_table(tmp_path / "counts.csv")
     assert len(counts) == 2 * len(named)
     assert set(counts["subject"]) == set(counts["body_part"]) == {name}
-    found = scoring.read_table(tmp_path / "surfaces.csv")
-    assert found["hd95"].dtype == float, "what is not defined stays NaN"
+    boundaries = scoring.read_table(tmp_path / "surfaces.csv")
+    assert boundaries["hd95"].dtype == float, "what is not defined stays NaN"
 
 
 def test_a_subset_scored_again_replaces_its_own_rows_alone(arrays, tmp_path):
@@ -88,5 +88,5 @@ def test_a_subset_scored_again_replaces_its_own_rows_alone(arrays, tmp_path):
 
 
 def test_methods_without_probabilities_leave_no_curves(arrays, tmp_path):
-    scoring.save(scoring.score(lambda e: Guess(e.truth), arrays, "test"), tmp_path)
+    scoring.save(scoring.score(lambda case: Prediction(case.truth), arrays, "test"), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"counts.csv", "surfaces.csv"}

@@ -37,7 +37,11 @@ PIXELS = "the picture's"
 """Which pixels are scored. It is part of what tells results apart: others were of whole squares."""
 
 
-class Example(NamedTuple):
+FILES = ("counts.csv", "surfaces.csv", "auc.csv", "scores.npz")
+"""Of a method's folder, those that are written here."""
+
+
+class Case(NamedTuple):
     """One image to be segmented, and what only some methods may look at.
 
     Attributes:
@@ -51,8 +55,8 @@ class Example(NamedTuple):
     truth: np.ndarray
 
 
-class Guess(NamedTuple):
-    """What a method says of an image: uint8 ``(H, W)``, and float32 ``(H, W, 3)`` if it can."""
+class Prediction(NamedTuple):
+    """A method's labels, uint8 ``(H, W)``, and probabilities, float32 ``(H, W, 3)``, if any."""
 
     labels: np.ndarray
     probabilities: np.ndarray | None = None
@@ -77,7 +81,7 @@ class Scored:
     coarse: np.ndarray | None
 
 
-def score(segment: Callable[[Example], Guess], arrays: Arrays, subset: str) -> Scored:
+def score(segment: Callable[[Case], Prediction], arrays: Arrays, subset: str) -> Scored:
     """Let a method segment images one by one.
 
     Args:
@@ -85,27 +89,27 @@ def score(segment: Callable[[Example], Guess], arrays: Arrays, subset: str) -> S
         arrays: images and their true label maps, of which the pictures alone are shown and scored.
         subset: their name.
     """
-    counts, boundaries, coarse, taken = [], [], [], []
+    counts, boundaries, coarse, milliseconds = [], [], [], []
     curves = streamed_auc.Counts()
     images, maps = arrays.unpadded
-    examples = [Example(*given) for given in zip(images, arrays.parts, maps, strict=True)]
-    segment(examples[0])  # the first call compiles
+    cases = [Case(*case) for case in zip(images, arrays.parts, maps, strict=True)]
+    segment(cases[0])  # the first call compiles
     rows = arrays.manifest.itertuples()
-    for row, example in tqdm(zip(rows, examples, strict=True), subset, len(examples), leave=False):
+    for row, case in tqdm(zip(rows, cases, strict=True), subset, len(cases), leave=False):
         start = time.perf_counter()
-        guess = segment(example)
-        taken.append(1000 * (time.perf_counter() - start))
+        labels, probabilities = segment(case)
+        milliseconds.append(1000 * (time.perf_counter() - start))
         about = {"subset": subset, "image": row.Index}
         of_image = {"body_part": row.body_part, "subject": row.subject}
-        counts.append({**about, **of_image, **counts_row(example.truth, guess.labels)})
-        boundaries += [{**about, **of} for of in surfaces.scores(example.truth, guess.labels)]
-        if guess.probabilities is not None:
-            curves.add(example.truth, guess.probabilities)
-            coarse.append(curves.coarse(example.truth, guess.probabilities).astype(np.int32))
+        counts.append({**about, **of_image, **counts_row(case.truth, labels)})
+        boundaries += [{**about, **of_class} for of_class in surfaces.scores(case.truth, labels)]
+        if probabilities is not None:
+            curves.add(case.truth, probabilities)
+            coarse.append(curves.coarse(case.truth, probabilities).astype(np.int32))
     return Scored(
         pd.DataFrame(counts),
         pd.DataFrame(boundaries),
-        np.array(taken),
+        np.array(milliseconds),
         curves.auc() if coarse else None,
         np.stack(coarse) if coarse else None,
     )
