@@ -71,7 +71,7 @@ class Scored:
         surfaces: one row per image and class.
         milliseconds: taken for each image.
         areas: area under each class's ROC curve ``(3,)``, or None.
-        coarse: int32 ``(N, 3, 2, 256)``, as `streamed_auc.Counts.coarse`, or None.
+        coarse: int32 ``(N, 3, 2, 256)``, of `streamed_auc.coarse`, or None.
     """
 
     counts: pd.DataFrame
@@ -90,7 +90,7 @@ def score(segment: Callable[[Case], Prediction], arrays: Arrays, subset: str) ->
         subset: their name.
     """
     counts, boundaries, coarse, milliseconds = [], [], [], []
-    curves = streamed_auc.Counts()
+    levels: np.ndarray | int = 0
     images, maps = arrays.unpadded
     cases = [Case(*case) for case in zip(images, arrays.parts, maps, strict=True)]
     segment(cases[0])  # the first call compiles
@@ -100,17 +100,18 @@ def score(segment: Callable[[Case], Prediction], arrays: Arrays, subset: str) ->
         labels, probabilities = segment(case)
         milliseconds.append(1000 * (time.perf_counter() - start))
         about = {"subset": subset, "image": row.Index}
-        of_image = {"body_part": row.body_part, "subject": row.subject}
-        counts.append({**about, **of_image, **counts_row(case.truth, labels)})
+        groups = {"body_part": row.body_part, "subject": row.subject}
+        counts.append({**about, **groups, **counts_row(case.truth, labels)})
         boundaries += [{**about, **of_class} for of_class in surfaces.scores(case.truth, labels)]
         if probabilities is not None:
-            curves.add(case.truth, probabilities)
-            coarse.append(curves.coarse(case.truth, probabilities).astype(np.int32))
+            of_image = streamed_auc.counts(case.truth, probabilities)
+            coarse.append(streamed_auc.coarse(of_image).astype(np.int32))
+            levels += of_image
     return Scored(
         pd.DataFrame(counts),
         pd.DataFrame(boundaries),
         np.array(milliseconds),
-        curves.auc() if coarse else None,
+        streamed_auc.area(levels) if coarse else None,
         np.stack(coarse) if coarse else None,
     )
 

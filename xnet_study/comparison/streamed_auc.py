@@ -12,78 +12,41 @@ from __future__ import annotations
 
 import numpy as np
 
-from xnet_tf import calibration, classes
+from xnet_tf import calibration
 
 BINS = 256
 """Coarse bins of the logit."""
 
-_LEVELS_OF_BIN = calibration.LEVELS // BINS
 
+def counts(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Count pixels by class judged, outcome and level of the logit; counts of images add up.
 
-class Counts:
-    """Pixels by class judged, outcome and level of the logit; grows by no byte as images come.
+    Args:
+        truth: integer ``(...)``, class ids.
+        probabilities: float ``(..., C)``.
 
-    Attributes:
-        levels: int64 ``(C, 2, LEVELS)``; of the middle axis, 0 is the rest and 1 the class.
+    Returns:
+        int64 ``(C, 2, LEVELS)``; of the middle axis, 0 is the rest and 1 the class.
+
+    Raises:
+        ValueError: if the shapes do not fit.
 
     Example:
-        >>> counts = Counts()
-        >>> counts.add(np.array([0, 1]), np.array([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1]]))
-        >>> counts.auc()
+        >>> area(counts(np.array([0, 1]), np.array([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1]])))
         array([ 1.,  1., nan])
     """
+    truth, number = np.asarray(truth), np.shape(probabilities)[-1]
+    if np.shape(probabilities) != (*truth.shape, number):
+        raise ValueError(f"truth {truth.shape} and probabilities {np.shape(probabilities)} differ")
+    flat = np.reshape(probabilities, (-1, number))
+    levels = (calibration.levels(calibration.logits_of(flat, k)) for k in range(number))
+    of_classes = [calibration.count(level, truth.ravel() == k) for k, level in enumerate(levels)]
+    return np.stack(of_classes)
 
-    def __init__(self, classes: int = classes.COUNT):
-        self.levels = np.zeros((classes, 2, calibration.LEVELS), dtype=np.int64)
 
-    def add(self, truth: np.ndarray, probabilities: np.ndarray) -> None:
-        """Count the pixels of one image or of several.
-
-        Args:
-            truth: integer ``(...)``, class ids.
-            probabilities: float ``(..., C)``.
-
-        Raises:
-            ValueError: if the shapes do not fit.
-        """
-        flat, true = self._pixels(truth, probabilities)
-        for k, of_class in enumerate(self.levels):
-            level = calibration.levels(calibration.logits_of(flat, k))
-            of_class += calibration.count(level, true == k)
-
-    def coarse(self, truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Count one image's pixels in coarse bins, apart from what is added up.
-
-        Args:
-            truth: integer ``(...)``, class ids.
-            probabilities: float ``(..., C)``.
-
-        Returns:
-            int64 ``(C, 2, BINS)``, in the order of `levels`.
-
-        Raises:
-            ValueError: if the shapes do not fit.
-        """
-        flat, true = self._pixels(truth, probabilities)
-        out = np.empty((len(self.levels), 2, BINS), dtype=np.int64)
-        for k, of_class in enumerate(out):
-            level = calibration.levels(calibration.logits_of(flat, k)) // _LEVELS_OF_BIN
-            joint = (true == k) * BINS + level
-            of_class[:] = np.bincount(joint, minlength=2 * BINS).reshape(2, BINS)
-        return out
-
-    def auc(self) -> np.ndarray:
-        """Return the area under each class's curve, float64 ``(C,)``; see `area`."""
-        return area(self.levels)
-
-    def _pixels(self, truth: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        truth, given = np.asarray(truth), np.asarray(given)
-        if given.shape != (*truth.shape, len(self.levels)):
-            raise ValueError(
-                f"truth {truth.shape} needs probabilities {(*truth.shape, len(self.levels))}, "
-                f"not {given.shape}"
-            )
-        return given.reshape(-1, len(self.levels)), truth.ravel()
+def coarse(counts: np.ndarray) -> np.ndarray:
+    """Return counts ``(..., LEVELS)`` in coarse bins, ``(..., BINS)``."""
+    return counts.reshape(*counts.shape[:-1], BINS, -1).sum(axis=-1)
 
 
 def area(counts: np.ndarray) -> np.ndarray:
