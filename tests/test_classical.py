@@ -92,8 +92,9 @@ def test_every_setting_changes_something_and_every_call_gives_the_same(method):
     image = (noisy * np.linspace(0.5, 1, 60)).astype(np.float32)
     image[:6] *= 0.03  # a dark frame
     results = [method.segment(image, **setting) for setting in method.settings]
-    again = [method.segment(image, **setting) for setting in method.settings]
-    np.testing.assert_array_equal(results, again)
+    for setting in (0, -1):
+        again = method.segment(image, **method.settings[setting])
+        np.testing.assert_array_equal(results[setting], again)
     for key in method.settings[0]:
         values = {str(setting[key]) for setting in method.settings}
         by_value = {

