@@ -103,3 +103,20 @@ def trained_run(data_folder, tiny_profile, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / profile.name
     training.train(dataset.load(data_folder), profile, folder)
     return folder, profile
+
+
+@pytest.fixture(scope="session")
+def compared_run(tmp_path_factory):
+    """A run's folder with a made-up comparison, groups of parts left out as well, and its tables.
+
+    Nobody may change it.
+    """
+    import compared_folders as made
+
+    from xnet_study.comparison import table3
+
+    folder = made.comparison(tmp_path_factory.mktemp("compared"))
+    for name, parts in (("legs", ["knee"]), ("arms", ["hand"])):
+        made.held_out(folder, "region group", name, parts, 0.3, 5, ("test", "population"))
+    table3.write(folder)
+    return folder

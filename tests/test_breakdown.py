@@ -9,8 +9,8 @@ from xnet_tf.metrics import COUNT_COLUMNS, counts_of
 
 
 @pytest.fixture(scope="module")
-def methods(tmp_path_factory):
-    return compared.read(made.comparison(tmp_path_factory.mktemp("run")) / "comparison")
+def methods(compared_run):
+    return compared.read(compared_run / "comparison")
 
 
 def one(table, **where):

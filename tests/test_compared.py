@@ -9,13 +9,8 @@ from xnet_tf.files import InputError
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return made.comparison(tmp_path_factory.mktemp("run")) / "comparison"
-
-
-@pytest.fixture(scope="module")
-def methods(folder):
-    return {method.title: method for method in compared.read(folder)}
+def methods(compared_run):
+    return {method.title: method for method in compared.read(compared_run / "comparison")}
 
 
 def scores(methods, title):

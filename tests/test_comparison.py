@@ -1,4 +1,4 @@
-"""The command that does the whole comparison. A single network is trained here, once."""
+"""The command that does the whole comparison. A single network, a toy, is trained here, once."""
 
 import dataclasses
 import functools
@@ -8,12 +8,13 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import build_toy
 from PIL import Image
 
 from xnet_study.baselines import classical, tuning
 from xnet_study.comparison import coverage, fitting, runner, tasks
 from xnet_study.comparison.study import Study
-from xnet_tf import cli, dataset, inference, metrics, preprocessing, runs, training
+from xnet_tf import cli, dataset, inference, metrics, model, preprocessing, runs, training
 from xnet_tf.checkpoints import RunState
 from xnet_tf.files import InputError, read_json, write_json
 from xnet_tf.metrics import counts_of
@@ -52,7 +53,7 @@ def data(data_folder, tmp_path_factory):
 
 @pytest.fixture(autouse=True, scope="module")
 def only_one_network_is_trained_and_coverage_is_quick():
-    """Where parts are left out, and for other seeds, the first XNet stands in."""
+    """A toy is XNet; where parts are left out and for other seeds its one training stands in."""
     train = training.train
 
     def train_or_take(data, profile, folder):
@@ -67,6 +68,7 @@ def only_one_network_is_trained_and_coverage_is_quick():
         return training.Trained(load_weights(weights), None, weights)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(model.NETWORKS, "xnet", build_toy)
         patch.setattr(training, "train", train_or_take)
         quick = functools.partial(coverage.write, repetitions=2, resamples=20)
         patch.setattr(coverage, "write", quick)
@@ -147,7 +149,7 @@ def test_held_out_images_are_what_is_scored(done, data):
 
 
 def test_networks_see_pictures_as_segment_shows_them(done, data):
-    model = load_weights(done / "xnet-seed1" / "weights" / "xnet.npz")
+    network = load_weights(done / "xnet-seed1" / "weights" / "xnet.npz")
     counts = pd.read_csv(done / "xnet-seed1" / "counts.csv").query("subset == 'test'")
     shown = data.manifest.loc[counts["image"]]
     assert "leg" in set(shown["body_part"])
@@ -155,7 +157,7 @@ def test_networks_see_pictures_as_segment_shows_them(done, data):
         image, truth = dataset.read_pair(data.folder, row)
         size = (SIZE, SIZE * 3 // 4 if row.body_part == "leg" else SIZE)
         small = preprocessing.resize_area(image, *size)
-        labels = inference.segment(model, small, working_size=SIZE, quality="normal").labels
+        labels = inference.segment(network, small, working_size=SIZE, quality="normal").labels
         expected = metrics.confusion(preprocessing.resize_nearest(truth, *size), labels)
         np.testing.assert_array_equal(counts_of(counts[counts["image"] == row.Index])[0], expected)
 

@@ -1,16 +1,12 @@
-import compared_folders as made
 import pandas as pd
 import pytest
 
-from xnet_study.comparison import compared, conclusions, table3
+from xnet_study.comparison import conclusions
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("results")
-    methods = compared.read(made.comparison(tmp_path_factory.mktemp("run")) / "comparison")
-    table3.differences(methods).to_csv(folder / "table3-differences.csv", index=False)
-    return folder
+def results(compared_run):
+    return compared_run / "results"
 
 
 def test_verdicts_say_who_is_better_worse_and_undecided(results):

@@ -1,3 +1,5 @@
+import shutil
+
 import compared_folders as made
 import numpy as np
 import pandas as pd
@@ -57,8 +59,9 @@ def test_the_other_intervals_are_those_of_scipy_and_of_the_textbook():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = made.comparison(tmp_path_factory.mktemp("run"))
+def folder(compared_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    shutil.copytree(compared_run / "comparison", folder / "comparison")
     coverage.write(folder, repetitions=20, resamples=100)
     return folder
 

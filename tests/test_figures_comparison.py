@@ -1,22 +1,17 @@
-import compared_folders as made
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
 
-from xnet_study.comparison import conclusions, table3
+from xnet_study.comparison import conclusions
 from xnet_study.figures import comparison_figures
 from xnet_tf import classes
 from xnet_tf.files import write_json
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = made.comparison(tmp_path_factory.mktemp("run"))
-    for name, parts in (("legs", ["knee"]), ("arms", ["hand"])):
-        made.held_out(folder, "region group", name, parts, 0.3, 5, ("test", "population"))
-    table3.write(folder)
-    return folder / "results"
+def results(compared_run):
+    return compared_run / "results"
 
 
 @pytest.fixture(autouse=True)

@@ -10,20 +10,13 @@ from xnet_tf.metrics import counts_of
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = made.comparison(tmp_path_factory.mktemp("run"))
-    table3.write(folder)
-    return folder
+def table(compared_run):
+    return conclusions.load(compared_run / "results", "table3")
 
 
 @pytest.fixture(scope="module")
-def table(run):
-    return conclusions.load(run / "results", "table3")
-
-
-@pytest.fixture(scope="module")
-def differences(run):
-    return conclusions.load(run / "results", "table3-differences")
+def differences(compared_run):
+    return conclusions.load(compared_run / "results", "table3-differences")
 
 
 def one(table, **where):
@@ -42,9 +35,9 @@ def test_one_row_for_each_method_variant_and_subset(table):
     assert one(table, method="XNet", subset="population")["subjects"] == 60
 
 
-def test_scores_are_those_of_the_counts_with_scipys_intervals(run, table):
+def test_scores_are_those_of_the_counts_with_scipys_intervals(compared_run, table):
     row = one(table, method="Otsu", variant="overall", subset="test")
-    counts = pd.read_csv(run / "comparison" / "otsu-overall" / "counts.csv").query(
+    counts = pd.read_csv(compared_run / "comparison" / "otsu-overall" / "counts.csv").query(
         "subset == 'test'"
     )
     for name, score in (("accuracy", metrics.accuracy), ("macro F1", metrics.macro_f1)):
@@ -53,8 +46,8 @@ def test_scores_are_those_of_the_counts_with_scipys_intervals(run, table):
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_seeds_are_averaged_and_their_spread_is_given(run, table):
-    own = next(m for m in compared.read(run / "comparison") if m.name == "XNet")
+def test_seeds_are_averaged_and_their_spread_is_given(compared_run, table):
+    own = next(m for m in compared.read(compared_run / "comparison") if m.name == "XNet")
     each = metrics.accuracy(own.confusions("test").sum(axis=0))
     row = one(table, method="XNet", subset="test")
     assert len(set(each)) == 3
@@ -127,8 +120,8 @@ def test_holm_counts_the_methods_of_one_subset_and_score(differences):
     assert rows["p Holm"].min() == pytest.approx(6 * rows["p"].min(), rel=1e-4)
 
 
-def test_the_record_says_what_the_table_was_made_from(run):
-    record = read_json(run / "results" / "table3.json")
+def test_the_record_says_what_the_table_was_made_from(compared_run):
+    record = read_json(compared_run / "results" / "table3.json")
     assert record["data_sha256"] == "0" * 64
     assert not record["simulated"], "made up, not the simulated data"
     assert record["runs"][0] == "constant-predictor" and len(record["runs"]) == 11
