@@ -16,7 +16,7 @@ PEERS := $(patsubst %,benchmarks/.venv-%/.installed,imgaug albumentations)
 FIGURES_ENV := $(if $(wildcard .venv/.installed),.venv,.venv-figures)
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: .venv/.installed  ## set up, run all notebooks in the quick profile, compare with the paper
 	$(RUN) -m xnet_study.notebooks --profile quick

@@ -33,10 +33,11 @@ def score_table(tables: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
         Columns ``preset, condition, value, low, high, lowest_seed, highest_seed, previous,
         difference, difference_low, difference_high``.
     """
+    images_of = dict(list(next(iter(tables.values()))[0].groupby("condition", sort=False)))
     rows, previous, before = [], None, {}
     for preset, networks in tables.items():
         pooled = {}
-        for condition, images in networks[0].groupby("condition", sort=False):
+        for condition, images in images_of.items():
             counts = np.stack([_counts(table, condition, images["image"]) for table in networks])
             pooled[condition] = counts.sum(axis=0)
             pair = (pooled[condition], before[condition]) if before else None
