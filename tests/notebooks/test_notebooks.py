@@ -15,8 +15,12 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
 
 
-def named(paths):
-    return [pytest.param(path, id=f"{path.parent.name}-{path.stem}") for path in paths]
+TRAIN_MUCH = [path for path in SOLUTIONS if path.name[:2] in ("04", "09")]
+"""Solutions that train several networks."""
+
+
+def named(paths, marks=()):
+    return [pytest.param(p, id=f"{p.parent.name}-{p.stem}", marks=marks) for p in paths]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,11 @@ def execute(path, kernel):
         client.kc.stop_channels()
 
 
-@pytest.mark.parametrize("path", named(NOTEBOOKS + SOLUTIONS))
+IN_ORDER = named(NOTEBOOKS + [path for path in SOLUTIONS if path not in TRAIN_MUCH])
+IN_ORDER += named(TRAIN_MUCH, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("path", IN_ORDER)
 def test_notebook_runs_from_another_folder(path, kernel):
     execute(path, kernel)
 
