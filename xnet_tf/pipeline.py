@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
-from xnet_tf import augmentation, preprocessing
+from xnet_tf import preprocessing, transforms
 from xnet_tf.backend import tf
 from xnet_tf.dataset import Arrays
+from xnet_tf.presets import PRESETS
 from xnet_tf.profiles import Profile
 
 COMPILE_FROM = 2000
@@ -163,12 +164,12 @@ def augmented_batch(arrays: Arrays, profile: Profile) -> Callable:
         A function of indices ``(B,)`` and seeds int64 ``(B, 2)`` that returns images float32
         ``(B, S, S, 1)`` in [0, 1], open beam bright, and labels uint8 ``(B, S, S)``.
     """
-    preset = augmentation.PRESETS[profile.augmentation]
+    preset = PRESETS[profile.augmentation]
     images, labels = tf.constant(arrays.images), tf.constant(arrays.labels)
 
     def transform(index, seeds):
         batch = tf.gather(images, index), tf.gather(labels, index)
-        return augmentation.apply(*batch, preset, seeds)
+        return transforms.apply(*batch, preset, seeds)
 
     return transform
 

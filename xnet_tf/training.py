@@ -17,12 +17,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from xnet_tf import augmentation, classes, distributed, losses, pipeline, runs
+from xnet_tf import classes, distributed, losses, pipeline, runs
 from xnet_tf.backend import describe_device, dtype_policy, faster_precision, keras, tf
 from xnet_tf.checkpoints import Progress, RunState, was_begun
 from xnet_tf.dataset import Dataset, read_arrays
 from xnet_tf.files import InputError, read_json, sha256
 from xnet_tf.model import find_network
+from xnet_tf.presets import PRESETS, describe
 from xnet_tf.profiles import Profile
 from xnet_tf.weights import assign_weights, load_weights, read_record, save_weights
 
@@ -155,7 +156,7 @@ def identity(dataset: Dataset, profile: Profile, initial: Path | None = None) ->
     """Return what a run's result depends on: profile, augmentation, data, initial weights."""
     content = {
         "profile": profile.as_dict(),
-        "augmentation": asdict(augmentation.PRESETS[profile.augmentation]),
+        "augmentation": describe(PRESETS[profile.augmentation]),
         "data": dataset.fingerprint(),
     }
     if initial is not None:
