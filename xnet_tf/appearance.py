@@ -25,7 +25,6 @@ from xnet_tf.transforms import REFERENCE_SIZE, Appearance, displacement
 DIRECT_BEAM = 0.05
 """Where less than this share of the focal spot is seen past the blades, there is open beam."""
 
-_FIELD_POINTS = 4
 _BLOCK = 8  # JPEG's, in pixels
 _MIDDLE = 128 / 255  # JPEG's zero, as a grey value
 
@@ -44,6 +43,12 @@ _STEPS = np.array(
     ],
     np.float32,
 )
+
+
+@dataclass(frozen=True)
+class _Range(Appearance):
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -93,26 +98,20 @@ class Texture(Appearance):
     pixels: tuple[float, float] = (0.8, 5.0)
 
     def __call__(self, planes, labels, draws):
-        strength = draws.uniform(0.0, self.strength)
         sigma = _pixels(planes, draws.log_uniform(*self.pixels))
         # What a Gaussian leaves of white noise has a standard deviation of 1 / (2 sigma sqrt(pi)).
-        amount = strength * 2 * sigma * np.sqrt(np.pi)
+        amount = draws.uniform(0.0, self.strength) * 2 * sigma * np.sqrt(np.pi)
         uneven = amount * _broad_blur(draws.noise(planes.shape[1:3]), sigma)
         return _in_body(planes, labels, uneven), labels
 
 
-@dataclass(frozen=True)
-class Blur(Appearance):
+class Blur(_Range):
     """Gaussian blur, borders mirrored, of a sigma between two (pixels)."""
-
-    low: float
-    high: float
 
     def __call__(self, planes, labels, draws):
         sigma = _pixels(planes, draws.uniform(self.low, self.high))
         # Weights below 1e-4 of the middle's are left out.
-        largest = _pixels(planes, self.high)
-        radius = max(1, int(np.ceil(largest * np.sqrt(2 * np.log(1e4)) - 1)))
+        radius = max(1, int(np.ceil(_pixels(planes, self.high) * np.sqrt(2 * np.log(1e4)) - 1)))
         distance = np.arange(-radius, radius + 1, dtype=np.float32)
         # A sigma of 0 makes the kernel that changes nothing.
         weights = tf.exp(-0.5 * (distance / tf.maximum(sigma, 1e-2)) ** 2)
@@ -195,7 +194,7 @@ class Field(Appearance):
     strength: float
 
     def __call__(self, planes, labels, draws):
-        grid = self.strength * draws.normal((_FIELD_POINTS, _FIELD_POINTS))
+        grid = self.strength * draws.normal((4, 4))
         return planes * tf.exp(displacement(grid, planes.shape[1:3])), labels
 
 
@@ -222,7 +221,7 @@ class Saturate(Appearance):
 
 
 @dataclass(frozen=True)
-class LogScale(Appearance):
+class LogScale(_Range):
     """A logarithmic scale, on which a factor between two of the signal is told apart."""
 
     low: float = 10.0
@@ -233,12 +232,8 @@ class LogScale(Appearance):
         return tf.math.log1p(tf.nn.relu(planes) * factor) / tf.math.log1p(factor), labels
 
 
-@dataclass(frozen=True)
-class Gamma(Appearance):
+class Gamma(_Range):
     """Raise to an exponent between two, drawn log-uniformly."""
-
-    low: float
-    high: float
 
     def __call__(self, planes, labels, draws):
         exponent = draws.log_uniform(self.low, self.high)
@@ -332,24 +327,16 @@ class Frame(Appearance):
         return tf.where(framed, tf.round(draws.uniform()), planes), _open_beam(framed, labels)
 
 
-@dataclass(frozen=True)
-class GreyLevels(Appearance):
+class GreyLevels(_Range):
     """Round to equally spaced grey values, with so many steps from 0 to 1, log-uniformly."""
-
-    low: float
-    high: float
 
     def __call__(self, planes, labels, draws):
         steps = tf.round(draws.log_uniform(self.low, self.high))
         return tf.round(planes * steps) / steps, labels
 
 
-@dataclass(frozen=True)
-class Jpeg(Appearance):
+class Jpeg(_Range):
     """Round the cosine coefficients of 8x8 blocks, as JPEG of a quality between two (1 to 100)."""
-
-    low: float
-    high: float
 
     def __call__(self, planes, labels, draws):
         quality, (height, width) = draws.uniform(self.low, self.high), planes.shape[1:3]
@@ -360,8 +347,8 @@ class Jpeg(Appearance):
         rows, columns = (_cosines(size) for size in padded.shape[1:3])
         repeats = [size // _BLOCK for size in padded.shape[1:3]]
         steps = tf.maximum(tf.floor(factor * np.tile(_STEPS, repeats) + 0.5), 1.0) / 255
-        waves = rows @ (padded - _MIDDLE) @ columns.T
-        stored = rows.T @ (tf.round(waves / steps) * steps) @ columns + _MIDDLE
+        waves = tf.round(rows @ (padded - _MIDDLE) @ columns.T / steps) * steps
+        stored = rows.T @ waves @ columns + _MIDDLE
         return tf.clip_by_value(stored[:, :height, :width], 0.0, 1.0), labels
 
 
@@ -395,8 +382,8 @@ def _sides(planes, share, draws):
     """Pixels covered at the left, top, right and bottom, half of them not at all (far away)."""
     height, width = planes.shape[1:3]
     drawn = [draws.uniform(-share, share) for _ in range(4)]
-    sizes = width, height, width, height
-    return [tf.where(s > 0, s * size, -1e6) for s, size in zip(drawn, sizes, strict=True)]
+    sizes = zip(drawn, (width, height, width, height), strict=True)
+    return [tf.where(side > 0, side * size, -1e6) for side, size in sizes]
 
 
 def _distance_from_sides(sides, shape, angle=0.0):

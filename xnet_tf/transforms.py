@@ -15,12 +15,12 @@ rounding. Everything is batched TensorFlow operations, in tf.data, on a GPU and 
 # ruff: noqa: D102
 from __future__ import annotations
 
-import functools
 import math
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -86,6 +86,12 @@ class Sometimes:
 
 
 @dataclass(frozen=True)
+class _Range(Spatial):
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Flip(Spatial):
     """Mirror left and right, up and down, each with its probability."""
 
@@ -109,12 +115,8 @@ class Translate(Spatial):
         return Part(shift=(x * shape[1], y * shape[0]))
 
 
-@dataclass(frozen=True)
-class Crop(Spatial):
+class Crop(_Range):
     """Cut off each of the four sides, independently, a share between two, and fill the picture."""
-
-    low: float
-    high: float
 
     def __call__(self, draws, shape):
         left, top, right, bottom = (draws.uniform(self.low, self.high) for _ in range(4))
@@ -122,12 +124,8 @@ class Crop(Spatial):
         return Part(matrix, ((left - right) / 2 * shape[1], (top - bottom) / 2 * shape[0]))
 
 
-@dataclass(frozen=True)
-class Zoom(Spatial):
+class Zoom(_Range):
     """Magnify by a factor between two, drawn log-uniformly."""
-
-    low: float
-    high: float
 
     def __call__(self, draws, shape):
         scale = 1 / draws.log_uniform(self.low, self.high)
@@ -153,8 +151,8 @@ class Shear(Spatial):
     degrees: float
 
     def __call__(self, draws, shape):
-        angle = draws.uniform(-self.degrees, self.degrees) * np.deg2rad(1)
-        return Part(((1.0, tf.tan(angle)), (0.0, 1.0)))
+        tangent = tf.tan(draws.uniform(-self.degrees, self.degrees) * np.deg2rad(1))
+        return Part(((1.0, tangent), (0.0, 1.0)))
 
 
 @dataclass(frozen=True)
@@ -206,18 +204,15 @@ def apply(
     # Without the channel, so that images and the fields computed for them have one shape.
     planes = images[..., 0]
     for transform, draws, chosen in _drawn(preset, seeds, Appearance):
-        before = planes, labels
-        planes, labels = transform(planes, labels, draws)
+        pair = transform(planes, labels, draws)
         if chosen is not None:
-            planes = tf.where(chosen[:, None, None], planes, before[0])
-            if labels is not before[1]:
-                labels = tf.where(chosen[:, None, None], labels, before[1])
+            here = chosen[:, None, None]
+            pair = tf.where(here, pair[0], planes), tf.where(here, pair[1], labels)
+        planes, labels = pair
     return tf.clip_by_value(planes, 0.0, 1.0)[..., None], labels
 
 
-def compose(
-    preset: Sequence, seeds: tf.Tensor, shape: tuple[int, int]
-) -> tuple[tf.Tensor, tf.Tensor, tuple] | None:
+def compose(preset: Sequence, seeds: tf.Tensor, shape: tuple[int, int]) -> tuple | None:
     """Draw the transforms that move pixels, and make one of them.
 
     Args:
@@ -226,22 +221,23 @@ def compose(
         shape: height and width.
 
     Returns:
-        Matrix, shift and grids for `backward_map`, the first transform's outermost; None if
-        nothing moves.
+        ``(matrix, shift, grids)`` for `backward_map`: where the first transform looks for what
+        the second looks at, and so on; None if nothing moves.
     """
-    whole = None
-    for transform, draws, chosen in _drawn(preset, seeds, Spatial):
-        part = transform(draws, shape)
-        part = part if chosen is None else _moved_if(chosen, part)
-        whole = part if whole is None else _composed(whole, part)
-    if whole is None:
+    drawn = list(_drawn(preset, seeds, Spatial))
+    if not drawn:
         return None
-    zeros = tf.zeros_like(seeds[:, 0], tf.float64)
-    shift, *rows = (
-        tf.stack([entry + zeros for entry in pair], axis=-1)
-        for pair in (whole.shift, *whole.matrix)
-    )
-    return tf.stack(rows, axis=-2), shift, whole.grids
+    one, zero = (tf.fill(tf.shape(seeds)[:1], tf.constant(k, tf.float64)) for k in (1, 0))
+    whole, grids = (((one, zero), (zero, one)), (zero, zero)), ()
+    for transform, draws, chosen in drawn:
+        before, (*part, displaced) = whole, transform(draws, shape)
+        whole = _composed(*whole, *part)
+        if chosen is not None:
+            whole = tf.nest.map_structure(partial(tf.where, chosen), whole, before)
+            displaced = [tf.where(chosen[:, None, None, None], grid, 0.0) for grid in displaced]
+        grids += tuple(displaced)
+    matrix, shift = whole
+    return tf.stack([tf.stack(row, -1) for row in matrix], -2), tf.stack(shift, -1), grids
 
 
 def backward_map(
@@ -258,28 +254,21 @@ def backward_map(
     Returns:
         float32 ``(B, 2, H, W)``, planes of ``x`` and ``y`` in pixels, reflected into the image.
     """
-    height, width = shape
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    centre = (np.array(shape[::-1]) - 1) / 2
     # x = a X + b Y + c is a product of the bases [1, Y] and [1, X] with a 2x2 matrix between, and
-    # a spline one of other bases: stacked, all of it is one product of three matrices.
-    rows, columns = (
-        [np.stack([np.ones(size), np.arange(size) - (size - 1) / 2], axis=1)] for size in shape
-    )
+    # a spline one of other bases: side by side, their sum is one product.
     last = tf.stack([shift + centre, matrix[..., 0]], -1)
     between = tf.stack([last, tf.pad(matrix[..., 1:], [[0, 0], [0, 0], [0, 1]])], axis=-2)
+    rows, parts = [_affine_basis(shape[0])], [between @ _affine_basis(shape[1]).T]
     for grid in grids:
-        down, across = grid.shape[2:]
-        rows.append(_spline_matrix(height, down))
-        columns.append(_spline_matrix(width, across))
+        rows.append(_spline_matrix(shape[0], grid.shape[2]))
         # The matrix acts on the few control points, which is the same and quicker.
         moved = tf.reduce_sum(matrix[..., None, None] * grid[:, None], axis=2)
-        size = between.shape[2:]
-        between = tf.pad(between, [[0, 0], [0, 0], [0, down], [0, across]])
-        between += tf.pad(moved, [[0, 0], [0, 0], [size[0], 0], [size[1], 0]])
-    points = np.hstack(rows) @ between @ np.ascontiguousarray(np.hstack(columns).T)
+        parts.append(moved @ _spline_matrix(shape[1], grid.shape[3]).T)
+    points = np.hstack(rows) @ tf.concat(parts, axis=2)
     points = tf.cast(points, tf.float32)
     # Mirrored at the outermost pixels' centres until they lie inside.
-    period = np.array([2 * (width - 1), 2 * (height - 1)], np.float32)[:, None, None]
+    period = np.float32(4 * centre)[:, None, None]
     return tf.abs(points - period * tf.round(points / period))
 
 
@@ -340,11 +329,11 @@ class Draws:
 
     def __init__(self, seeds: tf.Tensor, stream: str, numbers: tf.Tensor, axes: int = 0):
         self._seeds, self._stream, self._axes = seeds, stream, (tf.newaxis,) * axes
-        self._numbers, self._dtype = iter(tf.unstack(numbers, axis=1)), numbers.dtype
+        self._numbers, self._dtype = tf.unstack(numbers, axis=1), numbers.dtype
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
         """Return a number for each image."""
-        return low + next(self._numbers)[(..., *self._axes)] * (high - low)
+        return low + self._numbers.pop(0)[(..., *self._axes)] * (high - low)
 
     def log_uniform(self, low: float, high: float) -> tf.Tensor:
         """Return a number for each image, of which equal ratios are equally likely."""
@@ -357,7 +346,7 @@ class Draws:
         the same under every compiler.
         """
         words = _words(self._seeds, [f"{self._stream} normal"], math.prod(shape))
-        sums = tf.add_n([tf.cast(_pairwise(word, 8, 0x00FF00FF), tf.int32) for word in words])
+        sums = sum(_pairwise(word, 8, 0x00FF00FF) for word in words)
         sums = tf.reshape((sums & 0xFFFF) + tf.bitwise.right_shift(sums, 16), (-1, *shape))
         return tf.cast(_standardised(sums, 16, 256), self._dtype)
 
@@ -376,8 +365,6 @@ class Draws:
 def _drawn(preset: Sequence, seeds: tf.Tensor, kind: type) -> Iterator[tuple]:
     """Yield each transform of a kind, its `Draws`, and for which images it happens (or None)."""
     placed = [place for place in _places(preset, Counter()) if isinstance(place[0], kind)]
-    if not placed:
-        return
     streams = list(dict.fromkeys(s for _, own, groups in placed for s in (own, *dict(groups))))
     words = tf.concat(_words(seeds, streams, _BLOCKS), -1)
     bits = tf.cast(tf.bitwise.right_shift(words, 8), tf.int32)
@@ -386,7 +373,7 @@ def _drawn(preset: Sequence, seeds: tf.Tensor, kind: type) -> Iterator[tuple]:
     for transform, own, groups in placed:
         chosen = [numbers[group][:, 0] < probability for group, probability in groups]
         draws = Draws(seeds, own, numbers[own], 0 if kind is Spatial else 2)
-        yield transform, draws, functools.reduce(tf.logical_and, chosen) if chosen else None
+        yield transform, draws, tf.reduce_all(chosen, axis=0) if chosen else None
 
 
 def _places(preset: Sequence, before: Counter) -> list[tuple]:
@@ -412,24 +399,19 @@ def _words(seeds: tf.Tensor, streams: Sequence[str], count: int) -> list[tf.Tens
     It is TensorFlow's own generator, whose operation takes one seed at a time. The first integer
     of the seeds is the key; stream, second integer and index are the counter.
     """
-    key, example = (
-        tf.unstack(pair[:, None, None], axis=-1)
-        for pair in tf.unstack(tf.bitcast(seeds, tf.uint32), axis=1)
-    )
-    names = np.array([[zlib.crc32(name.encode())] for name in streams], np.uint32)
-    words = [tf.cast(tf.range(count), tf.uint32), tf.constant(names), *example]
-    shape = tf.shape(sum(words))
+    bits = tf.bitcast(seeds, tf.uint32)[..., None, None]
+    names = np.array([zlib.crc32(name.encode()) for name in streams], np.uint32)[:, None]
+    words = [tf.cast(tf.range(count), tf.uint32), names, bits[:, 1, 0], bits[:, 1, 1]]
+    shape = tf.shape(words[0] + names + words[2])
 
     def turn(words, keys):
-        (high, low), (other, last) = (
-            _multiply(words[0], 0xD2511F53),
-            _multiply(words[2], 0xCD9E8D57),
-        )
-        words = [other ^ words[1] ^ keys[0], last, high ^ words[3] ^ keys[1], low]
+        first, other = _multiply(words[0], 0xD2511F53), _multiply(words[2], 0xCD9E8D57)
+        words = [other[0] ^ words[1] ^ keys[0], other[1], first[0] ^ words[3] ^ keys[1], first[1]]
         return words, [keys[0] + 0x9E3779B9, keys[1] + 0xBB67AE85]
 
-    words = [tf.broadcast_to(word, shape) for word in words]
-    return tf.while_loop(lambda *_: True, turn, (words, key), maximum_iterations=10)[0]
+    # A loop, whose result compilers keep: written out, they would find it anew for each pixel.
+    state = [tf.broadcast_to(word, shape) for word in words], [bits[:, 0, 0], bits[:, 0, 1]]
+    return tf.while_loop(lambda *_: True, turn, state, maximum_iterations=10)[0]
 
 
 def _multiply(words: tf.Tensor, factor: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -445,30 +427,17 @@ def _pairwise(words, shift, mask):
 
 def _standardised(sums, count, levels):
     """Shift and scale sums of so many whole numbers from 0 to below `levels`."""
-    deviation = np.float32(np.sqrt(count * (levels**2 - 1) / 12))
-    sums = tf.cast(tf.cast(sums, tf.int32), tf.float32)
-    return (sums - count * (levels - 1) / 2) / deviation
+    middle, variance = count * (levels - 1) / 2, count * (levels**2 - 1) / 12
+    return (tf.cast(tf.cast(sums, tf.int32), tf.float32) - middle) / math.sqrt(variance)
 
 
-def _composed(outer: Part, inner: Part) -> Part:
-    """Entry by entry: compilers make one step of what has one shape."""
-    (a, b), (c, d) = outer.matrix
-    (e, f), (g, h) = inner.matrix
-    x, y = inner.shift
-    matrix = (a * e + b * g, a * f + b * h), (c * e + d * g, c * f + d * h)
-    shift = a * x + b * y + outer.shift[0], c * x + d * y + outer.shift[1]
-    return Part(matrix, shift, outer.grids + inner.grids)
-
-
-def _moved_if(chosen: tf.Tensor, part: Part) -> Part:
-    """Replace what is drawn for the other images by what moves nothing."""
-    matrix, shift = tf.nest.map_structure(
-        lambda value, still: tf.where(chosen, tf.cast(value, tf.float64), still),
-        (part.matrix, part.shift),
-        (Part().matrix, Part().shift),
-    )
-    grids = tuple(tf.where(chosen[:, None, None, None], grid, 0.0) for grid in part.grids)
-    return Part(matrix, shift, grids)
+def _composed(outer, outer_shift, inner, inner_shift):
+    """Matrix and shift of both; entry by entry: compilers make one step of what has one shape."""
+    (a, b), (c, d) = outer
+    (e, f), (g, h) = inner
+    x, y = inner_shift
+    shift = a * x + b * y + outer_shift[0], c * x + d * y + outer_shift[1]
+    return ((a * e + b * g, a * f + b * h), (c * e + d * g, c * f + d * h)), shift
 
 
 def _look_up(images: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
@@ -481,7 +450,11 @@ def _look_up(images: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
     return tf.reshape(found, (-1, height, width, channels))
 
 
-@functools.lru_cache
+def _affine_basis(size: int) -> np.ndarray:
+    """Columns 1 and position relative to the centre, ``(size, 2)``."""
+    return np.stack([np.ones(size), np.arange(size) - (size - 1) / 2], axis=1)
+
+
 def _spline_matrix(size: int, points: int) -> np.ndarray:
     """Matrix ``(size, points)`` that evaluates the interpolating cubic spline at each pixel."""
     at_points = _spline_weights(np.arange(points), points)
