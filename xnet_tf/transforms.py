@@ -428,7 +428,8 @@ def _pairwise(words, shift, mask):
 def _standardised(sums, count, levels):
     """Shift and scale sums of so many whole numbers from 0 to below `levels`."""
     middle, variance = count * (levels - 1) / 2, count * (levels**2 - 1) / 12
-    return (tf.cast(tf.cast(sums, tf.int32), tf.float32) - middle) / math.sqrt(variance)
+    # A product, which compilers round alike.
+    return (tf.cast(tf.cast(sums, tf.int32), tf.float32) - middle) * (1 / math.sqrt(variance))
 
 
 def _composed(outer, outer_shift, inner, inner_shift):
