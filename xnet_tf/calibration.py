@@ -20,7 +20,7 @@ import pandas as pd
 import scipy.optimize
 from scipy.special import expit, log_softmax, logit, softmax
 
-from xnet_tf import classes, metrics
+from xnet_tf import metrics
 
 LEVELS = 2**16
 STEP = 2.0**-11
@@ -32,7 +32,8 @@ CENTRES = ((np.arange(LEVELS) + 0.5) * STEP - LEVELS * STEP / 2).astype(np.float
 PROBABILITIES = expit(CENTRES)
 """The probability that stands for each level."""
 
-_SMALLEST = np.float32(1e-18)
+_SMALLEST_RATIO = np.float32(1e-18)
+_SMALLEST_PROBABILITY = np.float32(1e-30)
 
 BAND_RESAMPLES = 500
 """Resamples of subjects behind the bands of reliability diagrams."""
@@ -67,9 +68,9 @@ def logits_of(probabilities: np.ndarray, k: int) -> np.ndarray:
     Returns:
         float32 ``(...)``.
     """
-    own = probabilities[..., k].astype(np.float32)
+    of_class = probabilities[..., k].astype(np.float32)
     rest = sum(probabilities[..., j] for j in range(probabilities.shape[-1]) if j != k)
-    ratio = np.maximum(own, _SMALLEST) / np.maximum(rest, _SMALLEST)
+    ratio = np.maximum(of_class, _SMALLEST_RATIO) / np.maximum(rest, _SMALLEST_RATIO)
     return np.log(ratio, dtype=np.float32)
 
 
@@ -156,6 +157,25 @@ def bin_sums(counts: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     return np.diff(total[bounds], axis=0)
 
 
+_BIN_OF_LEVEL = np.repeat(np.arange(BINS), np.diff(equal_width()))
+
+
+def image_bins(level: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Bin the pixels of one image; bins of equal width.
+
+    Args:
+        level: uint16 ``(N,)``.
+        right: bool ``(N,)``.
+
+    Returns:
+        float64 ``(BINS, 3)``, as `bin_sums`.
+    """
+    index = _BIN_OF_LEVEL[level]
+    weights = (right, PROBABILITIES[level])
+    columns = [np.bincount(index, w, BINS) for w in (None, *weights)]
+    return np.stack(columns, axis=1)
+
+
 def ece(sums: np.ndarray) -> np.ndarray:
     """Expected calibration error: mean gap of confidence and accuracy, weighted by pixels.
 
@@ -222,10 +242,10 @@ def recalibrated(counts: np.ndarray) -> np.ndarray:
         float64 ``(LEVELS,)``, non-decreasing.
     """
     number = counts.sum(axis=0)
-    there = np.flatnonzero(number)
-    share = counts[1, there] / number[there]
-    fitted = scipy.optimize.isotonic_regression(share, weights=number[there].astype(float)).x
-    return np.interp(np.arange(LEVELS), there, fitted)
+    filled = np.flatnonzero(number)
+    share = counts[1, filled] / number[filled]
+    fitted = scipy.optimize.isotonic_regression(share, weights=number[filled].astype(float)).x
+    return np.interp(np.arange(LEVELS), filled, fitted)
 
 
 def brier_parts(counts: np.ndarray) -> tuple[float, float, float]:
@@ -269,7 +289,53 @@ def nll(counts: np.ndarray) -> float:
     return float(total / counts[0].sum())
 
 
-_SMALLEST_PROBABILITY = np.float32(1e-30)
+def network_confidence(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Sum up what the paper's network confidence is made of.
+
+    The network confidence of a class is the mean, over the pixels that are assigned to it, of
+    their probability of it. Beside it stands the share of them that is right.
+
+    Args:
+        probabilities: float ``(..., C)``.
+        truth: integer ``(...)``, class ids.
+
+    Returns:
+        float64 ``(C, 3)`` per class: pixels assigned, those that are right, sum of probabilities.
+        Confidence is the third over the first, accuracy (precision) the second over the first.
+
+    References:
+        Bullock et al. 2018, 10.1117/12.2512451.
+    """
+    count = probabilities.shape[-1]
+    assigned = probabilities.argmax(axis=-1).ravel()
+    weights = ((truth.ravel() == assigned).astype(float), probabilities.max(axis=-1).ravel())
+    columns = [np.bincount(assigned, w, count) for w in (None, *weights)]
+    return np.stack(columns, axis=1)
+
+
+def diagram(sums: np.ndarray, seed: int = 1) -> pd.DataFrame:
+    """Return a reliability diagram: one row per bin that holds a pixel.
+
+    Args:
+        sums: float ``(S, M, 3)`` by subject, as `bin_sums` has them.
+        seed: of the resampled subjects.
+
+    Returns:
+        Columns ``bin``, ``pixels``, ``confidence`` (mean probability), ``accuracy`` (share that is
+        of the class), and ``low`` and ``high``, between which 95 % of the resampled accuracies lie.
+        A bin that resampled subjects may leave empty is judged by the resamples that fill it.
+    """
+    total = sums.sum(axis=0)
+    times = metrics.draw(len(sums), seed, BAND_RESAMPLES)
+    drawn = np.tensordot(times, sums, axes=1)
+    with np.errstate(invalid="ignore"):
+        shares = np.where(drawn[..., 0] > 0, drawn[..., 1] / drawn[..., 0], np.nan)
+    rows = []
+    for b in np.flatnonzero(total[:, 0]):
+        number, hits, sure = total[b]
+        low, high = np.nanpercentile(shares[:, b], (2.5, 97.5))
+        rows.append((b, int(number), sure / number, hits / number, low, high))
+    return pd.DataFrame(rows, columns=["bin", "pixels", "confidence", "accuracy", "low", "high"])
 
 
 @dataclass(frozen=True)
@@ -281,14 +347,14 @@ class Scaling:
 
     Attributes:
         factors: one per class, or the same for all.
-        biases: one per class; their mean is 0.
+        biases: one per class, or the same for all; their mean is 0.
 
     References:
         Guo et al., On calibration of modern neural networks, ICML 2017.
     """
 
     factors: tuple[float, ...]
-    biases: tuple[float, ...] = (0.0,) * classes.COUNT
+    biases: tuple[float, ...] = (0.0,)
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
         """Re-calibrate float ``(..., C)``; returns float32 of the same shape."""
@@ -330,8 +396,9 @@ def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> Scaling:
         return _nll(logs * np.exp(log_factor), truth)
 
     # The loss is convex in the factor, hence has one minimum along its logarithm too.
-    found = scipy.optimize.minimize_scalar(loss, bounds=(-4, 4), options={"xatol": 1e-5})
-    return Scaling((float(np.exp(found.x)),) * logs.shape[1])
+    best = scipy.optimize.minimize_scalar(loss, bounds=(-4, 4), options={"xatol": 1e-5})
+    count = logs.shape[1]
+    return Scaling((float(np.exp(best.x)),) * count, (0.0,) * count)
 
 
 def fit_vector(probabilities: np.ndarray, truth: np.ndarray) -> Scaling:
@@ -351,9 +418,9 @@ def fit_vector(probabilities: np.ndarray, truth: np.ndarray) -> Scaling:
         return _nll(scaled, truth), np.concatenate([(slope * logs).sum(axis=0), slope.sum(axis=0)])
 
     start = np.concatenate([np.ones(count), np.zeros(count)])
-    found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x
-    biases = found[count:] - found[count:].mean()
-    return Scaling(tuple(found[:count].tolist()), tuple(biases.tolist()))
+    best = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x
+    biases = best[count:] - best[count:].mean()
+    return Scaling(tuple(best[:count].tolist()), tuple(biases.tolist()))
 
 
 def fit_isotonic(counts: np.ndarray) -> Isotonic:
@@ -373,71 +440,3 @@ def _log(probabilities: np.ndarray) -> np.ndarray:
 
 def _nll(scaled: np.ndarray, truth: np.ndarray) -> float:
     return float(-log_softmax(scaled, axis=1)[np.arange(len(truth)), truth].mean())
-
-
-def diagram(sums: np.ndarray, seed: int = 1) -> pd.DataFrame:
-    """Return a reliability diagram: one row per bin that holds a pixel.
-
-    Args:
-        sums: float ``(S, M, 3)`` by subject, as `calibration.bin_sums` has them.
-        seed: of the resampled subjects.
-
-    Returns:
-        Columns ``bin``, ``pixels``, ``confidence`` (mean probability), ``accuracy`` (share that is
-        of the class), and ``low`` and ``high``, between which 95 % of the resampled accuracies lie.
-        A bin that resampled subjects may leave empty is judged by the resamples that fill it.
-    """
-    total = sums.sum(axis=0)
-    times = metrics.draw(len(sums), seed, BAND_RESAMPLES)
-    drawn = np.tensordot(times, sums, axes=1)
-    with np.errstate(invalid="ignore"):
-        shares = np.where(drawn[..., 0] > 0, drawn[..., 1] / drawn[..., 0], np.nan)
-    rows = []
-    for b in np.flatnonzero(total[:, 0]):
-        number, hits, sure = total[b]
-        low, high = np.nanpercentile(shares[:, b], (2.5, 97.5))
-        rows.append((b, int(number), sure / number, hits / number, low, high))
-    return pd.DataFrame(rows, columns=["bin", "pixels", "confidence", "accuracy", "low", "high"])
-
-
-def network_confidence(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Sum up what the paper's network confidence is made of.
-
-    The network confidence of a class is the mean, over the pixels that are assigned to it, of
-    their probability of it. Beside it stands the share of them that is right.
-
-    Args:
-        probabilities: float ``(..., C)``.
-        truth: integer ``(...)``, class ids.
-
-    Returns:
-        float64 ``(C, 3)`` per class: pixels assigned, those that are right, sum of probabilities.
-        Confidence is the third over the first, accuracy (precision) the second over the first.
-
-    References:
-        Bullock et al. 2018, 10.1117/12.2512451.
-    """
-    count = probabilities.shape[-1]
-    assigned = probabilities.argmax(axis=-1).ravel()
-    weights = ((truth.ravel() == assigned).astype(float), probabilities.max(axis=-1).ravel())
-    columns = [np.bincount(assigned, w, count) for w in (None, *weights)]
-    return np.stack(columns, axis=1)
-
-
-def image_bins(level: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Bin the pixels of one image; bins of equal width.
-
-    Args:
-        level: uint16 ``(N,)``.
-        right: bool ``(N,)``.
-
-    Returns:
-        float64 ``(BINS, 3)``, as `calibration.bin_sums`.
-    """
-    index = _BIN_OF_LEVEL[level]
-    weights = (right, PROBABILITIES[level])
-    columns = [np.bincount(index, w, BINS) for w in (None, *weights)]
-    return np.stack(columns, axis=1)
-
-
-_BIN_OF_LEVEL = np.repeat(np.arange(BINS), np.diff(equal_width()))

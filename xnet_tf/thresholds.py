@@ -79,12 +79,12 @@ def curve(
         int64 ``(LEVELS + 1, 3)``; row ``l`` belongs to the threshold `calibration.edge` of ``l``,
         the last to 1.
     """
-    given, true = probabilities.reshape(-1, classes.COUNT), truth.ravel()
+    flat, true = probabilities.reshape(-1, classes.COUNT), truth.ravel()
     counts = np.zeros((classes.COUNT, calibration.LEVELS), dtype=np.int64)
     # In pieces that stay in the processor's cache.
     for start in range(0, len(true), _PIECE):
         piece = slice(start, start + _PIECE)
-        levels = calibration.levels(calibration.logits_of(given[piece], guarded))
+        levels = calibration.levels(calibration.logits_of(flat[piece], guarded))
         counts += calibration.count(levels, true[piece], classes.COUNT)
     return above(counts)
 
@@ -124,8 +124,8 @@ def fdr(curve: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
     Returns:
         float ``(..., T)``. It need not fall as the threshold rises.
     """
-    given = curve.sum(axis=-1)
-    return (given - curve[..., guarded]) / np.maximum(given, 1)
+    called = curve.sum(axis=-1)
+    return (called - curve[..., guarded]) / np.maximum(called, 1)
 
 
 def fpr(curve: np.ndarray, pixels: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
@@ -136,8 +136,8 @@ def fpr(curve: np.ndarray, pixels: np.ndarray, guarded: int = classes.SOFT_TISSU
 
 def f1(curve: np.ndarray, pixels: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
     """Harmonic mean of precision and recall, ``(..., T)``."""
-    given = curve.sum(axis=-1) + pixels[..., None, guarded]
-    return 2 * curve[..., guarded] / np.maximum(given, 1)
+    both = curve.sum(axis=-1) + pixels[..., None, guarded]
+    return 2 * curve[..., guarded] / np.maximum(both, 1)
 
 
 def sources(curve: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
@@ -291,12 +291,12 @@ def boundary_f1(
     References:
         Csurka et al., What is a good evaluation measure for semantic segmentation?, BMVC 2013.
     """
-    true, found = boundary(truth, k), boundary(labels, k)
-    if not (true.any() and found.any()):
-        return 0.0 if true.any() or found.any() else np.nan
+    true, predicted = boundary(truth, k), boundary(labels, k)
+    if not (true.any() and predicted.any()):
+        return 0.0 if true.any() or predicted.any() else np.nan
     distance = tolerance * max(truth.shape) / SIDE
-    precision = near(true, distance)[found].mean()
-    recall = near(found, distance)[true].mean()
+    precision = near(true, distance)[predicted].mean()
+    recall = near(predicted, distance)[true].mean()
     return float(2 * precision * recall / max(precision + recall, 1e-12))
 
 
@@ -307,9 +307,10 @@ def _mask(labels: np.ndarray, k: int) -> np.ndarray:
 def _opened(mask: np.ndarray, side: float) -> np.ndarray:
     square = _square(side)
     # An even square has no middle: the way back must be the mirror image of the way there.
-    there = len(square) // 2
-    back = len(square) - 1 - there
-    return cv2.dilate(cv2.erode(mask, square, anchor=(there,) * 2), square, anchor=(back,) * 2)
+    first = len(square) // 2
+    second = len(square) - 1 - first
+    eroded = cv2.erode(mask, square, anchor=(first, first))
+    return cv2.dilate(eroded, square, anchor=(second, second))
 
 
 def _square(side: float) -> np.ndarray:
