@@ -7,18 +7,10 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from xnet_study.certainty import guarantees
+from xnet_study.certainty import guarantees, promises
 from xnet_study.certainty.curves import subjects_of
-from xnet_study.certainty.promises import (
-    DELTA,
-    PROMISES,
-    RATES,
-    USEFUL_RECALL,
-    at_position,
-    pair,
-)
-from xnet_study.certainty.scores import ratio
-from xnet_study.certainty.streaming import Judged
+from xnet_study.certainty.scores import ratio, with_bounds
+from xnet_study.certainty.streaming import FITTING, JUDGING, Judged
 from xnet_tf import calibration, classes, metrics, thresholds
 
 COST = 9.0
@@ -31,12 +23,14 @@ TISSUE = classes.SOFT_TISSUE
 def choice_table(judged: dict[str, Judged]) -> pd.DataFrame:
     """Return each choice of a threshold and what it reaches on images that did not choose it."""
     rows = []
-    for name, target, processed in itertools.product(_choosing(judged), RATES, (False, True)):
+    for name, target, processed in itertools.product(
+        _choosing(judged), promises.RATES, (False, True)
+    ):
         losses = subjects_of(judged[name], processed).losses
         pooled = thresholds.fdr(judged[name].curves(processed).sum(axis=0))
         lowest = thresholds.for_fdr(pooled, target)
         positions = {"naive, pooled": None if lowest == len(pooled) else lowest}
-        positions |= {rule: choose(losses, target) for rule, choose in PROMISES.items()}
+        positions |= {rule: choose(losses, target) for rule, choose in promises.PROMISES.items()}
         for rule, position in positions.items():
             choice = (f"FDR {target:.1%}", target, rule, name, len(losses), processed)
             rows += _reached(choice, position, judged)
@@ -49,19 +43,19 @@ def choice_table(judged: dict[str, Judged]) -> pd.DataFrame:
             choice = (aim, np.nan, "naive, pooled", name, subjects, False)
             rows += _reached(choice, position, judged)
     first = ["aim", "target", "rule", "chosen_on", "subjects", "processed", "threshold", "needed"]
-    numbers = [f"{n}{end}" for n in ("fdr", "loss", "recall") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=[*first, "set", *numbers, "abstained", "useful"])
+    last = ["set", *with_bounds("fdr", "loss", "recall"), "abstained", "useful"]
+    return pd.DataFrame(rows, columns=first + last)
 
 
 def _reached(choice: tuple, position: int | None, judged: dict[str, Judged]) -> list[tuple]:
     """Return a row for each set that a choice is judged on, or the one that says it was refused."""
     _, target, rule, _, _, processed = choice
-    delta = {"learn then test": DELTA, "conformal": None}
+    delta = {"learn then test": promises.DELTA, "conformal": None}
     needed = guarantees.needed(target, delta[rule]) if rule in delta else np.nan
     if position is None:
         return [(*choice, np.nan, needed, "refused", *[np.nan] * 10, "refused")]
     rows = []
-    for name in (n for n in ("test", "evaluation") if n in judged):
+    for name in (n for n in JUDGING if n in judged):
         one = judged[name]
         curve = one.curves(processed)[:, position]
         proportions = thresholds.fdr(curve[:, None])[:, 0]
@@ -72,8 +66,8 @@ def _reached(choice: tuple, position: int | None, judged: dict[str, Judged]) -> 
             *recall,
         )
         abstained = (curve.sum(axis=1) == 0).mean()
-        useful = "useful" if recall[0] >= USEFUL_RECALL else "not useful"
-        threshold = at_position(position, processed)
+        useful = "useful" if recall[0] >= promises.USEFUL_RECALL else "not useful"
+        threshold = promises.at_position(position, processed)
         rows.append((*choice, threshold, needed, name, *numbers, abstained, useful))
     return rows
 
@@ -84,15 +78,15 @@ def fold_table(judged: dict[str, Judged]) -> pd.DataFrame:
     for name in _choosing(judged):
         curves, subjects = judged[name].curves(), judged[name].subjects
         shuffled = np.random.Generator(np.random.Philox(1)).permutation(np.unique(subjects))
-        for fold, target in itertools.product(range(FOLDS), RATES):
+        for fold, target in itertools.product(range(FOLDS), promises.RATES):
             kept = ~np.isin(subjects, shuffled[fold::FOLDS])
             rows.append((name, target, fold + 1, _naive(curves[kept], target)))
     return pd.DataFrame(rows, columns=["chosen_on", "target", "fold", "threshold"])
 
 
-def part_table(judged: dict[str, Judged], target: float = RATES[0]) -> pd.DataFrame:
+def part_table(judged: dict[str, Judged], target: float = promises.RATES[0]) -> pd.DataFrame:
     """Return a threshold for each body part, and what it and the common one reach elsewhere."""
-    choosing, judging = pair(judged)
+    choosing, judging = promises.pair(judged)
     fitted, others = judged[choosing], judged[judging]
     common = _naive(fitted.curves(), target)
     rows = []
@@ -116,9 +110,9 @@ def part_table(judged: dict[str, Judged], target: float = RATES[0]) -> pd.DataFr
 
 def _choosing(judged: dict[str, Judged]) -> list[str]:
     """Return the sets that thresholds are chosen on."""
-    return [name for name in ("validation", "calibration") if name in judged]
+    return [name for name in FITTING if name in judged]
 
 
 def _naive(curves: np.ndarray, target: float) -> float:
     """Return the lowest threshold whose pooled false discovery rate meets a target, or 1."""
-    return at_position(thresholds.for_fdr(thresholds.fdr(curves.sum(axis=0)), target))
+    return promises.at_position(thresholds.for_fdr(thresholds.fdr(curves.sum(axis=0)), target))

@@ -34,7 +34,7 @@ from xnet_study.certainty import (
     strangers,
     streaming,
 )
-from xnet_study.certainty.streaming import ImageSet, Judged, State, Stream
+from xnet_study.certainty.streaming import FITTING, JUDGING, ImageSet, Judged, State, Stream
 from xnet_tf import calibration, classes, dataset, inference, runs
 from xnet_tf.files import read_json, save_table, write_json
 from xnet_tf.profiles import Profile
@@ -42,7 +42,6 @@ from xnet_tf.weights import load_weights
 
 Recalibration = calibration.Scaling | calibration.Isotonic
 
-FITTING = ("validation", "calibration")
 AS_TRAINED, VIEWS, ENSEMBLE = "as trained", "eight views", "ensemble"
 RECORD = "confidence.json"
 
@@ -98,7 +97,7 @@ def evaluate(
     judging = replace(plain, views=True, members=[load_weights(member) for member in members])
     tuned, tried = postprocessing.tune(sets["validation"].pictures(), plain.as_trained)
     judged = {}
-    for name in sorted(sets, key=lambda name: name not in FITTING):
+    for name in (n for n in (*FITTING, *JUDGING) if n in sets):
         predictor = plain if name in FITTING else judging
         variants = {} if name in FITTING else postprocessing.variants(tuned)
         stream = Stream(predictor.methods, tuned, tuple(variants.values()))

@@ -9,8 +9,8 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from xnet_study.certainty.scores import ratio
-from xnet_study.certainty.streaming import Judged, Picture, called
+from xnet_study.certainty.scores import ratio, with_bounds
+from xnet_study.certainty.streaming import JUDGING, Judged, Picture, called
 from xnet_tf import classes, metrics, thresholds
 from xnet_tf.thresholds import Processing
 
@@ -63,7 +63,7 @@ def tune(
 def effect_table(judged: dict[str, Judged], tuned: Processing) -> pd.DataFrame:
     """Return what each step of the post-processing does to the likeliest-class decision."""
     rows = []
-    for name in (n for n in ("test", "evaluation") if n in judged):
+    for name in (n for n in JUDGING if n in judged):
         one = judged[name]
         effects = one.images.effects.astype(float)
         for v, (variant, steps) in enumerate(variants(tuned).items()):
@@ -75,8 +75,6 @@ def effect_table(judged: dict[str, Judged], tuned: Processing) -> pd.DataFrame:
                 *ratio(boundary[defined], 1, one.subjects[defined]),
             )
             rows.append((name, variant, *asdict(steps).values(), *numbers))
-    numbers = [
-        f"{n}{end}" for n in ("fdr", "recall", "boundary_f1") for end in ("", "_low", "_high")
-    ]
-    columns = ["set", "variant", "opening", "dilation", "island", *numbers]
+    columns = ["set", "variant", "opening", "dilation", "island"]
+    columns += with_bounds("fdr", "recall", "boundary_f1")
     return pd.DataFrame(rows, columns=columns)

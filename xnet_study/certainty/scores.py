@@ -58,6 +58,11 @@ def ratio(
     return metrics.interval(sums, subjects, lambda totals: totals[:, 0] / totals[:, 1])
 
 
+def with_bounds(*names: str) -> list[str]:
+    """Return the columns of values and of their bounds."""
+    return [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+
+
 def _losses(losses: np.ndarray, pixels: np.ndarray, subjects: np.ndarray) -> Iterator[tuple]:
     for score, of_images in zip(("NLL", "Brier"), losses.T, strict=True):
         yield score, "all", "pixels", *ratio(of_images, pixels, subjects)

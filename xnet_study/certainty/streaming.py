@@ -19,6 +19,12 @@ from xnet_tf import calibration, classes, dataset, metrics, thresholds
 from xnet_tf.files import write_atomically
 from xnet_tf.thresholds import Processing
 
+FITTING = ("validation", "calibration")
+"""The sets that re-calibrations and thresholds are chosen on."""
+
+JUDGING = ("test", "evaluation")
+"""The sets that they are judged on: their images chose nothing."""
+
 TARGETS = (*classes.NAMES, "top label", "border", "interior")
 """What reliability is asked of: each class against the rest, and the likeliest class of all pixels,
 of those within `BORDER` of a true boundary, and of the others."""
