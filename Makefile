@@ -3,11 +3,11 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-simulation test-main test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population wide compare robustness seeds confidence release lint lock clean
+.PHONY: help setup reproduce test test-simulation test-main test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population wide compare robustness seeds confidence release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
-SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
-PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p $(SUITS) 2>/dev/null && echo $$p && break; done)
 PIP := -m pip --disable-pip-version-check install
 RUN := .venv/bin/python
@@ -22,6 +22,8 @@ reproduce: .venv/.installed  ## set up, run all notebooks in the quick profile, 
 	$(RUN) -m xnet_study.notebooks --profile quick
 	@$(RUN) -m xnet_tf summary --profile quick
 
+setup: .venv/.dev simulation/.venv/.installed  ## set up all that the tests need
+
 test:  ## set up and run the fast tests
 	@$(MAKE) --no-print-directory --jobs 2 test-simulation test-main
 
@@ -30,10 +32,10 @@ test-simulation: simulation/.venv/.installed
 	@found=$$(simulation/.venv/bin/python -m pytest -q simulation/tests 2>&1); \
 	status=$$?; echo "$$found"; exit $$status
 
-test-main: .venv/.installed
+test-main: .venv/.dev
 	$(RUN) -m pytest -q
 
-test-slow: .venv/.installed  ## run the long tests: kills, fuzzing
+test-slow: .venv/.dev  ## run the long tests: kills, fuzzing
 	$(RUN) -m pytest -q -m slow
 
 lab: .venv/.installed  ## open JupyterLab on copies of the notebooks, in runs/lab
@@ -80,7 +82,7 @@ wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `se
 	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/fine/weights/xnet.npz
 	$(RUN) -m xnet_tf evaluate --profile wide
 
-compare: .venv/.installed  ## XNet beside other networks and classical methods (hours, resumable)
+compare: .venv/.dev  ## XNet beside other networks and classical methods (hours, resumable)
 	$(RUN) -m xnet_tf compare --profile quick --jobs 2
 
 robustness: .venv/.installed  ## score the quick run on the population, plain and made strange
@@ -95,24 +97,37 @@ confidence: .venv/.installed  ## score the quick run's calibration, certify its 
 release: .venv/.installed  ## make the quick run the release: weights, results/, figures/, notebooks
 	$(RUN) -m xnet_study.release --profile quick
 
-lint: .venv/.installed  ## check style
-	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+lint: .venv/.dev  ## check style, and which room imports which
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
 
-lock: .venv/.installed  ## renew the exact versions of all requirements files
+lock: .venv/.dev  ## renew the exact versions of all requirements files
 	$(RUN) tools/lock.py
 
 clean:  ## remove environments and caches, not the runs
-	rm -rf .venv .venv-figures simulation/.venv benchmarks/.venv-* .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-figures simulation/.venv benchmarks/.venv-* .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.installed: requirements.txt requirements-elasticdeform.txt pyproject.toml
+# What the notebooks need. TensorFlow's GPU support exists for Linux on x86-64 alone.
+.venv/.locked: requirements.txt requirements-cuda.txt requirements-elasticdeform.txt
 	@$(call need_python)
-	@echo "Setting up .venv (about 3 GB; some minutes, once)"
-	$(PYTHON) -m venv .venv
-	$(RUN) $(PIP) -r requirements.txt
-	$(RUN) $(PIP) --quiet --no-deps --editable .
-	$(RUN) $(PIP) --quiet -r requirements-elasticdeform.txt || echo \
+	@if [ "$$(uname -sm)" = "Linux x86_64" ] && nvidia-smi > /dev/null 2>&1; then \
+		lock=requirements-cuda.txt; what="NVIDIA driver found: TensorFlow with CUDA, several GB"; \
+	else \
+		lock=requirements.txt; what="no NVIDIA driver found: TensorFlow without CUDA, about 2 GB"; \
+	fi; \
+	echo "Setting up .venv ($$what; some minutes, once)"; \
+	$(PYTHON) -m venv --clear .venv && $(RUN) $(PIP) -r $$lock
+	$(RUN) $(PIP) --quiet --no-deps -r requirements-elasticdeform.txt || echo \
 	"elasticdeform could not be built: no C compiler? Nothing but its own comparison needs it."
+	@touch $@
+
+.venv/.installed: .venv/.locked pyproject.toml
+	$(RUN) $(PIP) --quiet --no-deps --editable .
+	@touch $@
+
+# What tests, style and locks need besides. Without dependencies: keras-hub works without some of its.
+.venv/.dev: .venv/.installed requirements-dev.txt
+	$(RUN) $(PIP) --quiet --no-deps -r requirements-dev.txt
 	@touch $@
 
 .venv-figures/.installed: requirements-figures.txt
@@ -137,5 +152,5 @@ simulation/.venv/.installed: simulation/requirements.txt
 	@touch $@
 
 define need_python
-$(PYTHON) $(SUITS) 2>/dev/null || { echo "Python 3.11 or 3.12 with venv is needed" >&2; exit 2; }
+$(PYTHON) $(SUITS) 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 with venv is needed" >&2; exit 2; }
 endef
