@@ -116,7 +116,10 @@ clean:  ## remove environments and caches, not the runs
 		lock=requirements.txt; what="no NVIDIA driver found: TensorFlow without CUDA, about 2 GB"; \
 	fi; \
 	echo "Setting up .venv ($$what; some minutes, once)"; \
-	$(PYTHON) -m venv --clear .venv && $(RUN) $(PIP) -r $$lock
+	$(PYTHON) -m venv --clear .venv && $(RUN) $(PIP) --no-compile -r $$lock
+	@# Headers (300 MB) serve extensions in C++ alone; compileall uses every core, pip one.
+	@rm -rf .venv/lib/python*/site-packages/tensorflow/include
+	@$(RUN) -m compileall -q -j 0 -x /tests/ .venv/lib || true
 	$(RUN) $(PIP) --quiet --no-deps -r requirements-elasticdeform.txt || echo \
 	"elasticdeform could not be built: no C compiler? Nothing but its own comparison needs it."
 	@touch $@
