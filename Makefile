@@ -98,7 +98,7 @@ release: .venv/.installed  ## make the quick run the release: weights, results/,
 	$(RUN) -m xnet_study.release --profile quick
 
 lint: .venv/.dev  ## check style, and which room imports which
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports --no-logo
 
 lock: .venv/.dev  ## renew the exact versions of all requirements files
 	$(RUN) tools/lock.py

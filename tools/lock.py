@@ -1,5 +1,6 @@
 """Write the exact versions and hashes of every requirements file: ``make lock``."""
 
+import os
 import re
 import subprocess
 import sys
@@ -34,6 +35,9 @@ def leave_out(output: str, lock: str) -> None:
     (ROOT / output).write_text("".join(kept))
 
 
+locks = [*ROOT.glob("requirements*.txt"), *ROOT.glob("[bs]*/requirements*.txt")]
+before = {path: (path.read_bytes(), path.stat()) for path in locks}
+
 compile_lock("requirements.txt", *NOTEBOOKS)
 compile_lock(
     "requirements-cuda.txt",
@@ -55,3 +59,8 @@ compile_lock(
 compile_lock(
     "benchmarks/requirements-albumentations.txt", "benchmarks/requirements-albumentations.in"
 )
+
+# What has not changed keeps its time, so that make sets nothing up anew.
+for path, (content, state) in before.items():
+    if path.read_bytes() == content:
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
