@@ -101,7 +101,7 @@ lint: .venv/.dev  ## check style, and which room imports which
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports --no-logo
 
 lock: .venv/.dev  ## renew the exact versions of all requirements files
-	$(RUN) tools/lock.py
+	$(RUN) .ci/lock.py
 
 clean:  ## remove environments and caches, not the runs
 	rm -rf .venv .venv-figures simulation/.venv benchmarks/.venv-* .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
