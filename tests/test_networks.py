@@ -192,7 +192,7 @@ def test_records_without_a_networks_name_are_xnets(models_of, tmp_path):
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_impossible_arguments_are_refused(slug):
-    build = networks.get(slug).build
+    build = networks.NETWORKS[slug].build
     with pytest.raises(ValueError, match="divisible by 8"):
         build((100, 104, 1))
     with pytest.raises(ValueError, match="odd"):

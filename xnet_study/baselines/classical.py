@@ -14,10 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xnet_study.baselines import clustering, regions, thresholding
-from xnet_study.baselines.thresholding import multi_otsu
 from xnet_tf import classes
-
-__all__ = ["METHODS", "ClassicalMethod", "constant", "multi_otsu"]
 
 
 @dataclass(frozen=True)
@@ -59,104 +56,56 @@ def constant(labels: np.ndarray) -> int:
 
 def _grid(**choices: tuple) -> tuple[dict, ...]:
     """All combinations of choices, each a dictionary of keyword arguments."""
+    choices["field"] = (0.0, 0.02, 0.05)
     return tuple(
         dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
     )
 
 
-_FIELD = (0.0, 0.02, 0.05)
+_SCALES = ("linear", "log")
+_ROOTS = ("linear", "root")
+_FACTORS = (1.0, 0.7, 1.3)
 
-_LIST = (
-    ClassicalMethod(
-        "Otsu, twice",
-        "otsu",
-        "thresholding",
-        thresholding.otsu,
-        _grid(scale=("linear", "log"), factor=(1.0, 0.7, 1.3), field=_FIELD),
-    ),
-    ClassicalMethod(
-        "multi-Otsu",
-        "multi-otsu",
-        "thresholding",
-        thresholding.multi_otsu,
-        _grid(scale=("linear", "root", "log"), smooth=(0.0, 1.5), field=_FIELD),
-    ),
-    ClassicalMethod(
-        "k-means, grey",
-        "k-means",
-        "clustering",
-        clustering.k_means,
-        _grid(scale=("linear", "root"), groups=((3, 1), (4, 1), (5, 2)), field=_FIELD),
-    ),
-    ClassicalMethod(
-        "k-means, grey and texture",
-        "k-means-texture",
-        "clustering",
-        clustering.k_means,
-        _grid(texture=(2, 5), scale=("linear", "root"), groups=((3, 1), (4, 1)), field=_FIELD),
-    ),
-    ClassicalMethod(
-        "fuzzy c-means, grey",
-        "fuzzy-c-means",
-        "clustering",
-        clustering.fuzzy_c_means,
-        _grid(
-            scale=("linear", "root"),
-            groups=((3, 1), (5, 2)),
-            fuzziness=(2.0, 1.5),
-            field=_FIELD,
-        ),
-    ),
-    ClassicalMethod(
+_SETTINGS = {
+    "otsu": _grid(scale=_SCALES, factor=_FACTORS),
+    "multi-otsu": _grid(scale=("linear", "root", "log"), smooth=(0.0, 1.5)),
+    "k-means": _grid(scale=_ROOTS, groups=((3, 1), (4, 1), (5, 2))),
+    "k-means-texture": _grid(texture=(2, 5), scale=_ROOTS, groups=((3, 1), (4, 1))),
+    "fuzzy-c-means": _grid(scale=_ROOTS, groups=((3, 1), (5, 2)), fuzziness=(2.0, 1.5)),
+    "fuzzy-c-means-texture": _grid(texture=(2, 5), scale=_ROOTS, fuzziness=(2.0, 3.0)),
+    "cross-entropy": _grid(scale=_SCALES, factor=_FACTORS),
+    "local-entropy": _grid(radius=(4, 2, 8), factor=(1.0, 0.8)),
+    "line-fluctuations": _grid(lines=("rows", "both"), width=(60, 25), depth=(0.04, 0.02)),
+    "watershed": _grid(core=(0.7, 0.4), scale=_SCALES, factor=(1.0, 0.7)),
+    "random-walker": _grid(core=(0.7, 0.4), scale=_SCALES, beta=(1000.0, 100.0)),
+    "graph-cut": _grid(core=(0.7, 0.3), factor=(1.0, 0.7)),
+}
+"""What may be tuned of each method, by its slug."""
+
+_METHODS = (
+    ("Otsu, twice", "otsu", "thresholding", thresholding.otsu),
+    ("multi-Otsu", "multi-otsu", "thresholding", thresholding.multi_otsu),
+    ("k-means, grey", "k-means", "clustering", clustering.k_means),
+    ("k-means, grey and texture", "k-means-texture", "clustering", clustering.k_means),
+    ("fuzzy c-means, grey", "fuzzy-c-means", "clustering", clustering.fuzzy_c_means),
+    (
         "fuzzy c-means, grey and texture",
         "fuzzy-c-means-texture",
         "clustering",
         clustering.fuzzy_c_means,
-        _grid(texture=(2, 5), scale=("linear", "root"), fuzziness=(2.0, 3.0), field=_FIELD),
     ),
-    ClassicalMethod(
-        "cross-entropy, twice",
-        "cross-entropy",
-        "entropy",
-        thresholding.cross_entropy,
-        _grid(scale=("linear", "log"), factor=(1.0, 0.7, 1.3), field=_FIELD),
-    ),
-    ClassicalMethod(
-        "local entropy",
-        "local-entropy",
-        "entropy",
-        thresholding.local_entropy,
-        _grid(radius=(4, 2, 8), factor=(1.0, 0.8), field=_FIELD),
-    ),
-    ClassicalMethod(
+    ("cross-entropy, twice", "cross-entropy", "entropy", thresholding.cross_entropy),
+    ("local entropy", "local-entropy", "entropy", thresholding.local_entropy),
+    (
         "line fluctuations",
         "line-fluctuations",
         "line fluctuation",
         thresholding.line_fluctuations,
-        _grid(lines=("rows", "both"), width=(60, 25), depth=(0.04, 0.02), field=_FIELD),
     ),
-    ClassicalMethod(
-        "watershed",
-        "watershed",
-        "region",
-        regions.watershed,
-        _grid(core=(0.7, 0.4), scale=("linear", "log"), factor=(1.0, 0.7), field=_FIELD),
-    ),
-    ClassicalMethod(
-        "random walker",
-        "random-walker",
-        "region",
-        regions.random_walker,
-        _grid(core=(0.7, 0.4), scale=("linear", "log"), beta=(1000.0, 100.0), field=_FIELD),
-    ),
-    ClassicalMethod(
-        "graph cut",
-        "graph-cut",
-        "region",
-        regions.graph_cut,
-        _grid(core=(0.7, 0.3), factor=(1.0, 0.7), field=_FIELD),
-    ),
+    ("watershed", "watershed", "region", regions.watershed),
+    ("random walker", "random-walker", "region", regions.random_walker),
+    ("graph cut", "graph-cut", "region", regions.graph_cut),
 )
 
-METHODS = {method.slug: method for method in _LIST}
+METHODS = {method[1]: ClassicalMethod(*method, _SETTINGS[method[1]]) for method in _METHODS}
 """The classical methods by their slugs."""

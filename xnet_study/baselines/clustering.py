@@ -32,9 +32,9 @@ def k_means(
 
     Args:
         image: float ``(H, W)`` or ``(H, W, 1)`` in [0, 1], open beam bright.
-        scale: see `classical_thresholds.prepare`.
+        scale: see `thresholding.prepare`.
         smooth: standard deviation of a Gaussian blur, in pixels.
-        field: see `classical_thresholds.exposed`.
+        field: see `thresholding.exposed`.
         groups: number of clusters, and how many of the darkest are bone; those between bone and
             beam are soft tissue.
         texture: 0 for grey level alone, else the radius within which texture is described.
@@ -68,9 +68,9 @@ def fuzzy_c_means(
 
     Args:
         image: float ``(H, W)`` or ``(H, W, 1)`` in [0, 1], open beam bright.
-        scale: see `classical_thresholds.prepare`.
+        scale: see `thresholding.prepare`.
         smooth: standard deviation of a Gaussian blur, in pixels.
-        field: see `classical_thresholds.exposed`.
+        field: see `thresholding.exposed`.
         groups: as in `k_means`.
         texture: as in `k_means`.
         fuzziness: exponent of the memberships, above 1; near 1 it is k-means.
@@ -97,7 +97,7 @@ def features(
 
     Args:
         image: float ``(H, W)`` or ``(H, W, 1)`` in [0, 1].
-        scale: see `classical_thresholds.prepare`.
+        scale: see `thresholding.prepare`.
         smooth: standard deviation of a Gaussian blur, in pixels.
         texture: 0, or the radius, in pixels, of the neighbourhood.
 

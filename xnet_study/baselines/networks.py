@@ -14,7 +14,6 @@ from xnet_study.baselines.deeplab import build_deeplab
 from xnet_study.baselines.unpooling import MaxPoolingWithIndices, MaxUnpooling
 from xnet_tf import classes, model
 from xnet_tf.backend import keras
-from xnet_tf.files import InputError
 from xnet_tf.model import UpConv2D, build_xnet, check_arguments, classify, conv_block, pool
 
 layers = keras.layers
@@ -250,17 +249,5 @@ NETWORKS = {
     )
 }
 """By slug, in the order in which they are compared."""
-
-
-def get(slug: str) -> Network:
-    """Return a network.
-
-    Raises:
-        InputError: if there is none of this name.
-    """
-    if slug not in NETWORKS:
-        raise InputError(f"no network is called {slug!r}; choose one of {', '.join(NETWORKS)}")
-    return NETWORKS[slug]
-
 
 model.NETWORKS.update((slug, network.build) for slug, network in NETWORKS.items())

@@ -1,6 +1,6 @@
 """Classical methods that grow regions from what is certain: watershed, random walker, graph cut.
 
-All begin with Otsu's two divisions (`classical_thresholds.otsu`). Of each class, the share of
+All begin with Otsu's two divisions (`thresholding.otsu`). Of each class, the share of
 pixels that is most typical of it is certain; where the rest belongs depends on neighbours.
 """
 
@@ -34,8 +34,8 @@ def watershed(
         core: share of each class that is certain; see `certain`.
         scale: grey scale whose slopes are taken.
         smooth: standard deviation of a Gaussian blur, in pixels.
-        field: see `classical_thresholds.exposed`.
-        factor: of the first guess; see `classical_thresholds.twice`.
+        field: see `thresholding.exposed`.
+        factor: of the first division; see `thresholding.twice`.
 
     Returns:
         uint8 ``(H, W)``, class ids.
@@ -65,8 +65,8 @@ def random_walker(
         core: share of each class that is certain; see `certain`.
         beta: how much they shun slopes.
         scale: grey scale whose slopes are taken.
-        field: see `classical_thresholds.exposed`.
-        factor: of the first guess; see `classical_thresholds.twice`.
+        field: see `thresholding.exposed`.
+        factor: of the first division; see `thresholding.twice`.
 
     Returns:
         uint8 ``(H, W)``, class ids.
@@ -107,8 +107,8 @@ def graph_cut(
         core: share of each class that is certain; see `certain`.
         rounds: how often mixtures are fitted and cut in turn.
         radius: of the local mean, in pixels.
-        field: see `classical_thresholds.exposed`.
-        factor: of the first guess; see `classical_thresholds.twice`.
+        field: see `thresholding.exposed`.
+        factor: of the first division; see `thresholding.twice`.
 
     Returns:
         uint8 ``(H, W)``, class ids.
@@ -133,14 +133,14 @@ def certain(image: np.ndarray, core: float, field: float, factor: float) -> np.n
         image: float ``(H, W)`` or ``(H, W, 1)`` in [0, 1].
         core: share of each class, as Otsu divides them, that is certain: the brightest of the
             open beam, the darkest of the bone, the middle of the soft tissue.
-        field: see `classical_thresholds.exposed`; what lies outside is certainly open beam.
-        factor: see `classical_thresholds.twice`.
+        field: see `thresholding.exposed`; what lies outside is certainly open beam.
+        factor: see `thresholding.twice`.
 
     Returns:
         int32 ``(H, W)``: 0 where uncertain, else class id + 1.
     """
     grey, inside = prepare(image), exposed(image, field)
-    guess = otsu(image, field=field, factor=factor)
+    divided = otsu(image, field=field, factor=factor)
     marks = np.where(inside, 0, classes.OPEN_BEAM + 1).astype(np.int32)
     limits = {
         classes.OPEN_BEAM: (1 - core, 1),
@@ -148,7 +148,7 @@ def certain(image: np.ndarray, core: float, field: float, factor: float) -> np.n
         classes.BONE: (0, core),
     }
     for name, shares in limits.items():
-        chosen = inside & (guess == name)
+        chosen = inside & (divided == name)
         if chosen.any():
             low, high = np.quantile(grey[chosen], shares)
             marks[chosen & (grey >= low) & (grey <= high)] = name + 1

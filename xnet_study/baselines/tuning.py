@@ -1,8 +1,8 @@
 """Tuning the classical methods: over all body parts, per body part, and on the image itself.
 
-A method's settings are compared by the mean, over images, of macro F1. `tune` looks at training
-images alone. An `oracle` looks at the truth of the very image it segments: it is no method but a
-bound, the best that tuning could ever reach with these settings.
+A method's settings are compared by the mean, over images, of macro F1. `tune` sees training images
+alone. An `oracle` sees the truth of the very image it segments: it is no method but a bound, the
+best that tuning could ever reach with these settings.
 
 In the comparison, methods see and are scored on the picture alone, not on what fills it up to a
 square (`Arrays.unpadded`).
@@ -31,7 +31,7 @@ IMAGES = 40
 """Training images that a method is tuned on."""
 
 SIZE = 200
-"""Height and width of the images that notebooks look at, in pixels: the network's."""
+"""Height and width of the images in the notebooks, in pixels: the network's."""
 
 VARIANTS = ("untuned", "overall", "by part", "oracle")
 
@@ -54,7 +54,7 @@ class Tuned:
     scores: dict[str, float]
 
     def setting(self, part: str) -> dict:
-        """Return a body part's own setting; the overall one for a part that was not seen."""
+        """Return a body part's setting; the overall one for a part that it was not tuned on."""
         return self.by_part.get(part, self.overall)
 
 
@@ -149,7 +149,7 @@ def examine(method: ClassicalMethod, training: Arrays, validation: Arrays) -> di
     Args:
         method: to be tuned.
         training: images it is tuned on; see `tune`.
-        validation: images its choices are scored on; the test is not looked at.
+        validation: images its choices are scored on; the test is not touched.
 
     Returns:
         What can be written as JSON and holds all that `restored` and `save_tables` need. Settings
@@ -222,11 +222,11 @@ def score_table(method: ClassicalMethod, tuned: Tuned, arrays: Arrays) -> pd.Dat
     images, truth = arrays.unpadded
     table = scores(method, images, truth)
     frame = pd.DataFrame({"image": arrays.manifest.index, "body_part": arrays.parts})
-    own = [method.settings.index(tuned.setting(part)) for part in arrays.parts]
+    of_parts = [method.settings.index(tuned.setting(part)) for part in arrays.parts]
     rows = {
         "untuned": table[0],
         "overall": table[method.settings.index(tuned.overall)],
-        "by part": table[own, np.arange(len(own))],
+        "by part": table[of_parts, np.arange(len(of_parts))],
         "oracle": table.max(axis=0),
     }
     duration = milliseconds(method, tuned.overall, images)
