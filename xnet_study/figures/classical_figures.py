@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from xnet_study.figures.drawing import GREY, PALE, TEAL
 from xnet_tf.plots import for_display, show_labels
 
 VARIANTS = {
-    "untuned": {"marker": "o", "color": "#c9c9c9", "label": "untuned"},
+    "untuned": {"marker": "o", "color": PALE, "label": "untuned"},
     "overall": {"marker": "o", "color": "#440154", "label": "tuned over all parts"},
-    "by part": {"marker": "D", "color": "#21908c", "label": "tuned per part"},
-    "oracle": {"marker": "|", "color": "#8a8a8a", "label": "oracle (a bound, no method)"},
+    "by part": {"marker": "D", "color": TEAL, "label": "tuned per part"},
+    "oracle": {"marker": "|", "color": GREY, "label": "oracle (a bound, no method)"},
 }
 
 
@@ -29,7 +31,7 @@ def panels(pictures: dict[str, np.ndarray], columns: int = 6, size: float = 1.75
         size: width of each, in inches.
     """
     columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
+    rows = math.ceil(len(pictures) / columns)
     figure, axes = plt.subplots(
         rows, columns, figsize=(size * columns, (size + 0.25) * rows), squeeze=False
     )

@@ -1,29 +1,40 @@
 """Figures of the comparison, from ``results/table3*.csv``, and error maps, from ``gallery/``.
 
-Like `xnet_study.figures.release`, which lists them, this needs no TensorFlow.
+`xnet_study.figures` lists them.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from PIL import Image
 
 from xnet_study.comparison.compared import BOUND, XNET
 from xnet_study.comparison.conclusions import load
 from xnet_study.comparison.scoring import JUDGED
-from xnet_study.figures.confidence_figures import GREY
+from xnet_study.figures import drawing
+from xnet_study.figures.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALE,
+    RED,
+    TEAL,
+    VIOLET,
+    picture,
+    spans,
+)
 from xnet_tf import classes, runs
 from xnet_tf.files import read_json
 
-XNET_COLOUR = "#21908c"
-FAMILY_COLOURS = {"network": "#2c6fbb", "constant": "#c9c9c9"}
-OTHER_COLOUR = "#e08e0b"
-COLOURS = (XNET_COLOUR, "#2c6fbb", "#c0392b", "#e08e0b", "#7d5ba6", "#3a9d5d", "#8a8a8a", "#111111")
+FAMILY_COLOURS = {"network": BLUE, "constant": PALE}
+COLOURS = (TEAL, BLUE, RED, ORANGE, VIOLET, GREEN, GREY, BLACK)
 
 
 def methods(results: Path) -> Figure:
@@ -69,9 +80,8 @@ def parts(results: Path) -> Figure:
     for k, (title, colour) in enumerate(shown.items()):
         rows = table[table["title"] == title].set_index("body_part").loc[xnets.index]
         at = np.arange(len(xnets)) + (len(shown) / 2 - k - 0.5) * height
-        spans = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
         bars = {"color": colour, "label": title, "ecolor": "#444444", "error_kw": {"lw": 0.8}}
-        axis.barh(at, rows["value"], height * 0.92, xerr=np.nan_to_num(spans), **bars)
+        axis.barh(at, rows["value"], height * 0.92, xerr=np.nan_to_num(spans(rows)), **bars)
     counts = table[table["title"] == XNET].set_index("body_part")["images"]
     axis.set(yticks=range(len(xnets)), ylim=(-0.6, len(xnets) - 0.4), xlim=(0, 1))
     axis.set_xlabel(f"macro F1 on the {subset} images")
@@ -132,16 +142,10 @@ def confusion_matrices(results: Path) -> Figure:
     figure, axes = plt.subplots(1, len(panels), figsize=(10.4, 3.2), sharey=True)
     for axis, (title, matrix) in zip(axes, panels.items(), strict=True):
         matrix = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1e-9)
-        axis.imshow(matrix, vmin=0, vmax=1, cmap="Greens")
-        for (i, j), share in np.ndenumerate(matrix):
-            colour = "white" if share > 0.6 else "black"
-            axis.text(j, i, f"{share:.2f}", ha="center", va="center", color=colour)
-        axis.set_title(title, fontsize=9)
-        axis.set(xticks=range(classes.COUNT), yticks=range(classes.COUNT), xlabel="predicted")
-        axis.set_xticklabels(classes.NAMES, fontsize=7)
-        axis.set_yticklabels(classes.NAMES, fontsize=7)
-        axis.spines[:].set_visible(False)
-        axis.tick_params(length=0)
+        drawing.confusion(axis, matrix, title)
+        axis.title.set_fontsize(9)
+        for label in (*axis.get_xticklabels(), *axis.get_yticklabels()):
+            label.set_fontsize(7)
     axes[0].set_ylabel("true")
     return _sign(figure, results)
 
@@ -155,11 +159,10 @@ def unseen_parts(results: Path) -> Figure:
     figure, axis = plt.subplots(figsize=(8.6, 0.42 * len(table) + 1.3))
     at = np.arange(len(table))
     if "seen" in table:
-        axis.hlines(at, table["value"], table["seen"], color="#c9c9c9", lw=2, zorder=1)
-        axis.plot(table["seen"], at, "o", mfc="white", mec=XNET_COLOUR, label="trained on others")
-    spans = np.abs(table[["low", "high"]].to_numpy().T - table["value"].to_numpy())
-    dots = {"fmt": "o", "color": XNET_COLOUR, "capsize": 2, "label": "left out of training"}
-    axis.errorbar(table["value"], at, xerr=np.nan_to_num(spans), **dots)
+        axis.hlines(at, table["value"], table["seen"], color=PALE, lw=2, zorder=1)
+        axis.plot(table["seen"], at, "o", mfc="white", mec=TEAL, label="trained on others")
+    dots = {"fmt": "o", "color": TEAL, "capsize": 2, "label": "left out of training"}
+    axis.errorbar(table["value"], at, xerr=np.nan_to_num(spans(table)), **dots)
     axis.set(yticks=at, xlabel=f"macro F1 on the {table['subset'].iloc[0]} images", xlim=(0, 1))
     axis.set_yticklabels(f"{r.fold} ({r.images})" for r in table.itertuples())
     axis.legend(loc="lower left")
@@ -173,12 +176,12 @@ def error_maps(results: Path) -> Figure:
     if not stems:
         raise FileNotFoundError(f"{folder}: holds no pictures; evaluate a network first")
     wrong = {
-        stem: np.mean(_picture(folder, stem, "truth") != _picture(folder, stem, "xnet"))
+        stem: np.mean(picture(folder, stem, "truth") != picture(folder, stem, "xnet"))
         for stem in stems
     }
     stems = sorted(stems, key=lambda stem: (-wrong[stem], stem))
     names, blocks = {"xnet": "XNet", "multi-otsu": "multi-Otsu"}, 2
-    rows = -(-len(stems) // blocks)
+    rows = math.ceil(len(stems) / blocks)
     figure, axes = plt.subplots(
         rows, blocks * (len(names) + 1), figsize=(10.4, 1.75 * rows + 0.5), squeeze=False
     )
@@ -186,11 +189,11 @@ def error_maps(results: Path) -> Figure:
         axis.set_axis_off()
     for k, stem in enumerate(stems):
         row, first = k % rows, k // rows * (len(names) + 1)
-        truth, image = _picture(folder, stem, "truth"), _picture(folder, stem, "image")
+        truth, image = picture(folder, stem, "truth"), picture(folder, stem, "image")
         axes[row, first].imshow(classes.COLOURS[truth])
         axes[row, first].set_title(stem, fontsize=7, pad=2)
         for column, (kind, name) in enumerate(names.items(), first + 1):
-            labels = _picture(folder, stem, kind)
+            labels = picture(folder, stem, kind)
             axes[row, column].imshow(_errors(image, truth, labels))
             text = f"{name}: {np.mean(labels != truth):.0%} wrong"
             axes[row, column].set_title(text, fontsize=7, pad=2)
@@ -199,22 +202,16 @@ def error_maps(results: Path) -> Figure:
         f"wrong pixels in the colour of what they were called; weights {run['weights_sha256'][:8]}"
     )
     simulated = " (simulated)" if run["simulated"] else ""
-    figure.supxlabel(f"{text}, data {run['data_sha256'][:8]}{simulated}", fontsize=7, color=GREY)
-    return figure
-
-
-def _picture(folder: Path, stem: str, kind: str) -> np.ndarray:
-    with Image.open(folder / f"{stem}-{kind}.png") as picture:
-        return np.asarray(picture)
+    return drawing.sign(figure, f"{text}, data {run['data_sha256'][:8]}{simulated}")
 
 
 def _errors(image: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the grey picture, paled, with wrong pixels coloured; uint8 ``(H, W, 3)``."""
     pale = 140 + 115 * np.sqrt(image / 255)
-    picture = np.repeat(pale[..., np.newaxis], 3, axis=-1).astype(np.uint8)
+    coloured = np.repeat(pale[..., np.newaxis], 3, axis=-1).astype(np.uint8)
     wrong = labels != truth
-    picture[wrong] = classes.COLOURS[labels[wrong]]
-    return picture
+    coloured[wrong] = classes.COLOURS[labels[wrong]]
+    return coloured
 
 
 def _judged(table: pd.DataFrame) -> list[str]:
@@ -242,21 +239,21 @@ def _representatives(results: Path, subset: str) -> dict[str, str]:
     table = table.sort_values("macro F1", ascending=False)
     network, xnets = table["family"] == "network", table["method"] == XNET
     groups = {
-        XNET_COLOUR: table[xnets],
+        TEAL: table[xnets],
         FAMILY_COLOURS["network"]: table[network & ~xnets],
-        OTHER_COLOUR: table[~network],
+        ORANGE: table[~network],
     }
     return {_title(rows.iloc[0]): colour for colour, rows in groups.items() if len(rows)}
 
 
 def _dot(axis, row: pd.Series, score: str, at: float, marker: str) -> None:
-    colour = FAMILY_COLOURS.get(row["family"], OTHER_COLOUR)
-    colour = XNET_COLOUR if row["method"] == XNET else colour
-    spans = np.abs([[row[f"{score} low"] - row[score]], [row[f"{score} high"] - row[score]]])
+    colour = FAMILY_COLOURS.get(row["family"], ORANGE)
+    colour = TEAL if row["method"] == XNET else colour
+    lengths = np.abs([[row[f"{score} {bound}"] - row[score]] for bound in ("low", "high")])
     hollow = {"mfc": "white"} if row["variant"] == BOUND else {}
     faint = {"alpha": 0.35, "ms": 3} if marker == "s" else {"ms": 5}
     style = {"fmt": marker, "color": colour, "lw": 1, **hollow, **faint}
-    axis.errorbar(row[score], at, xerr=np.nan_to_num(spans), **style)
+    axis.errorbar(row[score], at, xerr=np.nan_to_num(lengths), **style)
 
 
 def _published_matrix() -> list[list[float]]:
@@ -274,8 +271,7 @@ def _sign(figure: Figure, results: Path) -> Figure:
     )
     simulated = " (simulated)" if record["simulated"] else ""
     text = f"data {record['data_sha256'][:8]}{simulated}; {sizes}\n{record['budget']}"
-    figure.supxlabel(text, fontsize=7, color=GREY)
-    return figure
+    return drawing.sign(figure, text)
 
 
 FIGURES = {
