@@ -110,7 +110,7 @@ def test_other_images_are_refused(tmp_path):
     made.write(tmp_path, "XNet", "seed 1")
     path = made.write(tmp_path, "U-Net", "seed 1") / "counts.csv"
     pd.read_csv(path).iloc[1:].to_csv(path, index=False)
-    with pytest.raises(InputError, match=r"other test images than"):
+    with pytest.raises(InputError, match=r"other test images, or sizes of them, than"):
         compared.read(tmp_path / "comparison")
 
 
@@ -120,7 +120,7 @@ def test_other_sizes_are_refused(tmp_path):
     table = pd.read_csv(path)
     table.loc[3, "bone as bone"] += 10
     table.to_csv(path, index=False)
-    with pytest.raises(InputError, match=r"other sizes than .*`compare` renews the older"):
+    with pytest.raises(InputError, match=r"or sizes of them, than .*`compare` renews the older"):
         compared.read(tmp_path / "comparison")
 
 

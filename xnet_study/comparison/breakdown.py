@@ -141,11 +141,9 @@ def roc(methods: list[Method]) -> pd.DataFrame:
         levels = [run.levels(subset).sum(axis=0) for run in method.runs]
         for k, name in enumerate(classes.NAMES):
             curves = [np.interp(RATES, *streamed_auc.curve(of_run[k])) for of_run in levels]
-            rates = {
-                "false_positive_rate": RATES,
-                "true_positive_rate": np.mean(curves, axis=0),
-            }
-            tables.append(pd.DataFrame({**_named(method, subset), "class": name, **rates}))
+            table = pd.DataFrame({**_named(method, subset), "class": name}, np.arange(len(RATES)))
+            rates = {"false_positive_rate": RATES, "true_positive_rate": np.mean(curves, axis=0)}
+            tables.append(table.assign(**rates))
     return pd.concat(tables) if tables else pd.DataFrame()
 
 

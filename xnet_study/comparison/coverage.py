@@ -15,6 +15,7 @@ References:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,15 +36,13 @@ REPETITIONS = 1000
 
 def percentile(drawn: Bootstrap, level: float = LEVEL) -> np.ndarray:
     """Return the bounds between which the middle of the resampled scores lies, ``(Q, 2)``."""
-    shares = np.array([(1 - level) / 2, (1 + level) / 2])[:, None]
-    return metrics.quantiles(drawn.drawn, shares + np.zeros(drawn.drawn.shape[1])).T
+    return np.nanquantile(drawn.drawn, [(1 - level) / 2, (1 + level) / 2], axis=0).T
 
 
 def student(drawn: Bootstrap, level: float = LEVEL) -> np.ndarray:
     """Return the estimate minus and plus t standard errors of the jackknife, ``(Q, 2)``."""
     number = len(drawn.left_out)
-    away = drawn.left_out - drawn.left_out.mean(axis=0)
-    error = np.sqrt((number - 1) / number * (away**2).sum(axis=0))
+    error = np.sqrt(number - 1) * drawn.left_out.std(axis=0)
     t = scipy.stats.t.ppf((1 + level) / 2, number - 1)
     return drawn.estimate[:, None] + t * error[:, None] * np.array([-1, 1])
 
@@ -54,9 +53,6 @@ INTERVALS: dict[str, Callable[[Bootstrap], np.ndarray]] = {
     "jackknife t": student,
 }
 """The first is the table's."""
-
-COLUMNS = ("drawn_from", "subjects", "score", "quantity", "interval", "truth", "coverage")
-COLUMNS += ("standard_error", "width")
 
 
 def write(folder: Path, repetitions: int = REPETITIONS, resamples: int = metrics.RESAMPLES) -> Path:
@@ -88,25 +84,25 @@ def simulated(methods: list[Method], repetitions: int, resamples: int) -> pd.Dat
         ``coverage``, its ``standard_error``, and the mean ``width``.
     """
     chosen = _chosen(methods)
-    own = chosen[0]
-    number = len(np.unique(own.subjects("test")))
+    xnet = chosen[0]
+    number = len(np.unique(xnet.subjects("test")))
     studies = [("test", number)]
     if all("population" in method.subsets for method in chosen):
-        everyone = len(np.unique(own.subjects("population")))
+        everyone = len(np.unique(xnet.subjects("population")))
         studies += [("population", number), ("population", everyone)]
     score = _scores_and_differences([len(method.runs) for method in chosen])
     names = [XNET, *(f"{XNET} - {method.title}" for method in chosen[1:])]
-    quantities = pd.DataFrame(
-        [(of, name) for name in breakdown.SCORES for of in names], columns=["quantity", "score"]
-    )
+    quantities = pd.DataFrame(itertools.product(breakdown.SCORES, names))
     tables = []
     for subset, subjects in studies:
         counts = np.concatenate([method.confusions(subset) for method in chosen], axis=1)
-        _, pool = metrics.by_subject(counts, own.subjects(subset))
-        covered = coverage(pool, score, subjects, repetitions, resamples)
-        covered = quantities.join(covered.set_index("quantity"))
-        tables.append(covered.assign(drawn_from=subset, subjects=subjects))
-    return pd.concat(tables)[list(COLUMNS)]
+        _, pool = metrics.by_subject(counts, xnet.subjects(subset))
+        table = coverage(pool, score, subjects, repetitions, resamples)
+        table[["score", "quantity"]] = quantities.loc[table["quantity"]].to_numpy()
+        tables.append(table.assign(drawn_from=subset, subjects=subjects))
+    table = pd.concat(tables)
+    first = ["drawn_from", "subjects", "score", "quantity"]
+    return table[[*first, *table.columns.difference(first, sort=False)]]
 
 
 def coverage(
@@ -161,10 +157,10 @@ def _chosen(methods: list[Method]) -> list[Method]:
     def macro_f1(method: Method) -> float:
         return metrics.macro_f1(method.confusions("test").sum(axis=(0, 1)))
 
-    own = compared.xnet(methods)
-    networks = [m for m in methods if m.family == "network" and m is not own]
+    xnet = compared.xnet(methods)
+    networks = [m for m in methods if m.family == "network" and m is not xnet]
     others = [m for m in methods if m.family != "network" and m.variant != BOUND]
-    return [own, *networks, *sorted(others, key=macro_f1)[-1:]]
+    return [xnet, *networks, *sorted(others, key=macro_f1)[-1:]]
 
 
 def _scores_and_differences(seeds: list[int]) -> Score:
@@ -174,8 +170,8 @@ def _scores_and_differences(seeds: list[int]) -> Score:
     def score(totals: np.ndarray) -> np.ndarray:
         sums = np.add.reduceat(breakdown.pooled(totals), starts, axis=1)
         means = sums / np.array(seeds)[:, None]
-        own, others = means[:, :1], means[:, 1:]
-        by_method = np.concatenate([own, own - others], axis=1)
+        xnets, others = means[:, :1], means[:, 1:]
+        by_method = np.concatenate([xnets, xnets - others], axis=1)
         return by_method.swapaxes(1, 2).reshape(len(totals), -1)
 
     return score

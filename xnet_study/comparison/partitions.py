@@ -47,15 +47,16 @@ def region_groups(manifest: pd.DataFrame) -> dict[str, tuple[str, ...]]:
         itself. Groups that leave too few other images or subjects to train on and validate with
         are not among them.
     """
-    there = set(manifest["body_part"])
-    known = {part for parts in REGION_GROUPS.values() for part in parts}
-    groups = REGION_GROUPS | {part: (part,) for part in sorted(there - known)}
-    found = {name: tuple(p for p in parts if p in there) for name, parts in groups.items()}
-    return {
-        name: parts
-        for name, parts in found.items()
-        if parts and _divisible(_rest(manifest, manifest["body_part"].isin(parts)), FOLDS + 1)
-    }
+    present = set(manifest["body_part"])
+    grouped = {part for parts in REGION_GROUPS.values() for part in parts}
+    groups = REGION_GROUPS | {part: (part,) for part in sorted(present - grouped)}
+    divisible = {}
+    for name, parts in groups.items():
+        left_out = tuple(part for part in parts if part in present)
+        others = _rest(manifest, manifest["body_part"].isin(left_out))
+        if left_out and _divisible(others, FOLDS + 1):
+            divisible[name] = left_out
+    return divisible
 
 
 def has_folds(manifest: pd.DataFrame) -> bool:

@@ -37,8 +37,8 @@ class Study:
     def of(cls, dataset: Dataset, profile: Profile, population: Path) -> Study:
         """Return the study with the population in ``evaluation/`` of a folder, if it is there."""
         evaluation = population / "evaluation"
-        there_is_one = (evaluation / "manifest.csv").is_file()
-        return cls(dataset, profile, load(evaluation) if there_is_one else None)
+        exists = (evaluation / "manifest.csv").is_file()
+        return cls(dataset, profile, load(evaluation) if exists else None)
 
     @property
     def folder(self) -> Path:

@@ -131,13 +131,13 @@ def differences(methods: list[Method]) -> pd.DataFrame:
     Raises:
         InputError: if XNet itself is missing.
     """
-    own = compared.xnet(methods)
+    xnet = compared.xnet(methods)
     rows = [
         row
         for subset in JUDGED
         for other in methods
-        if other is not own and subset in own.subsets and subset in other.subsets
-        for row in _differences(own, other, subset)
+        if other is not xnet and subset in xnet.subsets and subset in other.subsets
+        for row in _differences(xnet, other, subset)
     ]
     if not rows:
         return pd.DataFrame(columns=DIFFERENCES.split(", "))
@@ -251,19 +251,16 @@ def _scores(method: Method, subset: str) -> dict[str, float]:
     return row
 
 
-def _differences(own: Method, other: Method, subset: str) -> list[dict]:
+def _differences(xnet: Method, other: Method, subset: str) -> list[dict]:
     """Return a row for each score of `breakdown.SCORES`."""
-    first, second = own.confusions(subset), other.confusions(subset)
-    drawn = breakdown.difference(first, second, own.subjects(subset), DRAWS)
-    columns = {
-        "score": breakdown.SCORES,
-        "value": drawn.estimate,
-        **dict(zip(("low", "high"), drawn.bca().T, strict=True)),
-        "p": drawn.p_value(),
-    }
+    first, second = xnet.confusions(subset), other.confusions(subset)
+    drawn = breakdown.difference(first, second, xnet.subjects(subset), DRAWS)
+    low, high = drawn.bca().T
+    columns: dict = {"score": breakdown.SCORES, "value": drawn.estimate, "low": low, "high": high}
     of_seeds, of_others = (breakdown.pooled(counts.sum(axis=0)) for counts in (first, second))
     above = of_seeds[:, None] > of_others
-    columns |= {"pairs above": above.sum(axis=(0, 1)), "pairs": above[..., 0].size}
+    columns |= {"p": drawn.p_value(), "pairs above": above.sum(axis=(0, 1))}
+    columns["pairs"] = above[..., 0].size
     about = {"other": other.name, "variant": other.variant, "family": other.family}
     return pd.DataFrame({**about, "subset": subset, **columns}).to_dict("records")
 

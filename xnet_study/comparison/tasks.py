@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import math
 from dataclasses import dataclass
 
 from xnet_study.baselines import classical, networks
@@ -110,7 +111,7 @@ def budget(profile: Profile, task: Task, parts: int, all_parts: int) -> Profile:
         network=task.key,
         seed=task.seed,
         epochs=epochs,
-        coarse_epochs=min(-(-profile.coarse_epochs // SHARE), epochs - 1),
+        coarse_epochs=min(math.ceil(profile.coarse_epochs / SHARE), epochs - 1),
         patience=epochs,
         images_per_part=round(profile.images_per_part * all_parts / parts),
         precision="auto",
