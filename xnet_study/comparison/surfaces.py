@@ -92,8 +92,11 @@ def compare(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float, flo
     if not all(of_one.any() for of_one in lengths):
         return 0.0, 0.0, float(np.hypot(*truth.shape))
     (to_predicted, of_truth), (to_truth, of_predicted) = distances(*lengths)
-    away, length = np.append(to_predicted, to_truth), np.append(of_truth, of_predicted)
-    at_1, at_2 = (float(length[away <= t].sum() / length.sum()) for t in TOLERANCES)
+    total = of_truth.sum() + of_predicted.sum()
+    agreeing = (
+        of_truth[to_predicted <= t].sum() + of_predicted[to_truth <= t].sum() for t in TOLERANCES
+    )
+    at_1, at_2 = (float(length / total) for length in agreeing)
     hausdorff = max(percentile(to_predicted, of_truth), percentile(to_truth, of_predicted))
     return at_1, at_2, hausdorff
 
