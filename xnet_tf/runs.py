@@ -8,7 +8,6 @@ runs), ``XNET_PROFILE`` (profile).
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -106,6 +105,8 @@ def weights(profile: Profile) -> tuple[Path, str]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that results depend on."""
+    import importlib.metadata  # slow to import, and nothing else needs it
+
     installed = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
