@@ -11,12 +11,9 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from xnet_tf.files import InputError
-
-if TYPE_CHECKING:
-    from xnet_tf.profiles import Profile
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -46,6 +43,12 @@ _LIBRARIES = (
     "scikit-learn",
     "matplotlib",
 )
+
+
+class Profile(Protocol):
+    """What has a name: an `xnet_tf.profiles.Profile`."""
+
+    name: str
 
 
 def data_folder() -> Path:
