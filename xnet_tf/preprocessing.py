@@ -7,14 +7,13 @@ segmenting needs no TensorFlow, and training runs them within its graph.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from xnet_tf.backend import tf
 
 DARK_SHARE, DARK = 0.1, 0.15
@@ -156,8 +155,8 @@ def prepare(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
     Returns:
         float32 of the same shape in [-1, 1], each image with mean 0.
     """
-    using, images = _functions(images)
-    return normalise(using.sqrt(images))
+    library, images = _library(images)
+    return normalise(library.sqrt(images))
 
 
 def normalise(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
@@ -172,13 +171,13 @@ def normalise(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
         float32 of the same shape in [-1, 1], each image with mean 0; a constant image becomes
         zeros.
     """
-    using, images = _functions(images)
+    library, images = _library(images)
     # Taking the minimum away first makes a constant image exactly 0: the mean of many float32
     # values is rounded, and dividing by that rounding error would blow it up to 1.
-    images = images - using.min(images, axis=_AXES, keepdims=True)
-    images = images - using.mean(images, axis=_AXES, keepdims=True)
-    largest = using.max(abs(images), axis=_AXES, keepdims=True)
-    return using.clip(images / using.maximum(largest, _TINY), -1.0, 1.0)
+    images = images - library.min(images, axis=_AXES, keepdims=True)
+    images = images - library.mean(images, axis=_AXES, keepdims=True)
+    largest = library.max(abs(images), axis=_AXES, keepdims=True)
+    return library.clip(images / library.maximum(largest, _TINY), -1.0, 1.0)
 
 
 def normalise_gamma(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
@@ -193,12 +192,12 @@ def normalise_gamma(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
     Returns:
         float32 of the same shape in [0, 1].
     """
-    using, images = _functions(images)
-    images = using.clip(images, 0.0, 1.0)
+    library, images = _library(images)
+    images = library.clip(images, 0.0, 1.0)
     lit = images > _BLACK
 
     def count(where):
-        return using.sum(using.float32(where), axis=_AXES, keepdims=True)
+        return library.sum(library.float32(where), axis=_AXES, keepdims=True)
 
     wanted = DARK_SHARE * count(lit)
     # The quantile by halving an interval: compilers sort slowly.
@@ -206,45 +205,17 @@ def normalise_gamma(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         enough = count(lit & (images <= middle)) >= wanted
-        low, high = using.where(enough, low, middle), using.where(enough, middle, high)
-    exponent = np.float32(np.log(DARK)) / using.log(using.minimum(high, 1 - 1e-6))
-    exponent = using.where(wanted > 0, using.minimum(exponent, 3.0), 1.0)
-    powers = using.exp(exponent * using.log(using.maximum(images, _TINY)))
-    return using.where(images > 0, powers, 0.0)
+        low, high = library.where(enough, low, middle), library.where(enough, middle, high)
+    exponent = np.float32(np.log(DARK)) / library.log(library.minimum(high, 1 - 1e-6))
+    exponent = library.where(wanted > 0, library.minimum(exponent, 3.0), 1.0)
+    powers = library.exp(exponent * library.log(library.maximum(images, _TINY)))
+    return library.where(images > 0, powers, 0.0)
 
 
-class _Functions(NamedTuple):
-    """A library's functions that have the same meaning and arguments in NumPy and TensorFlow."""
-
-    sqrt: Callable
-    exp: Callable
-    log: Callable
-    minimum: Callable
-    maximum: Callable
-    clip: Callable
-    where: Callable
-    min: Callable
-    max: Callable
-    mean: Callable
-    sum: Callable
-    float32: Callable
-
-
-_NUMPY = _Functions(
-    *(np.sqrt, np.exp, np.log, np.minimum, np.maximum, np.clip, np.where),
-    *(np.min, np.max, np.mean, np.sum, np.float32),
-)
-
-
-def _functions(images: np.ndarray | tf.Tensor) -> tuple[_Functions, np.ndarray | tf.Tensor]:
-    """Return the functions of the images' library, and the images as float32."""
+def _library(images: np.ndarray | tf.Tensor) -> tuple[ModuleType, np.ndarray | tf.Tensor]:
+    """Return NumPy, or TensorFlow's functions of the same names, and the images as float32."""
     if isinstance(images, np.ndarray):
-        return _NUMPY, images.astype(np.float32)
+        return np, images.astype(np.float32)
     from xnet_tf.backend import tf
 
-    using = _Functions(
-        *(tf.sqrt, tf.exp, tf.math.log, tf.minimum, tf.maximum, tf.clip_by_value, tf.where),
-        *(tf.reduce_min, tf.reduce_max, tf.reduce_mean, tf.reduce_sum),
-        lambda values: tf.cast(values, tf.float32),
-    )
-    return using, using.float32(images)
+    return tf.experimental.numpy, tf.cast(images, tf.float32)
