@@ -14,6 +14,7 @@ import argparse
 import measuring
 import numpy as np
 
+from xnet_study.certainty import recalibration
 from xnet_tf import calibration, classes
 
 IMAGES, SIDE = 150, 200
@@ -45,7 +46,7 @@ def streamed(images: list) -> np.ndarray:
         )
         for k, of_class in enumerate(counts)
     ]
-    return np.array([*gaps, calibration.nll(counts), calibration.multiclass_brier(counts)])
+    return np.array([*gaps, recalibration.nll(counts), recalibration.multiclass_brier(counts)])
 
 
 def in_memory(images: list) -> np.ndarray:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
+from xnet_study.certainty import recalibration
 from xnet_tf import calibration
 
 
@@ -56,12 +57,12 @@ def test_a_toy_worked_out_by_hand():
     sums = calibration.bin_sums(counts, calibration.equal_width(2))
     np.testing.assert_allclose(sums, [[4, 1, 1], [4, 2, 3]], atol=1e-3)
     assert calibration.ece(sums) == pytest.approx((4 * 0 + 4 * 0.25) / 8, abs=1e-3)
-    assert calibration.mce(sums) == pytest.approx(0.25, abs=1e-3)
-    assert calibration.ks(counts) == pytest.approx(1 / 8, abs=1e-3)
+    assert recalibration.mce(sums) == pytest.approx(0.25, abs=1e-3)
+    assert recalibration.ks(counts) == pytest.approx(1 / 8, abs=1e-3)
     squares = 2 * (1 / 16) + 2 * (9 / 16) + 1 * (9 / 16) + 3 * (1 / 16)
     assert calibration.brier(counts) == pytest.approx(squares / 8, abs=1e-3)
     # Best map: 1/2 and 1/4. Discrimination is their spread about the share 3/8.
-    miscalibration, discrimination, uncertainty = calibration.brier_parts(counts)
+    miscalibration, discrimination, uncertainty = recalibration.brier_parts(counts)
     assert miscalibration == pytest.approx(0.5 * 0.25**2, abs=1e-3)
     assert discrimination == pytest.approx((1 / 8) ** 2, abs=1e-9)
     assert uncertainty == pytest.approx(3 / 8 * 5 / 8)
@@ -70,11 +71,11 @@ def test_a_toy_worked_out_by_hand():
 def test_perfect_calibration_scores_zero_within_sampling_error():
     counts = drawn()
     # A bin's share errs by sqrt(p (1 - p) / n): about 0.003 for 400,000 pixels in 15 bins.
-    for bounds in (calibration.equal_width(), calibration.equal_mass(counts)):
+    for bounds in (calibration.equal_width(), recalibration.equal_mass(counts)):
         assert calibration.ece(calibration.bin_sums(counts, bounds)) < 0.003
-        assert calibration.mce(calibration.bin_sums(counts, bounds)) < 0.01
-    assert calibration.ks(counts) < 0.002
-    assert calibration.brier_parts(counts)[0] < 5e-4
+        assert recalibration.mce(calibration.bin_sums(counts, bounds)) < 0.01
+    assert recalibration.ks(counts) < 0.002
+    assert recalibration.brier_parts(counts)[0] < 5e-4
 
 
 @pytest.mark.parametrize("bias", [0.05, -0.1])
@@ -86,7 +87,7 @@ def test_a_known_bias_is_the_ece(bias):
     assert calibration.ece(
         calibration.bin_sums(counts, calibration.equal_width())
     ) == pytest.approx(abs(bias), abs=3e-3)
-    assert calibration.ks(counts) == pytest.approx(abs(bias), abs=3e-3)
+    assert recalibration.ks(counts) == pytest.approx(abs(bias), abs=3e-3)
 
 
 @pytest.mark.parametrize("strategy", ["uniform", "quantile"])
@@ -95,7 +96,9 @@ def test_bins_agree_with_scikit_learn(strategy):
     level = calibration.levels(rng.normal(0, 2, 5000).astype(np.float32))
     truth = rng.random(5000) < 0.5
     counts = calibration.count(level, truth)
-    bounds = calibration.equal_width() if strategy == "uniform" else calibration.equal_mass(counts)
+    bounds = (
+        calibration.equal_width() if strategy == "uniform" else recalibration.equal_mass(counts)
+    )
     sums = calibration.bin_sums(counts, bounds)
     sums = sums[sums[:, 0] > 0]
     if strategy == "uniform":
@@ -118,14 +121,16 @@ def test_streamed_scores_are_those_of_memory_at_the_resolution():
     np.testing.assert_array_equal(streamed, class_counts(probabilities, truth))
     hit = np.eye(3)[truth]
     log_likelihood = -np.log(probabilities[np.arange(len(truth)), truth]).mean()
-    assert calibration.nll(streamed) == pytest.approx(log_likelihood, abs=calibration.STEP / 2)
+    assert recalibration.nll(streamed) == pytest.approx(log_likelihood, abs=calibration.STEP / 2)
     exact = ((probabilities - hit) ** 2).sum(axis=1).mean()
-    assert calibration.multiclass_brier(streamed) == pytest.approx(exact, abs=calibration.STEP / 2)
+    assert recalibration.multiclass_brier(streamed) == pytest.approx(
+        exact, abs=calibration.STEP / 2
+    )
 
 
 def test_brier_parts_add_up():
     counts = drawn(20_000, change=lambda p: p**2)
-    miscalibration, discrimination, uncertainty = calibration.brier_parts(counts)
+    miscalibration, discrimination, uncertainty = recalibration.brier_parts(counts)
     assert miscalibration - discrimination + uncertainty == pytest.approx(calibration.brier(counts))
     assert miscalibration > 0.01
     assert 0 < discrimination < uncertainty
@@ -133,7 +138,7 @@ def test_brier_parts_add_up():
 
 def test_the_monotone_map_recovers_a_known_distortion():
     counts = drawn(change=lambda p: p**2)
-    fitted = calibration.recalibrated(counts)
+    fitted = recalibration.recalibrated(counts)
     assert (np.diff(fitted) >= 0).all()
     middle = slice(calibration.level_above(0.2), calibration.level_above(0.9))
     np.testing.assert_allclose(fitted[middle], calibration.PROBABILITIES[middle] ** 2, atol=0.03)
@@ -141,5 +146,5 @@ def test_the_monotone_map_recovers_a_known_distortion():
 
 def test_a_class_that_is_absent_has_scores():
     counts = calibration.count(np.array([10, 40_000]), np.array([0, 0]))
-    assert calibration.brier_parts(counts)[2] == 0
-    assert np.isfinite(calibration.ks(counts))
+    assert recalibration.brier_parts(counts)[2] == 0
+    assert np.isfinite(recalibration.ks(counts))

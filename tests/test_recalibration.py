@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from test_calibration import class_counts, softmax_pixels
 
+from xnet_study.certainty import recalibration
 from xnet_tf import calibration
 
 
@@ -27,7 +28,7 @@ def test_vector_scaling_recovers_known_factors_and_biases():
     true = calibration.Scaling(tuple(factors), tuple(biases))(probabilities)
     rng = np.random.default_rng(2)
     truth = np.minimum((rng.random((len(true), 1)) > true.cumsum(axis=1)).sum(axis=1), 2)
-    found = calibration.fit_vector(probabilities, truth)
+    found = recalibration.fit_vector(probabilities, truth)
     np.testing.assert_allclose(found.factors, factors, atol=0.03)
     np.testing.assert_allclose(found.biases, biases, atol=0.03)
 
@@ -37,12 +38,12 @@ def test_every_kind_improves_an_over_sure_network(fit):
     probabilities, truth = softmax_pixels(temperature=2.0)
     before = class_counts(probabilities, truth)
     if fit == "isotonic":
-        change = calibration.fit_isotonic(before)
+        change = recalibration.fit_isotonic(before)
     else:
         change = getattr(calibration, f"fit_{fit}")(probabilities, truth)
     fresh, fresh_truth = softmax_pixels(seed=9, temperature=2.0)
     after = class_counts(change(fresh), fresh_truth)
-    assert calibration.nll(after) < calibration.nll(class_counts(fresh, fresh_truth)) - 0.05
+    assert recalibration.nll(after) < recalibration.nll(class_counts(fresh, fresh_truth)) - 0.05
     for k in range(3):
         sums = calibration.bin_sums(
             calibration.against_rest(after[k], k), calibration.equal_width()
@@ -52,7 +53,7 @@ def test_every_kind_improves_an_over_sure_network(fit):
 
 def test_isotonic_is_never_certain():
     probabilities = np.float32([[0.98, 0.01, 0.01], [0.01, 0.98, 0.01], [0.01, 0.01, 0.98]])
-    change = calibration.fit_isotonic(class_counts(probabilities, np.arange(3)))
+    change = recalibration.fit_isotonic(class_counts(probabilities, np.arange(3)))
     changed = change(probabilities)
     assert 0.999 < changed.max() < 1
     np.testing.assert_allclose(changed.sum(axis=1), 1, rtol=1e-6)

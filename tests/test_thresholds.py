@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from xnet_study.certainty import choices, curves
 from xnet_tf import calibration, classes, thresholds
 from xnet_tf.thresholds import decide
 
@@ -64,7 +65,7 @@ def test_a_picture_worked_out_by_hand(threshold, found, given, beam, bone):
     assert thresholds.fdr(curve)[at] == (beam + bone) / max(given, 1)
     assert thresholds.fpr(curve, pixels)[at] == (beam + bone) / 5
     assert thresholds.f1(curve, pixels)[at] == 2 * found / (given + 4)
-    assert thresholds.sources(curve)[at].sum() == (1 if given else 0)
+    assert curves.sources(curve)[at].sum() == (1 if given else 0)
 
 
 def test_ties_exceed_together_or_not_at_all():
@@ -111,7 +112,7 @@ def test_the_threshold_of_least_cost_is_the_calibrated_one():
 
 
 def test_a_parts_threshold_is_drawn_towards_the_common_one():
-    assert thresholds.shrunk(0.9, 0.5, images=9) == 0.5, "too few images"
-    assert thresholds.shrunk(0.9, 0.5, images=20) == pytest.approx(0.75), "half of a logit of log 9"
-    assert thresholds.shrunk(0.9, 0.5, images=10_000) == pytest.approx(0.9, abs=1e-3)
-    assert thresholds.shrunk(1.0, 0.5, images=20) < 1
+    assert choices.shrunk(0.9, 0.5, images=9) == 0.5, "too few images"
+    assert choices.shrunk(0.9, 0.5, images=20) == pytest.approx(0.75), "half of a logit of log 9"
+    assert choices.shrunk(0.9, 0.5, images=10_000) == pytest.approx(0.9, abs=1e-3)
+    assert choices.shrunk(1.0, 0.5, images=20) < 1

@@ -140,14 +140,6 @@ def f1(curve: np.ndarray, pixels: np.ndarray, guarded: int = classes.SOFT_TISSUE
     return 2 * curve[..., guarded] / np.maximum(both, 1)
 
 
-def sources(curve: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
-    """Share of what is given to the guarded class by where it came from, ``(..., T, C)``.
-
-    The guarded class's own column is precision; the others sum to `fdr`.
-    """
-    return curve / np.maximum(curve.sum(axis=-1, keepdims=True), 1)
-
-
 def for_fdr(rates: np.ndarray, target: float) -> int:
     """Choose the lowest threshold that keeps a rate at its target: the naive choice.
 
@@ -172,27 +164,6 @@ def for_cost(
     false = curve.sum(axis=-1) - curve[..., guarded]
     missed = pixels[guarded] - curve[..., guarded]
     return int(np.argmin(ratio * false + missed))
-
-
-def shrunk(part: float, overall: float, images: int, prior: float = 20, least: int = 10) -> float:
-    """Draw a body part's threshold towards the one for all parts.
-
-    On the scale of the logit, with the weight ``images / (images + prior)``.
-
-    Args:
-        part: threshold chosen on the part's images alone.
-        overall: threshold chosen on all.
-        images: how many the part has; below `least` the overall threshold is returned.
-        prior: as how many images the overall threshold counts.
-        least: below this many images a part has no threshold of its own.
-    """
-    if images < least:
-        return overall
-    weight = images / (images + prior)
-    ends = calibration.edge(1), calibration.edge(calibration.LEVELS - 1)
-    inner = np.clip([part, overall], *ends)
-    mixed = np.log(inner / (1 - inner)) @ [weight, 1 - weight]
-    return float(1 / (1 + np.exp(-mixed)))
 
 
 SIDE = 200

@@ -93,7 +93,7 @@ def part_table(judged: dict[str, Judged], target: float = promises.RATES[0]) -> 
     for part in np.intersect1d(fitted.parts, others.parts):
         curves = fitted.curves()[fitted.parts == part]
         alone = _naive(curves, target)
-        mixed = thresholds.shrunk(alone, common, len(curves))
+        mixed = shrunk(alone, common, len(curves))
         row = [choosing, judging, part, len(curves), alone, mixed, common]
         of_part = others.parts == part
         # At a threshold of 1 nothing is called soft tissue.
@@ -116,3 +116,24 @@ def _choosing(judged: dict[str, Judged]) -> list[str]:
 def _naive(curves: np.ndarray, target: float) -> float:
     """Return the lowest threshold whose pooled false discovery rate meets a target, or 1."""
     return promises.at_position(thresholds.for_fdr(thresholds.fdr(curves.sum(axis=0)), target))
+
+
+def shrunk(part: float, overall: float, images: int, prior: float = 20, least: int = 10) -> float:
+    """Draw a body part's threshold towards the one for all parts.
+
+    On the scale of the logit, with the weight ``images / (images + prior)``.
+
+    Args:
+        part: threshold chosen on the part's images alone.
+        overall: threshold chosen on all.
+        images: how many the part has; below `least` the overall threshold is returned.
+        prior: as how many images the overall threshold counts.
+        least: below this many images a part has no threshold of its own.
+    """
+    if images < least:
+        return overall
+    weight = images / (images + prior)
+    ends = calibration.edge(1), calibration.edge(calibration.LEVELS - 1)
+    inner = np.clip([part, overall], *ends)
+    mixed = np.log(inner / (1 - inner)) @ [weight, 1 - weight]
+    return float(1 / (1 + np.exp(-mixed)))

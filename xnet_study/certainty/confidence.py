@@ -30,6 +30,7 @@ from xnet_study.certainty import (
     operating,
     postprocessing,
     promises,
+    recalibration,
     scores,
     strangers,
     streaming,
@@ -40,7 +41,7 @@ from xnet_tf.files import read_json, save_table, write_json
 from xnet_tf.profiles import Profile
 from xnet_tf.weights import load_weights
 
-Recalibration = calibration.Scaling | calibration.Isotonic
+Recalibration = calibration.Scaling | recalibration.Isotonic
 
 AS_TRAINED, VIEWS, ENSEMBLE = "as trained", "eight views", "ensemble"
 RECORD = "confidence.json"
@@ -173,8 +174,8 @@ class Predictor:
         pixels = sample[:, :-1], sample[:, -1].astype(int)
         fitted = {
             f"temperature ({name})": calibration.fit_temperature(*pixels),
-            f"vector scaling ({name})": calibration.fit_vector(*pixels),
-            f"isotonic ({name})": calibration.fit_isotonic(fitting.class_levels[0]),
+            f"vector scaling ({name})": recalibration.fit_vector(*pixels),
+            f"isotonic ({name})": recalibration.fit_isotonic(fitting.class_levels[0]),
         }
         return replace(self, recalibrations=self.recalibrations | fitted)
 

@@ -54,7 +54,7 @@ def curve_table(judged: dict[str, Judged]) -> pd.DataFrame:
             table["fpr"] = thresholds.fpr(curve, pixels, k)
             table["f1"] = thresholds.f1(curve, pixels, k)
             table["prevalence"] = pixels[k] / pixels.sum()
-            table[[f"share {source}" for source in classes.NAMES]] = thresholds.sources(curve, k)
+            table[[f"share {source}" for source in classes.NAMES]] = sources(curve, k)
             if k == classes.SOFT_TISSUE:
                 table = pd.concat([table, _bands(subjects_of(one))], axis=1)
             parts.append(table.assign(set=name, guarded=guarded))
@@ -98,3 +98,11 @@ def read_images(results: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.nd
             none = np.zeros(0, str)
             return np.zeros((0, len(thresholds.GRID), 3)), np.zeros((0, 3)), none, none
         return tuple(content[f"{k}-{name}"] for k in ("above", "pixels", "subjects", "parts"))
+
+
+def sources(curve: np.ndarray, guarded: int = classes.SOFT_TISSUE) -> np.ndarray:
+    """Share of what is given to the guarded class by where it came from, ``(..., T, C)``.
+
+    The guarded class's own column is precision; the others sum to `fdr`.
+    """
+    return curve / np.maximum(curve.sum(axis=-1, keepdims=True), 1)

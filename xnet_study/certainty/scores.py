@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from xnet_study.certainty import selective
+from xnet_study.certainty import recalibration, selective
 from xnet_study.certainty.streaming import TARGETS, TOP, Judged
 from xnet_tf import calibration, classes, metrics
 
@@ -78,7 +78,7 @@ def _binned(bins: np.ndarray, subjects: np.ndarray) -> Iterator[tuple]:
         yield "ECE", target, "pixels", *metrics.interval(sums, subjects, calibration.ece)
         filled = sums[..., 0].sum(axis=1) > 0
         yield "ECE", target, "images", *ratio(calibration.ece(sums[filled]), 1, subjects[filled])
-    yield "MCE", "top label", "pixels", *metrics.interval(bins[:, TOP], subjects, calibration.mce)
+    yield "MCE", "top label", "pixels", *metrics.interval(bins[:, TOP], subjects, recalibration.mce)
     of_classes = bins[:, : classes.COUNT]
     mean = metrics.interval(of_classes, subjects, lambda sums: calibration.ece(sums).mean(axis=-1))
     yield "ECE", "mean of classes", "pixels", *mean
@@ -88,13 +88,15 @@ def _exact(one: Judged, m: int) -> Iterator[tuple]:
     top = one.top_levels[m, 0]
     for target in (*classes.NAMES, "top label"):
         counts = _counts(one, m, TARGETS.index(target))
-        sums = calibration.bin_sums(counts, calibration.equal_mass(counts))
+        sums = calibration.bin_sums(counts, recalibration.equal_mass(counts))
         yield "adaptive ECE", target, "pixels", float(calibration.ece(sums))
-        yield "KS", target, "pixels", calibration.ks(counts)
+        yield "KS", target, "pixels", recalibration.ks(counts)
     for k, target in enumerate(classes.NAMES):
         counts = _counts(one, m, k)
         yield "Brier", target, "pixels", calibration.brier(counts)
-        for part, value in zip(("MCB", "DSC", "UNC"), calibration.brier_parts(counts), strict=True):
+        for part, value in zip(
+            ("MCB", "DSC", "UNC"), recalibration.brier_parts(counts), strict=True
+        ):
             yield f"Brier {part}", target, "pixels", value
     wrong, right = top @ calibration.PROBABILITIES / top.sum(axis=1)
     yield "confidence where wrong", "top label", "pixels", float(wrong)
@@ -118,7 +120,7 @@ def bin_table(one: Judged) -> pd.DataFrame:
             if not counts.any():
                 continue
             sums = metrics.by_subject(one.images.bins[:, m, t], one.subjects)[1]
-            mass = calibration.bin_sums(counts, calibration.equal_mass(counts))[None]
+            mass = calibration.bin_sums(counts, recalibration.equal_mass(counts))[None]
             for bins, table in (
                 ("equal width", calibration.diagram(sums)),
                 ("equal mass", calibration.diagram(mass).drop(columns=["low", "high"])),
