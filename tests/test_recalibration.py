@@ -5,6 +5,8 @@ from test_calibration import class_counts, softmax_pixels
 from xnet_study.certainty import recalibration
 from xnet_tf import calibration
 
+FITS = {"temperature": calibration.fit_temperature, "vector": recalibration.fit_vector}
+
 
 @pytest.mark.parametrize("temperature", [0.5, 1.7, 3.0])
 def test_a_known_temperature_is_recovered_to_one_percent(temperature):
@@ -40,7 +42,7 @@ def test_every_kind_improves_an_over_sure_network(fit):
     if fit == "isotonic":
         change = recalibration.fit_isotonic(before)
     else:
-        change = getattr(calibration, f"fit_{fit}")(probabilities, truth)
+        change = FITS[fit](probabilities, truth)
     fresh, fresh_truth = softmax_pixels(seed=9, temperature=2.0)
     after = class_counts(change(fresh), fresh_truth)
     assert recalibration.nll(after) < recalibration.nll(class_counts(fresh, fresh_truth)) - 0.05
