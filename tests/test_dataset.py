@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from xnet_tf import dataset
+from xnet_tf import dataset, preprocessing
 from xnet_tf.files import InputError
 
 
@@ -192,7 +192,7 @@ def test_oblong_pictures_keep_their_proportions():
     def shrink(array, height, width):
         return array[:: array.shape[0] // height, :: array.shape[1] // width]
 
-    square = dataset.fit_square(image, 20, shrink)
+    square = preprocessing.fit_square(image, 20, shrink)
     assert square.shape == (20, 20)
     np.testing.assert_array_equal(square[:10], square[10:][::-1])
     np.testing.assert_array_equal(square[:, :10], 1)

@@ -17,8 +17,8 @@ from xnet_io import import_report, masks, palettes, radiographs
 from xnet_io.importing import import_masks
 from xnet_io.masks import Rules, write_mask
 from xnet_tf import classes, cli, dataset
+from xnet_tf.dataset import COLUMNS
 from xnet_tf.files import InputError, write_json
-from xnet_tf.manifest import COLUMNS
 
 
 def fill(folder, count):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xnet_io.import_report import Outcome, Problem
 from xnet_io.pictures import stem_of
-from xnet_tf.manifest import COLUMNS, read_manifest
+from xnet_tf.dataset import COLUMNS, read_manifest
 
 MASK_SUFFIX = "_mask"
 """A mask may be called like its image, or like it with this, as `segment` writes masks."""
@@ -41,6 +41,8 @@ def find_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
 def _listed_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
     """Return the manifest, indexed by image, of those rows whose files exist."""
     manifest, problems = read_manifest(folder)
+    for column in ("body_part", "subject"):
+        problems += _spellings(folder / "manifest.csv", column, manifest[column])
     for problem in problems:
         what = problem.removeprefix(f"{folder}{os.sep}")
         outcome.problems.append(Problem("manifest.csv", f"{what}; mend the line"))
@@ -125,3 +127,16 @@ def _name_targets(pairs: pd.DataFrame, outcome: Outcome) -> None:
             if owner != name:
                 outcome.fault(name, f"would be written to {target} like {owner}; rename one")
         pairs[f"new {column}"] = targets
+
+
+def _spellings(path: Path, column: str, values: pd.Series) -> list[str]:
+    """Find names that differ in capitals, spaces, dashes or accents' encoding alone."""
+    written: dict[str, str] = {}
+    problems = []
+    for name in values.unique():
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        plain = " ".join(plain.replace("_", " ").replace("-", " ").split())
+        first = written.setdefault(plain, name)
+        if first != name:
+            problems.append(f"{path}: {column} is written {first!r} and {name!r}; write it one way")
+    return problems

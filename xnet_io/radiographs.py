@@ -15,8 +15,8 @@ from xnet_io import dicom, pictures
 from xnet_io.pictures import fault
 from xnet_io.polarity import log_odds
 from xnet_tf import preprocessing
+from xnet_tf.dataset import POLARITIES
 from xnet_tf.files import InputError, write_atomically
-from xnet_tf.manifest import POLARITIES
 
 # JPEG rounds colours: grey pixels may differ by this much between channels of 255.
 _GREY_TOLERANCE = 2

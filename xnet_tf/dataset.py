@@ -9,10 +9,12 @@ fix which images are for training, validation and test; without it a split by su
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import cv2
 import numpy as np
@@ -21,7 +23,10 @@ from tqdm import tqdm
 
 from xnet_tf import classes, preprocessing, runs
 from xnet_tf.files import InputError, faults
-from xnet_tf.manifest import read_manifest
+
+COLUMNS = ("image", "mask", "body_part", "subject", "source")
+POLARITIES = ("auto", "bright", "dark")
+"""How the open beam looks in pictures that are to be imported; "auto" finds out."""
 
 SUBSETS = ("train", "validation", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
@@ -153,8 +158,8 @@ def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
         except InputError as error:
             problems.append(str(error))
             continue
-        images.append(fit_square(image, size, preprocessing.resize_area))
-        masks.append(fit_square(mask, size, preprocessing.resize_nearest))
+        images.append(preprocessing.fit_square(image, size, preprocessing.resize_area))
+        masks.append(preprocessing.fit_square(mask, size, preprocessing.resize_nearest))
         sizes.append(preprocessing.fitted(mask.shape, size))
     if problems:
         raise faults(problems)
@@ -263,19 +268,6 @@ def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
     return {name: sorted(manifest.index[assigned == i]) for i, name in enumerate(SUBSETS)}
 
 
-def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
-    """Resize an array so that its longer side is `size` and fill it up to a square.
-
-    Args:
-        image: ``(H, W)`` or ``(H, W, 1)``.
-        size: height and width of the result.
-        resize: called with the array, a height and a width.
-    """
-    image = resize(image, *preprocessing.fitted(image.shape[:2], size))
-    padding = [(0, size - image.shape[0]), (0, size - image.shape[1])]
-    return np.pad(image, padding + [(0, 0)] * (image.ndim - 2), mode="symmetric")
-
-
 def read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
     """Read ``split.json``; where there is none, make a split.
 
@@ -306,3 +298,80 @@ def read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
             if owners.setdefault(subject, name) != name:
                 raise InputError(f"{path}: subject {subject} is in {owners[subject]} and in {name}")
     return split
+
+
+def read_manifest(folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Read ``manifest.csv`` of a data set, or of pictures that are to become one.
+
+    Commas, semicolons or tabs part the cells, in UTF-8, UTF-16 or, if it is neither, Windows-1252:
+    the forms in which spreadsheets save tables. Paths may have backslashes or begin with ``./``.
+
+    Args:
+        folder: with ``images/``, ``masks/`` and the manifest.
+
+    Returns:
+        One row per image, indexed by its path, all text; and a line for each thing wrong with it.
+
+    Raises:
+        InputError: if it is no table, or lacks a column.
+    """
+    path = folder / "manifest.csv"
+    lines, rows = _read_rows(path)
+    names = rows.pop(0)
+    missing = [column for column in COLUMNS if names.count(column) != 1]
+    if missing:
+        raise InputError(f"{path}: lacks the columns {', '.join(missing)}, or has them twice")
+    columns = list(filter(None, names))
+    cells = [dict(zip(names, row, strict=False)) for row in rows]
+    manifest = pd.DataFrame(cells, columns=columns).fillna("")
+    for column in ("image", "mask"):
+        manifest[column] = [PureWindowsPath(name).as_posix() for name in manifest[column]]
+    problems = [] if rows else [f"{path}: no images"]
+    for line, row in zip(lines[1:], manifest.to_dict("records"), strict=True):
+        if wrong := _row_faults(folder, row):
+            problems.append(f"{path}, line {line}: {'; '.join(wrong)}")
+    for line, row in zip(lines, [names, *rows], strict=True):
+        if any(row[len(names) :]):
+            problems.append(f"{path}, line {line}: has more cells than there are columns")
+    for column in ("image", "mask"):
+        for name in manifest[column][manifest[column].duplicated()].unique():
+            problems.append(f"{path}: {name} is listed more than once")
+    return manifest.set_index("image"), problems
+
+
+def _read_rows(path: Path) -> tuple[list[int], list[list[str]]]:
+    """Read the rows of a CSV file that are not empty: their lines in the file, and their cells."""
+    try:
+        text = _decoded(path.read_bytes())
+        separator = max(",;\t", key=text.partition("\n")[0].count)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; a data set needs a manifest.csv") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV table ({error}); save it as CSV UTF-8") from None
+    lines, rows = zip(*[each for each in rows if any(each[1])] or [(1, [])], strict=True)
+    return list(lines), list(rows)
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
+
+
+def _row_faults(folder: Path, row: dict[str, str]) -> list[str]:
+    wrong = []
+    for column in ("image", "mask"):
+        name = row[column]
+        if len(Path(name).parts) != 2 or Path(name).parts[0] != f"{column}s":
+            wrong.append(f"{column} {name!r} does not lie in {column}s/")
+        elif not (folder / name).is_file():
+            wrong.append(f"{column} {name!r}: no such file")
+    wrong += [f"{column} is empty" for column in ("body_part", "subject") if not row[column]]
+    if row.get("polarity", "") not in ("", *POLARITIES):
+        wrong.append(f"polarity {row['polarity']!r} is none of {', '.join(POLARITIES)}")
+    return wrong

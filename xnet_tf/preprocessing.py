@@ -143,6 +143,19 @@ def fitted(shape: tuple[int, int], size: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def fit_square(image: np.ndarray, size: int, resize) -> np.ndarray:
+    """Resize an array so that its longer side is `size` and fill it up to a square.
+
+    Args:
+        image: ``(H, W)`` or ``(H, W, 1)``.
+        size: height and width of the result.
+        resize: called with the array, a height and a width.
+    """
+    image = resize(image, *fitted(image.shape[:2], size))
+    padding = [(0, size - image.shape[0]), (0, size - image.shape[1])]
+    return np.pad(image, padding + [(0, 0)] * (image.ndim - 2), mode="symmetric")
+
+
 def prepare(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
     """Make of images what networks of this project are given: their square root, normalised.
 
