@@ -7,10 +7,10 @@ import pytest
 
 from xnet_study import figures
 from xnet_study.certainty import confidence, curves, operating, promises
+from xnet_study.evaluate import provenance
 from xnet_study.figures.confidence_figures import FIGURES as CONFIDENCE_FIGURES
 from xnet_study.figures.threshold_figures import FIGURES as THRESHOLD_FIGURES
 from xnet_tf import classes, dataset, metrics, thresholds
-from xnet_tf.evaluation import provenance
 from xnet_tf.files import read_json, write_json
 
 

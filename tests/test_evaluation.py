@@ -96,7 +96,7 @@ def test_results_name_what_they_were_made_from(evaluated):
     data, profile, results = evaluated
     run = read_json(results / "run.json")
     assert run["profile"] == profile.as_dict()
-    assert run["augmentation"]["rotation_degrees"] == 0
+    assert run["augmentation"] == [], "none"
     assert run["trained_on_sha256"] == run["data_sha256"]
     assert not run["simulated"]
     assert run["data_sha256"] == data.fingerprint()

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from xnet_study.boundaries import boundary, boundary_f1, near
 from xnet_tf import classes
-from xnet_tf.thresholds import Processing, boundary, boundary_f1, near
+from xnet_tf.thresholds import Processing
 
 BEAM, TISSUE, BONE = range(3)
 

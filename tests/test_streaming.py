@@ -5,6 +5,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from xnet_study import boundaries
 from xnet_study.certainty import recalibration, streaming
 from xnet_study.certainty.streaming import Picture, State, Stream
 from xnet_tf import calibration, classes, thresholds
@@ -89,7 +90,7 @@ def test_post_processed_curves_are_those_of_the_masks(judged):
     expected = np.bincount(picture.truth[processed == classes.SOFT_TISSUE], minlength=3)
     np.testing.assert_array_equal(judged.curves(processed=True)[0, at], expected)
     labels = picture.image.argmax(axis=-1).astype(np.uint8)
-    boundary_f1 = thresholds.boundary_f1(picture.truth, labels)
+    boundary_f1 = boundaries.boundary_f1(picture.truth, labels)
     assert judged.images.effects[0, 0, 3] == pytest.approx(boundary_f1)
 
 

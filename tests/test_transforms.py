@@ -27,7 +27,7 @@ from xnet_tf.appearance import (
     Texture,
     Window,
 )
-from xnet_tf.backend import tf
+from xnet_tf.backend import random_words, tf
 from xnet_tf.presets import PRESETS
 from xnet_tf.transforms import (
     Appearance,
@@ -277,7 +277,7 @@ def test_the_generator_is_tensorflows_and_the_same_bits_under_xla():
     pairs = tf.constant([[5, 7], [-3, 2**40 + 1]], tf.int64)
 
     def words(seeds):
-        return tf.stack(transforms._words(seeds, ["a", "b"], 3), axis=-1)
+        return tf.stack(random_words(seeds, ["a", "b"], 3), axis=-1)
 
     ours = words(pairs).numpy()
     np.testing.assert_array_equal(tf.function(words, jit_compile=True)(pairs), ours)

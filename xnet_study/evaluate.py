@@ -1,8 +1,10 @@
 """What `xnet evaluate` does: XNet scored beside two simple methods, with pictures to look at.
 
-Beside the tables of `xnet_tf.evaluation`, ``results/`` of a run then holds ``gallery/`` (small
-pictures of the test images and what the methods make of them), ``real/`` and ``real.csv`` (the same
-for two real radiographs).
+``results/`` of a run then holds ``confusion.csv`` (pixel counts per method and image),
+``scores.csv``, ``differences.csv`` (XNet minus each other method, paired), ``roc.csv``,
+``run.json`` (profile, seed, weights, data, library versions), ``gallery/`` (small pictures of the
+test images and what the methods make of them), ``real/`` and ``real.csv`` (the same for two real
+radiographs).
 """
 
 from __future__ import annotations
@@ -17,26 +19,53 @@ import pandas as pd
 from xnet_io import masks, radiographs
 from xnet_study import real
 from xnet_study.baselines import classical, thresholding
-from xnet_tf import evaluation, preprocessing
+from xnet_tf import classes, evaluation, metrics, preprocessing, runs
 from xnet_tf.dataset import Dataset, read_arrays
 from xnet_tf.evaluation import Method, Prediction
-from xnet_tf.files import save_table
+from xnet_tf.files import InputError, read_json, save_table, write_json
+from xnet_tf.metrics import counts_of
 from xnet_tf.profiles import Profile
+from xnet_tf.weights import load_weights
+
+SUBSETS = ("validation", "test")
 
 
 def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Path:
-    """Evaluate the run's XNet, multi-Otsu and the constant predictor; write pictures.
+    """Evaluate the run's XNet, multi-Otsu and the constant predictor; write tables and pictures.
 
-    The arguments are those of `xnet_tf.evaluation.evaluate`.
+    Args:
+        dataset: with a training, validation and test subset.
+        profile: whose weights are evaluated, or, without any, the released ones.
+        folder: of the run; by default the profile's.
 
     Returns:
         The folder of results.
     """
+    folder = folder or runs.folder(profile)
+    weights = folder / "weights" / "xnet.npz"
+    if not weights.is_file():
+        weights, _ = runs.weights(profile)
+    model, results = load_weights(weights), folder / "results"
+    record = provenance(dataset, profile, weights)
     others = simple_methods(dataset, profile.image_size)
-    evaluated = evaluation.evaluate(dataset, profile, folder, others)
-    save_gallery(evaluated.predictions["test"], evaluated.folder / "gallery")
-    score_real_radiographs(evaluated.model, evaluated.folder)
-    return evaluated.folder
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for subset in SUBSETS:
+        predictions = evaluation.predict(model, dataset, subset, profile.image_size, others)
+        counts = evaluation.confusion_table(predictions)
+        for name, table in {
+            "confusion": counts,
+            "scores": evaluation.score_table(counts, predictions),
+            "differences": difference_table(counts),
+            "roc": roc_table(predictions),
+        }.items():
+            table.insert(0, "subset", subset)
+            tables.setdefault(name, []).append(table)
+    for name, parts in tables.items():
+        save_table(pd.concat(parts), results / f"{name}.csv")
+    write_json(results / "run.json", record)
+    save_gallery(predictions, results / "gallery")
+    score_real_radiographs(model, results)
+    return results
 
 
 def simple_methods(dataset: Dataset, size: int) -> dict[str, Method]:
@@ -92,3 +121,57 @@ def save_gallery(predictions: list[Prediction], folder: Path, size: int = 160) -
             if name != "constant":
                 small = preprocessing.resize_nearest(map_, height, width)
                 masks.write_mask(folder / f"{stem}-{name.lower()}.png", small)
+
+
+def difference_table(table: pd.DataFrame) -> pd.DataFrame:
+    """XNet's macro F1 minus each other method's, paired by subject, with a 95 % interval."""
+    groups = dict(list(table.groupby("method", sort=False)))
+    own = groups.pop("XNet")
+    subjects = own["subject"].to_numpy(dtype=str)
+    rows = [
+        (
+            f"XNet - {method}",
+            "macro F1",
+            *metrics.interval(counts_of(own), subjects, metrics.macro_f1, other=counts_of(group)),
+        )
+        for method, group in groups.items()
+    ]
+    return pd.DataFrame(rows, columns=["difference", "score", "value", "low", "high"])
+
+
+def roc_table(predictions: list[Prediction]) -> pd.DataFrame:
+    """XNet's ROC curve of each class against the rest, over all pixels."""
+    truth, probabilities = evaluation.pooled(predictions)
+    columns = ["class", "false_positive_rate", "true_positive_rate"]
+    curves = [pd.DataFrame(columns=columns)]
+    for k, name in enumerate(classes.NAMES):
+        if 0 < np.count_nonzero(truth == k) < len(truth):
+            rates = metrics.roc(truth == k, probabilities[:, k])
+            curves.append(pd.DataFrame(dict(zip(columns, (name, *rates), strict=True))))
+    return pd.concat(curves[1:] or curves)
+
+
+def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
+    """Return what results are made from.
+
+    Raises:
+        InputError: if the weights' record lacks what `xnet_tf.training.train` writes.
+    """
+    record = read_json(weights.with_suffix(".json"))
+    kept = ("profile", "augmentation", "epochs", "best_epoch", "training_seconds", "device")
+    try:
+        trained = {name: record[name] for name in kept}
+        hashes = {"weights_sha256": record["sha256"], "trained_on_sha256": record["data"]}
+    except KeyError as error:
+        name = weights.with_suffix(".json")
+        raise InputError(f"{name}: lacks {error}; train again to get a full record") from None
+    return {
+        **trained,
+        **hashes,
+        "data_sha256": dataset.fingerprint(),
+        "simulated": dataset.folder.resolve() == (runs.REPOSITORY / "data").resolve(),
+        "images": {name: len(images) for name, images in dataset.split.items()},
+        "subjects": {n: int(dataset.subset(n)["subject"].nunique()) for n in dataset.split},
+        "working_size": profile.image_size,
+        "versions": runs.versions(),
+    }

@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, loaded once and without their start-up chatter.
+"""TensorFlow and Keras, loaded once and without their start-up chatter; what devices they find.
 
 Modules that compute take both from here: ``from xnet_tf.backend import keras, tf``.
 """
@@ -12,8 +12,11 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 
 @contextlib.contextmanager
@@ -112,6 +115,33 @@ def dtype_policy(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+def random_words(seeds: tf.Tensor, streams: Sequence[str], count: int) -> list[tf.Tensor]:
+    """Four tensors of random uint32 words ``(B, streams, count)``: Philox 4x32 with 10 rounds.
+
+    It is TensorFlow's own generator, whose operation takes one seed at a time. The first integer
+    of the seeds is the key; stream, second integer and index are the counter.
+    """
+    bits = tf.bitcast(seeds, tf.uint32)[..., None, None]
+    names = np.array([zlib.crc32(name.encode()) for name in streams], np.uint32)[:, None]
+    words = [tf.cast(tf.range(count), tf.uint32), names, bits[:, 1, 0], bits[:, 1, 1]]
+    shape = tf.shape(words[0] + names + words[2])
+
+    def turn(words, keys):
+        first, other = _multiply(words[0], 0xD2511F53), _multiply(words[2], 0xCD9E8D57)
+        words = [other[0] ^ words[1] ^ keys[0], other[1], first[0] ^ words[3] ^ keys[1], first[1]]
+        return words, [keys[0] + 0x9E3779B9, keys[1] + 0xBB67AE85]
+
+    # A loop, whose result compilers keep: written out, they would find it anew for each pixel.
+    state = [tf.broadcast_to(word, shape) for word in words], [bits[:, 0, 0], bits[:, 0, 1]]
+    return tf.while_loop(lambda *_: True, turn, state, maximum_iterations=10)[0]
+
+
+def _multiply(words: tf.Tensor, factor: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Upper and lower halves of products of uint32 words."""
+    product = tf.cast(words, tf.uint64) * factor
+    return tf.cast(tf.bitwise.right_shift(product, 32), tf.uint32), tf.cast(product, tf.uint32)
+
+
 _BFLOAT16_UNITS = {"amx_bf16", "avx512_bf16"}
 _WORTHWHILE = 1.2
 """How much faster products in bfloat16 must be: less would be lost on conversions."""
@@ -133,5 +163,6 @@ __all__ = [
     "faster_precision",
     "keras",
     "quiet_start",
+    "random_words",
     "tf",
 ]

@@ -13,7 +13,7 @@ def get(name: str) -> keras.losses.Loss:
     """Return a loss of labels ``(B, H, W)`` and probabilities ``(B, H, W, C)``.
 
     Args:
-        name: ``"cross_entropy"``, ``"label_smoothing"``, ``"jaccard"`` or ``"lovasz"``.
+        name: ``"cross_entropy"``, ``"jaccard"`` or ``"lovasz"``, or what was added to `LOSSES`.
 
     Raises:
         ValueError: if there is no such loss.
@@ -21,30 +21,6 @@ def get(name: str) -> keras.losses.Loss:
     if name not in LOSSES:
         raise ValueError(f"unknown loss {name!r}; choose from {sorted(LOSSES)}")
     return LOSSES[name]()
-
-
-SMOOTHING = 0.1
-"""Share of the truth that label smoothing spreads over all classes."""
-
-
-@keras.saving.register_keras_serializable("xnet_tf")
-class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy to a softened truth: 1 - s + s / C for its class, s / C for the others.
-
-    With s = `SMOOTHING` and C classes. A network that obeys is never sure of anything.
-
-    References:
-        Szegedy et al., Rethinking the Inception Architecture, CVPR 2016, section 7.
-    """
-
-    def call(self, y_true, y_pred):
-        """Return the loss of each pixel, float32 ``(B, H, W)``."""
-        probabilities = tf.cast(y_pred, tf.float32)
-        labels = tf.reshape(tf.cast(y_true, tf.int32), tf.shape(probabilities)[:-1])
-        truth = tf.one_hot(labels, probabilities.shape[-1])
-        return keras.losses.categorical_crossentropy(
-            truth, probabilities, label_smoothing=SMOOTHING
-        )
 
 
 @keras.saving.register_keras_serializable("xnet_tf")
@@ -96,7 +72,6 @@ class LovaszSoftmaxLoss(keras.losses.Loss):
 
 LOSSES = {
     "cross_entropy": keras.losses.SparseCategoricalCrossentropy,
-    "label_smoothing": SmoothedCrossEntropy,
     "jaccard": JaccardLoss,
     "lovasz": LovaszSoftmaxLoss,
 }

@@ -241,32 +241,18 @@ class Bootstrap:
         """
         tails = ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            bias, acceleration = self._bias(), self._acceleration()
+            bias, acceleration = self.bias(), self.acceleration()
             shifted = bias + tails
             shares = ndtr(bias + shifted / (1 - acceleration * shifted))
         return quantiles(self.drawn, shares).T
 
-    def p_value(self) -> np.ndarray:
-        """Return the two-sided p-value of "the score is 0", float64 ``(Q,)``, for differences.
+    def bias(self) -> np.ndarray:
+        """Median bias of the draws, in normal quantiles, ``(Q,)``."""
+        return ndtri(share_below(self.drawn, self.estimate))
 
-        It is the level at which a bound of the BCa interval reaches 0, so that it is below 0.05
-        where the 95 % interval excludes 0. No smaller than 2 / (B + 1).
-        """
-        edge = 1 / (_number(self.drawn) + 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            below = _share_below(self.drawn, 0.0)
-            bias, acceleration = self._bias(), self._acceleration()
-            beyond = ndtri(np.clip(below, edge, 1 - edge)) - bias
-            scale = 1 + acceleration * beyond
-            # A bound can come no nearer to 0 than the level at which the scale vanishes.
-            tail = ndtr(np.where(scale <= 0, beyond * np.inf, beyond / scale) - bias)
-            return np.maximum(2 * np.minimum(tail, 1 - tail), 2 * edge)
-
-    def _bias(self) -> np.ndarray:
-        return ndtri(_share_below(self.drawn, self.estimate))
-
-    def _acceleration(self) -> np.ndarray:
-        mean = np.nansum(self.left_out, axis=0) / _number(self.left_out)
+    def acceleration(self) -> np.ndarray:
+        """How fast the spread changes with the score, ``(Q,)``: skewness of the left-out."""
+        mean = np.nansum(self.left_out, axis=0) / number_defined(self.left_out)
         influence = mean - self.left_out
         return np.nansum(influence**3, axis=0) / (6 * np.nansum(influence**2, axis=0) ** 1.5)
 
@@ -343,7 +329,7 @@ def quantiles(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
         float64 ``(R, Q)``.
     """
     ordered = np.sort(values, axis=0)  # NaN comes last
-    at = shares * np.maximum(_number(values) - 1, 0)
+    at = shares * np.maximum(number_defined(values) - 1, 0)
     lower = np.floor(np.nan_to_num(at)).astype(int)
     upper = np.ceil(np.nan_to_num(at)).astype(int)
     low, high = (np.take_along_axis(ordered, index, axis=0) for index in (lower, upper))
@@ -399,11 +385,12 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.divide(numerator, denominator, out=out, where=denominator > 0)
 
 
-def _number(values: np.ndarray) -> np.ndarray:
+def number_defined(values: np.ndarray) -> np.ndarray:
+    """Count in each column ``(Q,)`` the draws ``(B, Q)`` that are not NaN."""
     return (~np.isnan(values)).sum(axis=0)
 
 
-def _share_below(drawn: np.ndarray, value: np.ndarray | float) -> np.ndarray:
+def share_below(drawn: np.ndarray, value: np.ndarray | float) -> np.ndarray:
     """Share of the resamples below a value; half of those that equal it count."""
     below = (drawn < value).sum(axis=0) + (drawn <= value).sum(axis=0)
-    return below / (2 * _number(drawn))
+    return below / (2 * number_defined(drawn))

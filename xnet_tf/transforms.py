@@ -16,7 +16,6 @@ rounding. Everything is batched TensorFlow operations, in tf.data, on a GPU and 
 from __future__ import annotations
 
 import math
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xnet_tf.backend import tf
+from xnet_tf.backend import random_words, tf
 
 REFERENCE_SIZE = 200
 """Lengths in pixels are meant at the paper's image size, and grow with the image's width."""
@@ -345,7 +344,7 @@ class Draws:
         Sums are quicker than the logarithms and cosines of the usual recipe, and whole numbers are
         the same under every compiler.
         """
-        words = _words(self._seeds, [f"{self._stream} normal"], math.prod(shape))
+        words = random_words(self._seeds, [f"{self._stream} normal"], math.prod(shape))
         sums = sum(_pairwise(word, 8, 0x00FF00FF) for word in words)
         sums = tf.reshape((sums & 0xFFFF) + tf.bitwise.right_shift(sums, 16), (-1, *shape))
         return tf.cast(_standardised(sums, 16, 256), self._dtype)
@@ -355,7 +354,7 @@ class Draws:
         height, width = shape
         # Eight pixels for each counter: as many strips of the picture.
         rows, strips = -(-height // 8), []
-        for word in _words(self._seeds, [f"{self._stream} noise"], rows * width):
+        for word in random_words(self._seeds, [f"{self._stream} noise"], rows * width):
             sums = _pairwise(_pairwise(word, 4, 0x0F0F0F0F), 8, 0x00FF00FF)
             strips += [sums & 0xFFFF, tf.bitwise.right_shift(sums, 16)]
         sums = tf.concat([tf.reshape(strip, (-1, rows, width)) for strip in strips], axis=1)
@@ -366,7 +365,7 @@ def _drawn(preset: Sequence, seeds: tf.Tensor, kind: type) -> Iterator[tuple]:
     """Yield each transform of a kind, its `Draws`, and for which images it happens (or None)."""
     placed = [place for place in _places(preset, Counter()) if isinstance(place[0], kind)]
     streams = list(dict.fromkeys(s for _, own, groups in placed for s in (own, *dict(groups))))
-    words = tf.concat(_words(seeds, streams, _BLOCKS), -1)
+    words = tf.concat(random_words(seeds, streams, _BLOCKS), -1)
     bits = tf.cast(tf.bitwise.right_shift(words, 8), tf.int32)
     numbers = tf.cast(bits, tf.float64 if kind is Spatial else tf.float32) * 2.0**-24
     numbers = dict(zip(streams, tf.unstack(numbers, axis=1), strict=True))
@@ -391,33 +390,6 @@ def _places(preset: Sequence, before: Counter) -> list[tuple]:
             places.append((transform, f"{name} {before[name]}", ()))
             before[name] += 1
     return places
-
-
-def _words(seeds: tf.Tensor, streams: Sequence[str], count: int) -> list[tf.Tensor]:
-    """Four tensors of random uint32 words ``(B, streams, count)``: Philox 4x32 with 10 rounds.
-
-    It is TensorFlow's own generator, whose operation takes one seed at a time. The first integer
-    of the seeds is the key; stream, second integer and index are the counter.
-    """
-    bits = tf.bitcast(seeds, tf.uint32)[..., None, None]
-    names = np.array([zlib.crc32(name.encode()) for name in streams], np.uint32)[:, None]
-    words = [tf.cast(tf.range(count), tf.uint32), names, bits[:, 1, 0], bits[:, 1, 1]]
-    shape = tf.shape(words[0] + names + words[2])
-
-    def turn(words, keys):
-        first, other = _multiply(words[0], 0xD2511F53), _multiply(words[2], 0xCD9E8D57)
-        words = [other[0] ^ words[1] ^ keys[0], other[1], first[0] ^ words[3] ^ keys[1], first[1]]
-        return words, [keys[0] + 0x9E3779B9, keys[1] + 0xBB67AE85]
-
-    # A loop, whose result compilers keep: written out, they would find it anew for each pixel.
-    state = [tf.broadcast_to(word, shape) for word in words], [bits[:, 0, 0], bits[:, 0, 1]]
-    return tf.while_loop(lambda *_: True, turn, state, maximum_iterations=10)[0]
-
-
-def _multiply(words: tf.Tensor, factor: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Upper and lower halves of products of uint32 words."""
-    product = tf.cast(words, tf.uint64) * factor
-    return tf.cast(tf.bitwise.right_shift(product, 32), tf.uint32), tf.cast(product, tf.uint32)
 
 
 def _pairwise(words, shift, mask):

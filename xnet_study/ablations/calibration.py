@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from xnet_study.ablations import common
+from xnet_study.ablations import common, smoothing  # noqa: F401 - makes its loss known
 from xnet_study.ablations.common import varied
 from xnet_study.comparison import partitions, tasks
 from xnet_tf import runs

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from xnet_study import boundaries
 from xnet_study.certainty.scores import ratio, with_bounds
 from xnet_study.certainty.streaming import JUDGING, Judged, Picture, called
 from xnet_tf import classes, metrics, thresholds
@@ -42,13 +43,13 @@ def tune(
     Returns:
         The processing and a table of all that were tried.
     """
-    counts, boundaries, total = [], [], 0
+    counts, agreement, total = [], [], 0
     for _, image, truth in pictures:
         probabilities = predict(image)
         labels = thresholds.decide(probabilities)
         processed = [processing(labels, probabilities) for processing in TRIED]
         counts.append([called(p, truth) for p in processed])
-        boundaries.append([thresholds.boundary_f1(truth, p) for p in processed])
+        agreement.append([boundaries.boundary_f1(truth, p) for p in processed])
         total += np.count_nonzero(truth == TISSUE)
     pooled = np.sum(counts, axis=0)
     table = pd.DataFrame([asdict(p) for p in TRIED])
@@ -56,7 +57,7 @@ def tune(
     table["recall"] = pooled[:, TISSUE] / max(total, 1)
     # F with beta 1/2: (1 + b^2) TP / (TP + FP + b^2 (TP + FN)).
     table["f_half"] = 1.25 * pooled[:, TISSUE] / np.maximum(pooled.sum(axis=1) + 0.25 * total, 1)
-    table["boundary_f1"] = np.nanmean(boundaries, axis=0)
+    table["boundary_f1"] = np.nanmean(agreement, axis=0)
     return TRIED[int(table["f_half"].argmax())], table
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from xnet_study import boundaries
 from xnet_tf import calibration, classes, dataset, metrics, thresholds
 from xnet_tf.files import write_atomically
 from xnet_tf.thresholds import Processing
@@ -183,7 +184,7 @@ class Stream:
             probabilities: by method, float ``(H, W, 3)``.
             truth: uint8 ``(H, W)``, class ids.
         """
-        band = thresholds.near(thresholds.boundary(truth), BORDER - 1).ravel()
+        band = boundaries.near(boundaries.boundary(truth), BORDER - 1).ravel()
         of_methods = [
             self._method(m, probabilities[method], truth.ravel(), band)
             for m, method in enumerate(self.methods)
@@ -236,7 +237,7 @@ class Stream:
         effects = []
         for variant in self.variants:
             changed = variant(labels, probabilities)
-            effects.append([*called(changed, truth), thresholds.boundary_f1(truth, changed)])
+            effects.append([*called(changed, truth), boundaries.boundary_f1(truth, changed)])
         return (
             np.int32(metrics.confusion(truth, labels)),
             np.int32(thresholds.curve(probabilities, truth)[thresholds.GRID]),

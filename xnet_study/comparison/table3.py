@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xnet_study.comparison import breakdown, compared, streamed_auc
+from xnet_study.comparison import breakdown, compared, significance, streamed_auc
 from xnet_study.comparison.compared import XNET, Method, Run, of_class
 from xnet_study.comparison.scoring import JUDGED
 from xnet_tf import classes, dataset, metrics, runs
@@ -142,7 +142,9 @@ def differences(methods: list[Method]) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=DIFFERENCES.split(", "))
     table = pd.DataFrame(rows)
-    adjusted = table.groupby(["subset", "score"])["p"].transform(lambda p: holm(p.to_numpy()))
+    adjusted = table.groupby(["subset", "score"])["p"].transform(
+        lambda p: significance.holm(p.to_numpy())
+    )
     return table.assign(**{"p Holm": adjusted, "significant": adjusted < LEVEL})
 
 
@@ -259,16 +261,7 @@ def _differences(xnet: Method, other: Method, subset: str) -> list[dict]:
     columns: dict = {"score": breakdown.SCORES, "value": drawn.estimate, "low": low, "high": high}
     of_seeds, of_others = (breakdown.pooled(counts.sum(axis=0)) for counts in (first, second))
     above = of_seeds[:, None] > of_others
-    columns |= {"p": drawn.p_value(), "pairs above": above.sum(axis=(0, 1))}
+    columns |= {"p": significance.p_value(drawn), "pairs above": above.sum(axis=(0, 1))}
     columns["pairs"] = above[..., 0].size
     about = {"other": other.name, "variant": other.variant, "family": other.family}
     return pd.DataFrame({**about, "subset": subset, **columns}).to_dict("records")
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Return p-values adjusted for their number by Holm's step-down procedure; NaN stays NaN."""
-    adjusted = np.full(len(p), np.nan)
-    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN comes last
-    steps = p[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return adjusted
