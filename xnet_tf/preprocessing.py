@@ -207,10 +207,10 @@ def normalise_gamma(images: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
     """
     library, images = _library(images)
     images = library.clip(images, 0.0, 1.0)
-    lit = images > _BLACK
+    lit, one, none = images > _BLACK, library.ones_like(images), library.zeros_like(images)
 
     def count(where):
-        return library.sum(library.float32(where), axis=_AXES, keepdims=True)
+        return library.sum(library.where(where, one, none), axis=_AXES, keepdims=True)
 
     wanted = DARK_SHARE * count(lit)
     # The quantile by halving an interval: compilers sort slowly.
