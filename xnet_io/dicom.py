@@ -76,11 +76,15 @@ def read(path: str | Path) -> tuple[np.ndarray, float]:
 def _read(path: str | Path) -> tuple[np.ndarray, float]:
     import pydicom
 
+    from xnet_io import dicom_codecs
+
+    dicom_codecs.register()
     _check_deflated(path)
     dataset = pydicom.dcmread(path, force=True)
     _check(path, dataset)
     stored = _stored(path, dataset)
     shown = _windowed(dataset, _rescaled(dataset, stored))
+    shown = _without_padding(dataset, stored, shown)
     if not np.isfinite([shown.min(), shown.max()]).all():
         raise fault(path, "has values that are not finite", "export it again")
     if dataset.PhotometricInterpretation == "MONOCHROME1":
@@ -129,9 +133,10 @@ def _stored(path: str | Path, dataset) -> np.ndarray:
         dataset.file_meta = pydicom.dataset.FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = syntax
     elif syntax.is_encapsulated and not _decodable(syntax):
-        remedy = "decompress it (gdcmconv --raw) or pip install pylibjpeg[all]"
+        remedy = "decompress it (dcmtk: dcmdjpeg; gdcm: gdcmconv --raw)"
         raise fault(path, f"is compressed with {syntax.name}, which no decoder here reads", remedy)
-    stored = dataset.pixel_array
+    dataset.pixel_array_options(correct_unused_bits=False)
+    stored = _used_bits(dataset, dataset.pixel_array)
     if stored.ndim != 2:
         raise fault(path, f"holds an array of shape {stored.shape}", "export a single picture")
     return stored
@@ -146,11 +151,31 @@ def _decodable(syntax) -> bool:
         return False
 
 
-def _rescaled(dataset, stored: np.ndarray) -> np.ndarray:
-    if "ModalityLUTSequence" in dataset:
-        from pydicom.pixels import apply_modality_lut
+def _used_bits(dataset, stored: np.ndarray) -> np.ndarray:
+    """Keep the stored bits up to the high bit (PS3.5 8.1); old overlays lie in the others."""
+    if stored.dtype.kind == "f":
+        return stored
+    allocated, used = 8 * stored.itemsize, int(dataset.BitsStored)
+    high = int(dataset.get("HighBit") or used - 1)
+    if not used - 1 <= high < allocated or used == allocated:
+        return stored
+    return stored << (allocated - 1 - high) >> (allocated - used)
 
-        return apply_modality_lut(stored, dataset)
+
+def _without_padding(dataset, stored: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Bring pixels that are declared to be padding to the scale of the others."""
+    first = dataset.get("PixelPaddingValue")
+    if first is None:
+        return shown
+    last = dataset.get("PixelPaddingRangeLimit")
+    first, last = sorted((int(first), int(first if last is None else last)))
+    others = shown[(stored < first) | (stored > last)]
+    return np.clip(shown, others.min(), others.max()) if others.size else shown
+
+
+def _rescaled(dataset, stored: np.ndarray) -> np.ndarray:
+    if table := _table(dataset, "ModalityLUTSequence"):
+        return _looked_up(stored, *table)
     # float32 holds 16-bit integers exactly and halves the memory.
     values = stored.astype(np.float32 if stored.itemsize <= 2 else np.float64)
     values *= float(dataset.get("RescaleSlope") or 1)
@@ -158,11 +183,29 @@ def _rescaled(dataset, stored: np.ndarray) -> np.ndarray:
     return values
 
 
-def _windowed(dataset, values: np.ndarray) -> np.ndarray:
-    if "VOILUTSequence" in dataset:
-        from pydicom.pixels import apply_voi
+def _table(dataset, name: str) -> tuple[int, np.ndarray] | None:
+    """Return the first value that a look-up table maps, and its entries; None if it is empty."""
+    items = dataset.get(name)
+    if not items or not items[0].get("LUTDescriptor") or not items[0].get("LUTData"):
+        return None
+    count, first, _ = (int(value) for value in items[0].LUTDescriptor)
+    entries = items[0].LUTData
+    if isinstance(entries, bytes):
+        # Entries of 8 bits may lie in bytes, contrary to the standard.
+        width = 1 if len(entries) == (count or 1 << 16) else 2
+        order = "<" if dataset.original_encoding[1] is not False else ">"
+        entries = np.frombuffer(entries, f"{order}u{width}")
+    return first, np.asarray(entries, dtype=np.float32)
 
-        return apply_voi(values, dataset).astype(np.float32)
+
+def _looked_up(values: np.ndarray, first: int, entries: np.ndarray) -> np.ndarray:
+    places = np.clip(values.astype(np.float64) - first, 0, len(entries) - 1)
+    return entries[places.astype(np.intp)]
+
+
+def _windowed(dataset, values: np.ndarray) -> np.ndarray:
+    if table := _table(dataset, "VOILUTSequence"):
+        return _looked_up(values, *table)
     centre = _first(dataset.get("WindowCenter"))
     width = _first(dataset.get("WindowWidth"))
     function = str(dataset.get("VOILUTFunction") or "LINEAR")

@@ -11,15 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_io import dicom, pictures
+from xnet_io import dicom, exposure, pictures
+from xnet_io.exposure import Region
 from xnet_io.pictures import fault
 from xnet_io.polarity import log_odds
-from xnet_tf import preprocessing
+from xnet_tf import classes, preprocessing
 from xnet_tf.dataset import POLARITIES
 from xnet_tf.files import InputError, write_atomically
 
+# What `preprocessing.stretch` takes at most.
+_LARGEST = 1e30
+
 # JPEG rounds colours: grey pixels may differ by this much between channels of 255.
 _GREY_TOLERANCE = 2
+
+
+_DOUBTFUL = 0.75
+"""Polarity less certain than this is worth a warning."""
+
+_CONTRADICTION = 3.0
+"""Log odds, from the picture, at which it contradicts its tags."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +39,30 @@ class Radiograph:
 
     Attributes:
         image: float32 ``(H, W, 1)`` in [0, 1], open beam bright.
+        exposed: rows and columns of the picture proper, within uniform margins if it has any.
         polarity: how the open beam looks in the file as a viewer shows it: "bright" or "dark".
         certainty: probability that this is so; 1 if it was given.
+        warnings: what may be wrong with the polarity, one line each.
     """
 
     image: np.ndarray
+    exposed: Region
     polarity: str
     certainty: float
+    warnings: tuple[str, ...]
+
+    def widen(self, labels: np.ndarray) -> np.ndarray:
+        """Make of the exposed part's label map one of the whole: margins are open beam.
+
+        Args:
+            labels: ``(h, w)`` of ``image[exposed]``.
+
+        Returns:
+            ``(H, W)`` of the same dtype.
+        """
+        whole = np.full(self.image.shape[:2], classes.OPEN_BEAM, dtype=labels.dtype)
+        whole[self.exposed] = labels
+        return whole
 
 
 def load(path: str | Path, polarity: str = "auto") -> Radiograph:
@@ -42,6 +70,8 @@ def load(path: str | Path, polarity: str = "auto") -> Radiograph:
 
     The grey values are stretched so that the picture fills [0, 1], clipping 0.01 % of the pixels at
     either end; a DICOM window is applied before. A constant picture becomes 0.5 everywhere.
+    Margins, dead lines, padding and labels burnt in count for neither grey scale nor polarity
+    (`xnet_io.exposure`).
 
     Polarity "auto" is found by `xnet_io.polarity` from the picture, and for DICOM from the tags and
     the picture together (`xnet_io.dicom.read` has the rules). What "bright" and "dark" speak of is
@@ -61,15 +91,28 @@ def load(path: str | Path, polarity: str = "auto") -> Radiograph:
     if polarity not in POLARITIES:
         raise InputError(f"polarity {polarity!r} is unknown; choose from {', '.join(POLARITIES)}")
     shown, prior = _shown(path)
-    image = _stretched(path, shown)
-    certainty = 1.0
+    exposed, image = _stretched(path, shown)
+    certainty, warnings = 1.0, ()
     if polarity == "auto":
-        odds = prior if np.isinf(prior) else prior + log_odds(image)
+        inner = image[exposed]
+        by_picture = log_odds(inner[exposure.varying(inner)])
+        odds = prior if np.isinf(prior) else prior + by_picture
         polarity = "bright" if odds >= 0 else "dark"
         certainty = float(1 / (1 + np.exp(-abs(odds))))
+        warnings = _doubts(polarity, certainty, by_picture)
     if polarity == "dark":
         image = 1 - image
-    return Radiograph(image[..., np.newaxis], polarity, certainty)
+    return Radiograph(image[..., np.newaxis], exposed, polarity, certainty, warnings)
+
+
+def _doubts(polarity: str, certainty: float, by_picture: float) -> tuple[str, ...]:
+    taken = f"open beam taken for {polarity}"
+    remedy = "if the mask is wrong, give --polarity"
+    if (by_picture > 0) != (polarity == "bright") and abs(by_picture) >= _CONTRADICTION:
+        return (f"{taken}, as the tags say, but the picture looks otherwise; {remedy}",)
+    if certainty < _DOUBTFUL:
+        return (f"{taken}, which is only {100 * certainty:.0f} % certain; {remedy}",)
+    return ()
 
 
 def read(path: str | Path, polarity: str = "auto") -> np.ndarray:
@@ -125,8 +168,19 @@ def _grey(path: str | Path, pixels: np.ndarray) -> np.ndarray:
     return pixels[..., 0] if channels <= 2 else pixels[..., 1]
 
 
-def _stretched(path: str | Path, values: np.ndarray) -> np.ndarray:
+def _stretched(path: str | Path, shown: np.ndarray) -> tuple[Region, np.ndarray]:
+    """Return the exposed region, and float32 ``(H, W)`` in [0, 1], on that region's scale."""
     try:
-        return preprocessing.stretch(values)
+        if shown.dtype.kind == "f" and not float(np.abs(shown).max()) < _LARGEST:
+            preprocessing.stretch(shown)  # which says how many pixels are no numbers
+        exposed = exposure.find(shown)
+        inner = exposure.without_boxes(exposure.without_dead_lines(shown[exposed]))
+        stretched = preprocessing.stretch(inner)
     except ValueError as error:
         raise fault(path, str(error), "replace them and save it again") from None
+    if stretched.shape == shown.shape:
+        return exposed, stretched
+    low, high = float(inner.min()), float(inner.max())
+    image = ((np.clip(shown, low, high) - low) / (high - low)).astype(np.float32)
+    image[exposed] = stretched
+    return exposed, image

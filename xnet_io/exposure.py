@@ -1,0 +1,156 @@
+"""Which part of a picture is X-ray: without frames, dead lines and boxes that were added to it.
+
+What is no X-ray shall decide neither the grey scale nor the polarity. Nothing is taken away from a
+picture that is X-ray to its edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Region = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+# JPEG blurs a frame's edge over the lines of one block, by up to this share of the range.
+_BLOCK, _BLUR = 8, 0.03
+
+# A frame's edge runs along a whole side at once, but the picture may be as black in places.
+_EDGE_SHARE = 1 / 3
+
+_SMALLEST_SHARE, _SMALLEST_SIDE = 0.1, 16
+_MOST_DEAD = 0.05
+_BOX_SHARE, _BOX_GAP, _FEWEST_LEVELS = 0.2, 0.5, 16
+
+
+def find(values: np.ndarray) -> Region:
+    """Find the picture within uniform margins: frames, letterboxes, mounts, straight shutters.
+
+    A margin is made of lines of one grey value and ends abruptly along a whole side. A saturated
+    open beam, which is uniform as well, ends where the body begins, and is no margin.
+
+    Args:
+        values: any real dtype ``(H, W)``, finite.
+
+    Returns:
+        The region, the whole picture if it has no margin.
+    """
+    cuts = _cuts(values, _margin)
+    inner, widest = values[_region(values, cuts)], max(cuts)
+    if widest:
+        # Where the picture begins as uniform as the frame is, as much is cut off as elsewhere.
+        for side, lines in enumerate(_sides(inner)):
+            if not cuts[side] and lines[0, 0] == values[0, 0]:
+                cuts[side] = min(_uniform(lines), widest)
+    return _region(values, cuts)
+
+
+def varying(values: np.ndarray) -> Region:
+    """Find the picture within all uniform lines along its border, an open beam's too.
+
+    Args:
+        values: any real dtype ``(H, W)``, finite.
+
+    Returns:
+        The region, the whole picture if next to nothing varies.
+    """
+    return _region(values, _cuts(values, _uniform))
+
+
+def without_dead_lines(values: np.ndarray) -> np.ndarray:
+    """Replace whole rows and columns of one value, unlike their neighbours, by the nearest others.
+
+    Args:
+        values: any real dtype ``(H, W)``.
+
+    Returns:
+        The same array if it has no such lines, else a copy.
+    """
+    if min(values.shape) < _SMALLEST_SIDE:
+        return values
+    for axis in (0, 1):
+        lines = values if axis == 0 else values.T
+        uniform = lines.min(axis=1) == lines.max(axis=1)
+        if not 0 < uniform.sum() <= max(1, _MOST_DEAD * len(lines)):
+            continue
+        good = np.flatnonzero(~uniform)
+        dead = np.flatnonzero(uniform)
+        nearest = good[np.abs(good[:, np.newaxis] - dead).argmin(axis=0)]
+        unlike = (lines[dead] != lines[nearest]).mean(axis=1) > 1 - _EDGE_SHARE
+        if unlike.any():
+            lines = lines.copy()
+            lines[dead[unlike]] = lines[nearest[unlike]]
+            values = lines if axis == 0 else lines.T
+    return values
+
+
+def without_boxes(values: np.ndarray) -> np.ndarray:
+    """Bring a lone value far beyond all others, as burnt-in labels have it, to the next one.
+
+    Args:
+        values: any real dtype ``(H, W)``, finite.
+
+    Returns:
+        The same array if it has no such value, else a copy.
+    """
+    # Of big pictures a regular sample: what it misses is too little to set the scale.
+    sample = values[:: 1 + values.shape[0] // 2048, :: 1 + values.shape[1] // 2048]
+    levels, counts = np.unique(sample, return_counts=True)
+    most = _BOX_SHARE * sample.size
+    while len(levels) >= _FEWEST_LEVELS:
+        below, above = np.diff(levels[[0, 1, -2, -1]].astype(np.float64))[::2]
+        gap = _BOX_GAP * (float(levels[-1]) - float(levels[0]))
+        if below > gap and counts[0] <= most:
+            levels, counts = levels[1:], counts[1:]
+        elif above > gap and counts[-1] <= most:
+            levels, counts = levels[:-1], counts[:-1]
+        else:
+            break
+        values = np.clip(values, levels[0], levels[-1])
+    return values
+
+
+def _sides(values: np.ndarray) -> list[np.ndarray]:
+    """Return the lines from the top, the bottom, the left and the right."""
+    return [values, values[::-1], values.T, values.T[::-1]]
+
+
+def _region(values: np.ndarray, cuts: list[int]) -> Region:
+    rows, columns = values.shape
+    return slice(cuts[0], rows - cuts[1]), slice(cuts[2], columns - cuts[3])
+
+
+def _cuts(values: np.ndarray, count: Callable[[np.ndarray], int]) -> list[int]:
+    """Cut off lines on the four sides until `count` finds none in what is left."""
+    cuts, more = [0] * 4, [1] * 4
+    while any(more):
+        inner = values[_region(values, cuts)]
+        if min(inner.shape) < _SMALLEST_SIDE or inner.size < _SMALLEST_SHARE * values.size:
+            return [0] * 4
+        more = [count(lines) for lines in _sides(inner)]
+        cuts = [cut + lines for cut, lines in zip(cuts, more, strict=True)]
+    return cuts
+
+
+def _uniform(lines: np.ndarray) -> int:
+    """Count the first lines that all have one grey value."""
+    level = lines[0, 0]
+    if (lines[0] != level).any():
+        return 0
+    unlike = (lines.min(axis=1) != level) | (lines.max(axis=1) != level)
+    return int(np.argmax(unlike))
+
+
+def _margin(lines: np.ndarray) -> int:
+    """Count the first lines that are margin: uniform, with an abrupt edge."""
+    count = _uniform(lines)
+    if not count:
+        return 0
+    beyond = np.abs(lines[count : count + _BLOCK] - float(lines[0, 0]))
+    blur = _BLUR * (float(lines.max()) - float(lines.min()))
+    abrupt = (beyond > blur).mean(axis=1) >= _EDGE_SHARE
+    if abrupt.any():
+        # Before it lies what JPEG has made of the edge.
+        return count + int(np.argmax(abrupt))
+    return count if (beyond[0] > 0).mean() >= _EDGE_SHARE else 0
