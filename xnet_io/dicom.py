@@ -28,6 +28,9 @@ UNDECLARED = -2.0
 
 _RADIOGRAPHY = ("CR", "DX", "IO", "MG", "PX", "RF", "RG", "XA")
 
+# JPEG baseline, JPEG extended, JPEG-LS near-lossless, HTJ2K.
+_LOSSY = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 81, 203))
+
 # A window that leaves less of the picture between its ends was made for something else.
 _SMALLEST_WINDOWED_SHARE = 0.1
 
@@ -159,6 +162,10 @@ def _used_bits(dataset, stored: np.ndarray) -> np.ndarray:
     high = int(dataset.get("HighBit") or used - 1)
     if not used - 1 <= high < allocated or used == allocated:
         return stored
+    if dataset.file_meta.TransferSyntaxUID in _LOSSY:
+        # Errors of the compression may lead out of the range, and would come round at its end.
+        low = -(1 << used - 1) if stored.dtype.kind == "i" else 0
+        return np.clip(stored, low, low + (1 << used) - 1)
     return stored << (allocated - 1 - high) >> (allocated - used)
 
 

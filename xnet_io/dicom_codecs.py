@@ -13,15 +13,16 @@ from pydicom import uid
 from pydicom.pixels import get_decoder
 from pydicom.pixels.decoders.base import DecodeRunner
 
+# OpenJPEG reads the high-throughput kind too and, unlike OpenJPH, refuses truncated frames.
 _DECODERS = {
     uid.JPEGExtended12Bit: imagecodecs.jpeg8_decode,
     uid.JPEGLossless: imagecodecs.ljpeg_decode,
     uid.JPEGLosslessSV1: imagecodecs.ljpeg_decode,
     uid.JPEGLSLossless: imagecodecs.jpegls_decode,
     uid.JPEGLSNearLossless: imagecodecs.jpegls_decode,
-    uid.HTJ2KLossless: imagecodecs.htj2k_decode,
-    uid.HTJ2KLosslessRPCL: imagecodecs.htj2k_decode,
-    uid.HTJ2K: imagecodecs.htj2k_decode,
+    uid.HTJ2KLossless: imagecodecs.jpeg2k_decode,
+    uid.HTJ2KLosslessRPCL: imagecodecs.jpeg2k_decode,
+    uid.HTJ2K: imagecodecs.jpeg2k_decode,
 }
 
 DECODER_DEPENDENCIES = dict.fromkeys(_DECODERS, ("imagecodecs",))

@@ -19,6 +19,8 @@ LABELS = "labels"
 
 _LABEL_NAMES = (LABELS, "label", "mask")
 
+_MOSTLY = 0.5
+
 _CLASS_NAMES_HELP = "name the layers after the classes, or one layer 'labels'"
 
 
@@ -70,7 +72,8 @@ def flatten(path: str | Path, project: Project, palette: Palette) -> np.ndarray:
     3. Without that, all visible layers are; each must be fully opaque as a layer.
 
     In cases 1 and 2 a layer's opacity is a viewing aid and changes nothing; hidden layers are
-    refused, since hiding one by accident would lose a class.
+    refused, since hiding one by accident would lose a class. So is a visible layer that is none of
+    these but painted in the classes' colours, such as "bone copy".
 
     Args:
         path: of the file, for messages.
@@ -84,11 +87,12 @@ def flatten(path: str | Path, project: Project, palette: Palette) -> np.ndarray:
     Raises:
         InputError: if the layers do not settle what the mask is.
     """
-    chosen, own_class = _choose(path, project, palette)
+    chosen, by_class = _choose(path, project, palette)
+    _check_left_out(path, project, chosen, palette)
     canvas = np.zeros((project.height, project.width, 4), dtype=np.uint8)
     for layer in reversed(chosen):
         pixels = layer.pixels()
-        if own_class:
+        if by_class:
             _check_own_class(path, layer, pixels, palette)
         _paste(canvas, layer, pixels)
     return canvas
@@ -129,11 +133,26 @@ def _check_opaque_layers(path: str | Path, layers: list[Layer]) -> None:
             raise fault(path, wrong, remedy)
 
 
+def _check_left_out(
+    path: str | Path, project: Project, chosen: list[Layer], palette: Palette
+) -> None:
+    for layer in project.layers:
+        if layer in chosen or not layer.visible or layer.opacity <= 0:
+            continue
+        pixels = layer.pixels()
+        painted = pixels[..., 3] > 0
+        colours = pixels[painted][:, np.newaxis, :3]
+        # A radiograph may have a class's colour here and there, if that is black, say.
+        if colours.size and (colours == palette.colours).all(-1).any(-1).mean() > _MOSTLY:
+            wrong = f"layer {layer.name!r} is painted in the classes' colours, but is not used"
+            raise fault(path, wrong, "merge it (GIMP: Layer > Merge Down), rename or hide it")
+
+
 def _check_own_class(path: str | Path, layer: Layer, pixels: np.ndarray, palette: Palette) -> None:
     names = [normal_name(name) for name in palette.classes]
-    own = names.index(normal_name(layer.name))
+    named = names.index(normal_name(layer.name))
     for colour, class_id in zip(palette.colours, palette.ids, strict=True):
-        if class_id == own:
+        if class_id == named:
             continue
         wrong = (pixels[..., :3] == colour).all(axis=-1) & (pixels[..., 3] > 0)
         if wrong.any():

@@ -13,9 +13,11 @@ from xnet_io.palettes import PAPER, Palette, normal_name
 from xnet_io.pictures import decode, fault
 from xnet_tf import classes
 from xnet_tf.classes import checked, colour
-from xnet_tf.files import InputError, write_atomically
+from xnet_tf.files import InputError, sha256, write_atomically
 
 _BLOCK = 1 << 17
+
+_SOURCE = "Source SHA-256"
 
 _GREY_HELP = "paint the classes in their colours (GIMP: Image > Mode > RGB)"
 
@@ -278,12 +280,13 @@ def _first(where: np.ndarray) -> str:
     return f"the first at (x, y) = ({x}, {y})"
 
 
-def write_mask(path: str | Path, labels: np.ndarray) -> Path:
+def write_mask(path: str | Path, labels: np.ndarray, source: Path | None = None) -> Path:
     """Write a label map as an indexed PNG: the index is the class id, the palette the paper's.
 
     Args:
         path: destination; its name should end in ".png". Written whole or not at all.
         labels: integer ``(H, W)`` of class ids.
+        source: the picture that it was made of; its SHA-256 is noted, for `source_of`.
 
     Returns:
         The destination.
@@ -292,10 +295,25 @@ def write_mask(path: str | Path, labels: np.ndarray) -> Path:
         ValueError: if `labels` is not a two-dimensional map of class ids.
     """
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
     image = Image.fromarray(checked(labels))
     image.putpalette(classes.COLOURS.tobytes())
-    return write_atomically(path, lambda temporary: image.save(temporary, format="PNG"))
+    notes = PngInfo()
+    if source is not None:
+        notes.add_text(_SOURCE, sha256(source))
+    return write_atomically(path, lambda p: image.save(p, format="PNG", pnginfo=notes))
+
+
+def source_of(path: Path) -> str:
+    """Return the SHA-256 of the picture that a mask was made of, or "" if it does not say."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.info.get(_SOURCE, "")
+    except OSError:
+        return ""
 
 
 def write_ids(path: str | Path, labels: np.ndarray) -> Path:

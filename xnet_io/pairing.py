@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from xnet_io.import_report import Outcome, Problem
-from xnet_io.pictures import stem_of
+from xnet_io.pictures import comparable, stem_of
 from xnet_tf.dataset import COLUMNS, read_manifest
 
 MASK_SUFFIX = "_mask"
@@ -95,7 +95,7 @@ def _by_name(folder: Path, kind: str, outcome: Outcome) -> tuple[dict[str, str],
         elif not path.is_file():
             outcome.fault(name, "is a link to what is not there; fetch the file, or take it away")
         else:
-            files[_comparable(stem_of(path.name))].append(name)
+            files[comparable(stem_of(path.name))].append(name)
     doubled = {name for name, paths in files.items() if len(paths) > 1}
     for name in sorted(doubled):
         first, *others = files[name]
@@ -112,18 +112,13 @@ def _entries(folder: Path) -> list[Path]:
     ]
 
 
-def _comparable(name: str) -> str:
-    """Names that differ less than this are one file on some systems."""
-    return unicodedata.normalize("NFC", name).casefold()
-
-
 def _name_targets(pairs: pd.DataFrame, outcome: Outcome) -> None:
     """Add columns with the paths to write, and faults where two would be one file."""
     for column, names in (("image", pairs.index), ("mask", pairs["mask"])):
         targets = [f"{column}s/{stem_of(Path(name).name)}.png" for name in names]
         owners: dict[str, str] = {}
         for name, target in zip(names, targets, strict=True):
-            owner = owners.setdefault(_comparable(target), name)
+            owner = owners.setdefault(comparable(target), name)
             if owner != name:
                 outcome.fault(name, f"would be written to {target} like {owner}; rename one")
         pairs[f"new {column}"] = targets

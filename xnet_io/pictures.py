@@ -11,6 +11,7 @@ import itertools
 import logging
 import math
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,11 @@ def quiet() -> Iterator[None]:
 def stem_of(name: str) -> str:
     """Take a known ending off a file's name; the last number of a DICOM UID is none."""
     return _ENDING.sub("", name)
+
+
+def comparable(name: str) -> str:
+    """Bring a name to a form in which names are equal that are one file on some systems."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def identify(path: str | Path) -> str:

@@ -51,6 +51,11 @@ class Radiograph:
     certainty: float
     warnings: tuple[str, ...]
 
+    @property
+    def taken(self) -> str:
+        """How the open beam was taken to look, and how certain that is, in words."""
+        return f"{self.polarity} ({100 * self.certainty:.0f} % certain)"
+
     def widen(self, labels: np.ndarray) -> np.ndarray:
         """Make of the exposed part's label map one of the whole: margins are open beam.
 
@@ -106,7 +111,7 @@ def load(path: str | Path, polarity: str = "auto") -> Radiograph:
 
 
 def _doubts(polarity: str, certainty: float, by_picture: float) -> tuple[str, ...]:
-    taken = f"open beam taken for {polarity}"
+    taken = f"the open beam is taken for {polarity}"
     remedy = "if the mask is wrong, give --polarity"
     if (by_picture > 0) != (polarity == "bright") and abs(by_picture) >= _CONTRADICTION:
         return (f"{taken}, as the tags say, but the picture looks otherwise; {remedy}",)

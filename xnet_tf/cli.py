@@ -114,15 +114,20 @@ def segment(options: argparse.Namespace) -> None:
 
     model = xnet_tf.load_weights(options.weights)
     for path, target in tqdm(targets.items(), "segmenting", disable=len(targets) < 2):
-        image = radiographs.read(path, options.polarity)
+        radiograph = radiographs.load(path, options.polarity)
+        image = radiograph.image[radiograph.exposed]
         probabilities = xnet_tf.segment(model, image, quality=quality).probabilities
-        mask = decision(probabilities)
-        masks.write_mask(target, mask)
+        mask = radiograph.widen(decision(probabilities))
+        # The record of an earlier mask must not outlive it, were this process killed here.
+        target.with_suffix(".json").unlink(missing_ok=True)
+        masks.write_mask(target, mask, path)
         if decision.record:
             write_json(target.with_suffix(".json"), decision.record)
         if options.gimp:
-            masks.write_project(target.with_suffix(".xcf"), image, mask)
-        tqdm.write(f"{path} -> {target}")
+            masks.write_project(target.with_suffix(".xcf"), radiograph.image, mask)
+        for warning in radiograph.warnings:
+            tqdm.write(f"warning: {path}: {warning}")
+        tqdm.write(f"{path} -> {target}; open beam {radiograph.taken}")
 
 
 def train(options: argparse.Namespace) -> None:

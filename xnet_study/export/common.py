@@ -20,8 +20,15 @@ def options(description: str, out: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--weights", type=Path, default=runs.USER_WEIGHTS, metavar="FILE")
     parser.add_argument("--out", type=Path, default=Path(out), metavar="FILE")
-    parser.add_argument("--size", type=int, default=200, metavar="S", help="height and width")
+    parser.add_argument("--size", type=_size, default=200, metavar="S", help="height and width")
     return parser.parse_args()
+
+
+def _size(text: str) -> int:
+    size = int(text)
+    if size < 8 or size % 8:
+        raise argparse.ArgumentTypeError(f"{text}: the network takes sizes divisible by 8")
+    return size
 
 
 def share_of_equal_pixels(
