@@ -56,10 +56,10 @@ def test_the_first_of_several_writes():
 
 
 def test_means_weigh_batches_by_their_size():
-    mean = distributed.Mean()
-    mean.add(tf.constant(1.0), tf.constant(0.0), tf.constant(3))
-    mean.add(tf.constant(5.0), tf.constant(1.0), tf.constant(1))
-    assert mean.values == {"loss": 2.0, "accuracy": 0.25}
+    means = distributed.Means()
+    means.add(tf.constant(1.0), tf.constant(0.0), tf.constant(3))
+    means.add(tf.constant(5.0), tf.constant(1.0), tf.constant(1))
+    assert means.values == {"loss": 2.0, "accuracy": 0.25}
 
 
 def test_a_lost_worker_gives_advice():

@@ -22,6 +22,10 @@ STATE = "state.npz"
 """Name of a run's state file."""
 
 
+KEPT = ("history", "best", "best_epoch", "finished", "seconds")
+"""What the state file holds beside weights and optimiser."""
+
+
 class RunState(keras.callbacks.Callback):
     """Saves everything a run needs to go on, keeps the best epoch and stops early.
 
@@ -71,10 +75,8 @@ class RunState(keras.callbacks.Callback):
             model.optimizer.build(model.trainable_variables)
             for name, variable in _variables(model).items():
                 variable.assign(saved[name])
-        self.history, self.finished, self.seconds = (
-            record[name] for name in ("history", "finished", "seconds")
-        )
-        self.best, self.best_epoch = record["best"], record["best_epoch"]
+        for name in KEPT:
+            setattr(self, name, record[name])
 
     def _put_aside(self) -> None:
         number = 1 + len(list(self.folder.glob("previous-*")))
@@ -111,8 +113,7 @@ class RunState(keras.callbacks.Callback):
         """Write the state and the table made from it, ``history.csv``."""
         if not self.writes:
             return
-        names = ("history", "best", "best_epoch", "finished", "seconds")
-        record = {"identity": self.identity, **{name: getattr(self, name) for name in names}}
+        record = {"identity": self.identity, **{name: getattr(self, name) for name in KEPT}}
         arrays = {name: v.numpy() for name, v in _variables(model).items()}
         arrays["record"] = np.array(json.dumps(record))
         write_atomically(self.path, lambda temporary: np.savez(temporary, **arrays))
@@ -126,14 +127,8 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self, total: int, done: int, shown: bool = True):
         super().__init__()
-        self.bar = tqdm(
-            total=total,
-            initial=done,
-            desc="training",
-            unit="step",
-            mininterval=2,
-            disable=not shown,
-        )
+        options = {"unit": "step", "mininterval": 2, "disable": not shown}
+        self.bar = tqdm(desc="training", total=total, initial=done, **options)
 
     def on_train_batch_end(self, batch, logs=None):
         """Count a step."""

@@ -121,12 +121,12 @@ def fit(
     model.stop_training = False
     callbacks.on_train_begin()
     for epoch in range(initial_epoch, epochs):
-        mean = Mean()
+        means = Means()
         for step in range(steps_per_epoch):
-            mean.add(*train_step(next(shares)))
+            means.add(*train_step(next(shares)))
             callbacks.on_train_batch_end(step)
         scores = {f"val_{name}": value for name, value in evaluate(judged).items()}
-        callbacks.on_epoch_end(epoch, {**mean.values, **scores})
+        callbacks.on_epoch_end(epoch, {**means.values, **scores})
         if model.stop_training:
             break
 
@@ -195,31 +195,29 @@ def make_evaluation(model: keras.Model, strategy: tf.distribute.Strategy) -> Cal
         return strategy.reduce(tf.distribute.ReduceOp.MEAN, everywhere, axis=None)
 
     def evaluate(batches: tf.data.Dataset) -> dict[str, float]:
-        mean = Mean()
+        means = Means()
         for batch in batches:
-            mean.add(*on_batch(*batch))
-        return {name: float(agreed(tf.constant(v))) for name, v in mean.values.items()}
+            means.add(*on_batch(*batch))
+        return {name: float(agreed(tf.constant(v))) for name, v in means.values.items()}
 
     return evaluate
 
 
-class Mean:
-    """Means of loss and accuracy over batches of unequal size."""
+class Means:
+    """Means of loss and accuracy over batches of unequal size, named as Keras does."""
 
     def __init__(self):
-        self._sums, self._count = tf.zeros(2, tf.float64), tf.zeros((), tf.float64)
+        self._means = {name: keras.metrics.Mean(name) for name in ("loss", "accuracy")}
 
     def add(self, loss, accuracy, count) -> None:
         """Add a batch of `count` images, without waiting for the numbers to be there."""
-        count = tf.cast(count, tf.float64)
-        self._sums += tf.cast(tf.stack([loss, accuracy]), tf.float64) * count
-        self._count += count
+        for mean, value in zip(self._means.values(), (loss, accuracy), strict=True):
+            mean.update_state(value, sample_weight=count)
 
     @property
     def values(self) -> dict[str, float]:
-        """The means so far, named as Keras does."""
-        loss, accuracy = (self._sums / self._count).numpy().tolist()
-        return {"loss": loss, "accuracy": accuracy}
+        """The means so far."""
+        return {name: float(mean.result()) for name, mean in self._means.items()}
 
 
 def _loss(model: keras.Model, labels, probabilities):
