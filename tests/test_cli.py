@@ -10,7 +10,7 @@ import xnet_tf
 from xnet_io import radiographs
 from xnet_io.masks import read_mask
 from xnet_study import real
-from xnet_tf import classes, cli
+from xnet_tf import classes, cli, runs
 from xnet_tf.backend import keras
 
 REAL = real.paths()
@@ -34,8 +34,8 @@ def picture(tmp_path):
 
 
 def segment(weights, out, *words, quality="normal"):
-    given = ["--out", str(out), "--weights", str(weights), "--quality", quality]
-    return cli.main(["segment", *map(str, words), *given])
+    given = ["--out", str(out), "--weights", str(weights)]
+    return cli.main(["segment", "--quality", quality, *map(str, words), *given])
 
 
 def test_masks_are_indexed_in_the_papers_colours_at_the_images_size(weights, picture, tmp_path):
@@ -133,6 +133,13 @@ def test_help_names_every_command_at_once():
     assert time.perf_counter() - started < 5, "no library is loaded for it; idle: 0.2 s"
     for name in ("segment", "import-masks", "train", "evaluate", "compare", "figures", "summary"):
         assert name in done.stdout
+
+
+def test_released_weights_have_names(picture, tmp_path):
+    assert segment("quick", tmp_path / "by-name", picture) == 0
+    assert segment(runs.RELEASED_WEIGHTS, tmp_path / "by-path", picture) == 0
+    masks = [(tmp_path / name / "bars_mask.png").read_bytes() for name in ("by-name", "by-path")]
+    assert masks[0] == masks[1]
 
 
 def test_version_is_said(capsys):

@@ -75,10 +75,10 @@ def add_segment_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", required=True, type=Path, metavar="DIR", help="for the masks")
     command.add_argument(
         "--weights",
-        type=Path,
+        type=runs.weights_path,
         default=runs.USER_WEIGHTS,
         metavar="FILE",
-        help="a .npz of trained weights (default: the released ones)",
+        help="a .npz of trained weights, or users or quick, the released ones (default: users)",
     )
     command.add_argument(
         "--threshold",

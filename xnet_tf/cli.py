@@ -15,7 +15,7 @@ from pathlib import Path
 
 import xnet_tf
 from xnet_io.commands import add_segment_arguments
-from xnet_tf import profiles
+from xnet_tf import profiles, runs
 from xnet_tf.files import InputError
 
 ROOMS = ("xnet_io.commands", "xnet_study.commands")
@@ -154,9 +154,9 @@ def _add_train(command: argparse.ArgumentParser) -> None:
     add_profile(command)
     command.add_argument(
         "--init",
-        type=Path,
+        type=runs.weights_path,
         metavar="FILE",
-        help="a .npz of trained weights to begin with; the network takes their size",
+        help="weights to begin with, a .npz, or users or quick; the network takes their size",
     )
     command.add_argument(
         "--batch-size",

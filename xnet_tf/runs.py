@@ -32,6 +32,9 @@ WIDE = "wide"
 USER_WEIGHTS = _PACKAGE / "released" / "xnet-wide.npz"
 """For radiographs of one's own: the wide profile on some hundred more simulated subjects."""
 
+NAMED_WEIGHTS = {"users": USER_WEIGHTS, "quick": RELEASED_WEIGHTS}
+"""Released weights by the names that the command line takes."""
+
 _LIBRARIES = (
     "tensorflow",
     "keras",
@@ -104,6 +107,11 @@ def find(profile: Profile, name: str) -> tuple[Path, str]:
 def weights(profile: Profile) -> tuple[Path, str]:
     """Find XNet's weights: the current run's, else the released ones. See `find`."""
     return find(profile, "weights/xnet.npz")
+
+
+def weights_path(text: str) -> Path:
+    """Return the file that a user means: ``"users"``, ``"quick"`` or a path."""
+    return NAMED_WEIGHTS.get(text, Path(text))
 
 
 def versions() -> dict[str, str]:

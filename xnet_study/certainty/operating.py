@@ -137,7 +137,7 @@ def read(weights: Path) -> tuple[list[Point], Processing]:
     if not path.is_file():
         raise InputError(
             f"{path}: no such file; these weights have no certified operating points: "
-            "`python -m xnet_tf confidence --profile NAME` makes those of a run"
+            "`xnet confidence --profile NAME` makes those of a run"
         )
     content = read_json(path)
     try:
@@ -164,7 +164,7 @@ def certified(points: list[Point], target: float, processed: bool) -> Point:
     if not points:
         raise InputError(
             f"a false discovery rate of {target:g} was not certified, nor was any other: that "
-            "takes new subjects; run `make population`, then `python -m xnet_tf confidence`"
+            "takes new subjects; run `make population`, then `xnet confidence`"
         )
     tried = {p.target_fdr: p for p in points if p.processed == processed}
     point = tried.get(target)

@@ -210,7 +210,7 @@ def read(folder: Path) -> list[Method]:
     """
     runs = [run for run in read_runs(folder) if not run.fold]
     if not runs:
-        raise InputError(f"{folder}: holds no finished run; `python -m xnet_tf compare` makes them")
+        raise InputError(f"{folder}: holds no finished run; `xnet compare` makes them")
     grouped: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         grouped.setdefault((run.record["method"], _variant(run.record)), []).append(run)
