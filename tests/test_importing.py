@@ -322,6 +322,43 @@ def test_folders_that_cannot_be_used(folder, tmp_path, change, expected, capfd):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda f: (f / "images" / "sub").mkdir(), "sub: is a folder"),
+        (lambda f: (f / "masks" / "x.png").symlink_to("nowhere"), "is a link to what is not there"),
+        (lambda f: (f / "masks" / "a\x07.png").touch(), "cannot be printed"),
+        (lambda f: mask_of(f, 1).rename(f / "masks" / "CASE-001.PNG"), ""),
+        (lambda f: (f / "images" / "Thumbs.db").touch(), ""),
+        (lambda f: (f / "masks" / "CASE-001_mask.bmp").touch(), "has two masks"),
+    ],
+)
+def test_nothing_in_the_folders_is_passed_over(folder, tmp_path, change, expected):
+    change(folder)
+    if not expected:
+        assert import_masks(folder, tmp_path / "out").pairs == 6
+        return
+    with pytest.raises(InputError, match=expected):
+        import_masks(folder, tmp_path / "out")
+
+
+def test_names_spelled_in_two_ways_and_one_target_are_faults(data_folder, tmp_path):
+    source = shutil.copytree(data_folder, tmp_path / "own")
+    table = pd.read_csv(source / "manifest.csv", dtype=str)
+    table.loc[3, "subject"], table.loc[5, "body_part"] = "S-02 ", "Leg"
+    (source / "images" / "leg-01.png").rename(source / "images" / "ARM-00.png")
+    table.loc[1, "image"] = "images/ARM-00.png"
+    table.loc[0, "subject"], table.loc[2, "subject"] = "s 02", "s_02"
+    table.to_csv(source / "manifest.csv", index=False)
+    with pytest.raises(InputError) as caught:
+        import_masks(source, tmp_path / "out")
+    report = pd.read_csv(re.search(r"all in (\S+\.csv)", str(caught.value))[1])
+    text = " ".join(report["what"])
+    assert "subject is written 's 02' and 's_02'" in text
+    assert "body_part is written 'leg' and 'Leg'" in text or "'Leg' and 'leg'" in text
+    assert "images/ARM-00.png: would be written to images/ARM-00.png like images/arm-00.png" in text
+
+
 def test_existing_results_are_not_overwritten(folder, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -46,11 +46,12 @@ def _listed_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
     for problem in problems:
         what = problem.removeprefix(f"{folder}{os.sep}")
         outcome.problems.append(Problem("manifest.csv", f"{what}; mend the line"))
-    listed = {*manifest.index, *manifest["mask"]}
+    listed = {unicodedata.normalize("NFC", name) for name in (*manifest.index, *manifest["mask"])}
     for name in ("images", "masks"):
         for path in _entries(folder / name):
-            if f"{name}/{path.name}" not in listed:
-                outcome.note(f"{name}/{path.name}", "is not in manifest.csv, and was left out")
+            file = f"{name}/{path.name}"
+            if unicodedata.normalize("NFC", file) not in listed:
+                outcome.note(file, "is not in manifest.csv, and was left out")
     manifest = manifest[~manifest.index.duplicated()]
     exist = [
         (folder / row.Index).is_file() and (folder / row.mask).is_file()
@@ -94,6 +95,8 @@ def _by_name(folder: Path, kind: str, outcome: Outcome) -> tuple[dict[str, str],
             outcome.fault(name, f"is a folder, and is not looked into; put its files into {kind}/")
         elif not path.is_file():
             outcome.fault(name, "is a link to what is not there; fetch the file, or take it away")
+        elif not name.isprintable():
+            outcome.fault(name, "has a name that cannot be printed; rename it")
         else:
             files[comparable(stem_of(path.name))].append(name)
     doubled = {name for name, paths in files.items() if len(paths) > 1}

@@ -26,11 +26,17 @@ _LARGEST = 1e30
 _GREY_TOLERANCE = 2
 
 
-_DOUBTFUL = 0.75
-"""Polarity less certain than this is worth a warning."""
+_DOUBT = float(np.log(0.7 / 0.3))
+"""Log odds of 70 %: polarity less certain than this is worth a warning.
+
+Of the 228 pictures called `choice` 1.8 % warn as they are, 98 % if their polarity is given wrongly.
+"""
 
 _CONTRADICTION = 3.0
 """Log odds, from the picture, at which it contradicts its tags."""
+
+_LONG = 6
+"""At the networks' 200 pixels for the longer side, little is left of the shorter one."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Radiograph:
         exposed: rows and columns of the picture proper, within uniform margins if it has any.
         polarity: how the open beam looks in the file as a viewer shows it: "bright" or "dark".
         certainty: probability that this is so; 1 if it was given.
-        warnings: what may be wrong with the polarity, one line each.
+        warnings: what may be wrong with polarity or form, one line each.
     """
 
     image: np.ndarray
@@ -97,27 +103,38 @@ def load(path: str | Path, polarity: str = "auto") -> Radiograph:
         raise InputError(f"polarity {polarity!r} is unknown; choose from {', '.join(POLARITIES)}")
     shown, prior = _shown(path)
     exposed, image = _stretched(path, shown)
-    certainty, warnings = 1.0, ()
+    inner = image[exposed]
+    by_picture = log_odds(inner[exposure.varying(inner)])
+    odds = prior if np.isinf(prior) else prior + by_picture
+    taken, certainty = polarity, 1.0
     if polarity == "auto":
-        inner = image[exposed]
-        by_picture = log_odds(inner[exposure.varying(inner)])
-        odds = prior if np.isinf(prior) else prior + by_picture
-        polarity = "bright" if odds >= 0 else "dark"
+        taken = "bright" if odds >= 0 else "dark"
         certainty = float(1 / (1 + np.exp(-abs(odds))))
-        warnings = _doubts(polarity, certainty, by_picture)
-    if polarity == "dark":
+    sign = 1 if taken == "bright" else -1
+    warnings = _doubts(taken, certainty, sign * odds, sign * by_picture) + _too_long(inner)
+    if taken == "dark":
         image = 1 - image
-    return Radiograph(image[..., np.newaxis], exposed, polarity, certainty, warnings)
+    return Radiograph(image[..., np.newaxis], exposed, taken, certainty, warnings)
 
 
-def _doubts(polarity: str, certainty: float, by_picture: float) -> tuple[str, ...]:
-    taken = f"the open beam is taken for {polarity}"
+def _doubts(taken: str, certainty: float, odds: float, by_picture: float) -> tuple[str, ...]:
+    """Say what speaks against a polarity: log odds that it is right, in all and by the picture."""
+    start = f"the open beam is taken for {taken}"
     remedy = "if the mask is wrong, give --polarity"
-    if (by_picture > 0) != (polarity == "bright") and abs(by_picture) >= _CONTRADICTION:
-        return (f"{taken}, as the tags say, but the picture looks otherwise; {remedy}",)
-    if certainty < _DOUBTFUL:
-        return (f"{taken}, which is only {100 * certainty:.0f} % certain; {remedy}",)
+    if certainty == 1 and odds <= -_DOUBT:
+        return (f"{start}, as was asked for, but the picture or its tags look otherwise",)
+    if by_picture <= -_CONTRADICTION:
+        return (f"{start}, as the tags say, but the picture looks otherwise; {remedy}",)
+    if certainty < 1 and odds < _DOUBT:
+        return (f"{start}, which is only {100 * certainty:.0f} % certain; {remedy}",)
     return ()
+
+
+def _too_long(image: np.ndarray) -> tuple[str, ...]:
+    ratio = max(image.shape) / min(image.shape)
+    if ratio < _LONG:
+        return ()
+    return (f"is {ratio:.0f} times as long as wide, too long for the network; cut it into parts",)
 
 
 def read(path: str | Path, polarity: str = "auto") -> np.ndarray:

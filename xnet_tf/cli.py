@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0, or 2 if an input cannot be used; then one line on the standard error says
         why.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may hold what the terminal cannot show.
+        stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
