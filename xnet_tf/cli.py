@@ -91,16 +91,11 @@ def make_folder(path: Path) -> None:
 
 def segment(options: argparse.Namespace) -> None:
     """Write ``<stem>_mask.png`` for each image, and what was asked of it, beyond the likeliest."""
-    from xnet_io import masks, outputs, radiographs
+    from xnet_io import segmenting
     from xnet_study.certainty import operating
-    from xnet_tf.files import write_json
 
-    targets = outputs.mask_paths(options.images, options.out)
-    if options.gimp:
-        outputs.check_no_projects(targets)
-    # Look at every file before the slow start of TensorFlow, and before anything is written.
-    for path in options.images:
-        radiographs.read(path, options.polarity)
+    # Every file is looked at before the slow start of TensorFlow, and before anything is written.
+    targets = segmenting.plan(options)
     if not options.weights.is_file():
         raise InputError(f"{options.weights}: no such weights file")
     quality = options.quality or ("high" if options.target_fdr is None else "normal")
@@ -110,27 +105,10 @@ def segment(options: argparse.Namespace) -> None:
         options.weights, options.threshold, options.target_fdr, options.post_process
     )
     make_folder(options.out)
-
-    from tqdm import tqdm
-
     from xnet_study.baselines import networks  # noqa: F401 - makes the other networks known
 
-    model = xnet_tf.load_weights(options.weights)
-    for path, target in tqdm(targets.items(), "segmenting", disable=len(targets) < 2):
-        radiograph = radiographs.load(path, options.polarity)
-        image = radiograph.image[radiograph.exposed]
-        probabilities = xnet_tf.segment(model, image, quality=quality).probabilities
-        mask = radiograph.widen(decision(probabilities))
-        # The record of an earlier mask must not outlive it, were this process killed here.
-        target.with_suffix(".json").unlink(missing_ok=True)
-        masks.write_mask(target, mask, path)
-        if decision.record:
-            write_json(target.with_suffix(".json"), decision.record)
-        if options.gimp:
-            masks.write_project(target.with_suffix(".xcf"), radiograph.image, mask)
-        for warning in radiograph.warnings:
-            tqdm.write(f"warning: {path}: {warning}")
-        tqdm.write(f"{path} -> {target}; open beam {radiograph.taken}")
+    network = xnet_tf.load_weights(options.weights)
+    segmenting.write_masks(targets, network, quality, decision, options)
 
 
 def train(options: argparse.Namespace) -> None:
