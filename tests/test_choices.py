@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from xnet_study.certainty import curves, postprocessing
-from xnet_study.certainty.streaming import Picture
 from xnet_tf import calibration, thresholds
 from xnet_tf.thresholds import Processing
 
@@ -30,7 +29,7 @@ def test_tuning_finds_what_mends_the_picture():
     labels = truth.copy()
     labels[5:195:19, 5:50:9] = 1
     probabilities = np.eye(3, dtype=np.float32)[labels] * 0.8 + 0.2 / 3
-    tuned, table = postprocessing.tune([Picture("a", None, truth)], lambda image: probabilities)
+    tuned, table = postprocessing.tune([(None, truth)], lambda image: probabilities)
     assert tuned == Processing(island=50), "the first of equals, the least that is done"
     best = table["f_half"].max()
     assert best == pytest.approx(1)

@@ -26,7 +26,9 @@ def population(data_folder, tmp_path_factory):
 def results(population, trained_run, tmp_path_factory):
     folder, profile = trained_run
     copy = shutil.copytree(folder, tmp_path_factory.mktemp("runs") / profile.name)
-    return robustness.evaluate(population, profile, copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XNET_RUNS", str(copy.parent))
+        return robustness.evaluate(population, profile)
 
 
 def test_every_condition_counts_every_image(results):

@@ -6,11 +6,13 @@ import itertools
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from xnet_study.certainty import guarantees, promises
 from xnet_study.certainty.curves import subjects_of
-from xnet_study.certainty.scores import ratio, with_bounds
-from xnet_study.certainty.streaming import FITTING, JUDGING, Judged
+from xnet_study.certainty.promises import RATES
+from xnet_study.certainty.scores import bounded, ratio
+from xnet_study.certainty.streaming import FITTING, JUDGING, Judged, among
 from xnet_tf import calibration, classes, metrics, thresholds
 
 COST = 9.0
@@ -22,95 +24,79 @@ TISSUE = classes.SOFT_TISSUE
 
 def choice_table(judged: dict[str, Judged]) -> pd.DataFrame:
     """Return each choice of a threshold and what it reaches on images that did not choose it."""
-    rows = []
-    for name, target, processed in itertools.product(
-        _choosing(judged), promises.RATES, (False, True)
-    ):
-        losses = subjects_of(judged[name], processed).losses
-        pooled = thresholds.fdr(judged[name].curves(processed).sum(axis=0))
-        lowest = thresholds.for_fdr(pooled, target)
-        positions = {"naive, pooled": None if lowest == len(pooled) else lowest}
+    rows, choosing = [], among(judged, FITTING)
+    for (name, one), target, processed in itertools.product(choosing.items(), RATES, (False, True)):
+        losses = subjects_of(one, processed).losses
+        pooled = thresholds.fdr(one.curves(processed).sum(axis=0))
+        positions = {"naive, pooled": guarantees.naive(pooled[None], target)}
         positions |= {rule: choose(losses, target) for rule, choose in promises.PROMISES.items()}
         for rule, position in positions.items():
-            choice = (f"FDR {target:.1%}", target, rule, name, len(losses), processed)
+            choice = {"aim": f"FDR {target:.1%}", "target": target, "rule": rule}
+            choice |= {"chosen_on": name, "subjects": len(losses), "processed": processed}
             rows += _reached(choice, position, judged)
-    for name in _choosing(judged):
-        curve, pixels = judged[name].curves().sum(axis=0), judged[name].pixels.sum(axis=0)
-        subjects = len(set(judged[name].subjects))
+    for name, one in choosing.items():
+        curve, pixels = one.curves().sum(axis=0), one.pixels.sum(axis=0)
         best = int(thresholds.f1(curve, pixels).argmax())
         cheap = thresholds.for_cost(curve, pixels, COST)
         for aim, position in (("best F1", best), (f"cost {COST:g} : 1", cheap)):
-            choice = (aim, np.nan, "naive, pooled", name, subjects, False)
+            choice = {"aim": aim, "target": np.nan, "rule": "naive, pooled", "chosen_on": name}
+            choice |= {"subjects": len(set(one.subjects)), "processed": False}
             rows += _reached(choice, position, judged)
-    first = ["aim", "target", "rule", "chosen_on", "subjects", "processed", "threshold", "needed"]
-    last = ["set", *with_bounds("fdr", "loss", "recall"), "abstained", "useful"]
-    return pd.DataFrame(rows, columns=first + last)
+    return pd.DataFrame(rows)
 
 
-def _reached(choice: tuple, position: int | None, judged: dict[str, Judged]) -> list[tuple]:
+def _reached(choice: dict, position: int | None, judged: dict[str, Judged]) -> list[dict]:
     """Return a row for each set that a choice is judged on, or the one that says it was refused."""
-    _, target, rule, _, _, processed = choice
+    rule, processed = choice["rule"], choice["processed"]
     delta = {"learn then test": promises.DELTA, "conformal": None}
-    needed = guarantees.needed(target, delta[rule]) if rule in delta else np.nan
+    needed = guarantees.needed(choice["target"], delta[rule]) if rule in delta else np.nan
     if position is None:
-        return [(*choice, np.nan, needed, "refused", *[np.nan] * 10, "refused")]
+        return [{**choice, "needed": needed, "set": "refused", "useful": "refused"}]
+    choice = {**choice, "threshold": promises.at_position(position, processed), "needed": needed}
     rows = []
-    for name in (n for n in JUDGING if n in judged):
-        one = judged[name]
+    for name, one in among(judged, JUDGING).items():
         curve = one.curves(processed)[:, position]
         proportions = thresholds.fdr(curve[:, None])[:, 0]
         recall = ratio(curve[:, TISSUE], one.pixels[:, TISSUE], one.subjects)
-        numbers = (
-            *metrics.interval(curve, one.subjects, thresholds.fdr),
-            *ratio(proportions, 1, one.subjects),
-            *recall,
-        )
-        abstained = (curve.sum(axis=1) == 0).mean()
-        useful = "useful" if recall[0] >= promises.USEFUL_RECALL else "not useful"
-        threshold = promises.at_position(position, processed)
-        rows.append((*choice, threshold, needed, name, *numbers, abstained, useful))
+        row = {**choice, "set": name}
+        row |= bounded("fdr", metrics.interval(curve, one.subjects, thresholds.fdr))
+        row |= bounded("loss", ratio(proportions, 1, one.subjects)) | bounded("recall", recall)
+        row["abstained"] = (curve.sum(axis=1) == 0).mean()
+        row["useful"] = promises.verdict(recall[0])
+        rows.append(row)
     return rows
 
 
 def fold_table(judged: dict[str, Judged]) -> pd.DataFrame:
     """Return the naive threshold chosen on each four fifths of the subjects."""
     rows = []
-    for name in _choosing(judged):
-        curves, subjects = judged[name].curves(), judged[name].subjects
-        shuffled = np.random.Generator(np.random.Philox(1)).permutation(np.unique(subjects))
-        for fold, target in itertools.product(range(FOLDS), promises.RATES):
-            kept = ~np.isin(subjects, shuffled[fold::FOLDS])
-            rows.append((name, target, fold + 1, _naive(curves[kept], target)))
+    for name, one in among(judged, FITTING).items():
+        shuffled = np.random.Generator(np.random.Philox(1)).permutation(np.unique(one.subjects))
+        for fold, target in itertools.product(range(FOLDS), RATES):
+            kept = ~np.isin(one.subjects, shuffled[fold::FOLDS])
+            rows.append((name, target, fold + 1, _naive(one.curves()[kept], target)))
     return pd.DataFrame(rows, columns=["chosen_on", "target", "fold", "threshold"])
 
 
-def part_table(judged: dict[str, Judged], target: float = promises.RATES[0]) -> pd.DataFrame:
+def part_table(judged: dict[str, Judged]) -> pd.DataFrame:
     """Return a threshold for each body part, and what it and the common one reach elsewhere."""
     choosing, judging = promises.pair(judged)
     fitted, others = judged[choosing], judged[judging]
-    common = _naive(fitted.curves(), target)
-    rows = []
+    common, rows = _naive(fitted.curves(), RATES[0]), []
     for part in np.intersect1d(fitted.parts, others.parts):
-        curves = fitted.curves()[fitted.parts == part]
-        alone = _naive(curves, target)
-        mixed = shrunk(alone, common, len(curves))
-        row = [choosing, judging, part, len(curves), alone, mixed, common]
-        of_part = others.parts == part
+        curves, of_part = fitted.curves()[fitted.parts == part], others.parts == part
+        alone = _naive(curves, RATES[0])
+        row = {"chosen_on": choosing, "judged_on": judging, "body_part": part}
+        row |= {"images": len(curves), "alone": alone}
+        row |= {"shrunk": shrunk(alone, common, len(curves)), "common": common}
         # At a threshold of 1 nothing is called soft tissue.
         curve = np.append(others.curves()[of_part].sum(axis=0), np.zeros((1, 3)), axis=0)
         recall = thresholds.recall(curve, others.pixels[of_part].sum(axis=0))
-        for threshold in (mixed, common):
-            at = int(np.searchsorted(calibration.edge(thresholds.GRID), threshold - 1e-12))
-            row += [thresholds.fdr(curve)[at], recall[at]]
+        for kind in ("shrunk", "common"):
+            at = int(np.searchsorted(calibration.edge(thresholds.GRID), row[kind] - 1e-12))
+            row |= {f"fdr_{kind}": thresholds.fdr(curve)[at], f"recall_{kind}": recall[at]}
         rows.append(row)
-    columns = ["chosen_on", "judged_on", "body_part", "images", "alone", "shrunk", "common"]
-    numbers = ["fdr_shrunk", "recall_shrunk", "fdr_common", "recall_common"]
-    return pd.DataFrame(rows, columns=columns + numbers)
-
-
-def _choosing(judged: dict[str, Judged]) -> list[str]:
-    """Return the sets that thresholds are chosen on."""
-    return [name for name in FITTING if name in judged]
+    return pd.DataFrame(rows)
 
 
 def _naive(curves: np.ndarray, target: float) -> float:
@@ -135,5 +121,4 @@ def shrunk(part: float, overall: float, images: int, prior: float = 20, least: i
     weight = images / (images + prior)
     ends = calibration.edge(1), calibration.edge(calibration.LEVELS - 1)
     inner = np.clip([part, overall], *ends)
-    mixed = np.log(inner / (1 - inner)) @ [weight, 1 - weight]
-    return float(1 / (1 + np.exp(-mixed)))
+    return float(expit(logit(inner) @ [weight, 1 - weight]))

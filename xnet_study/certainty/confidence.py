@@ -16,7 +16,6 @@ Beside the run's weights, if it has any, lie the operating points.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -98,13 +97,15 @@ def evaluate(
     judging = replace(plain, views=True, members=[load_weights(member) for member in members])
     tuned, tried = postprocessing.tune(sets["validation"].pictures(), plain.as_trained)
     judged = {}
-    for name in (n for n in (*FITTING, *JUDGING) if n in sets):
-        predictor = plain if name in FITTING else judging
-        variants = {} if name in FITTING else postprocessing.variants(tuned)
+    for name, image_set in sets.items():
+        fitting = name in FITTING
+        predictor, variants = (plain, {}) if fitting else (judging, postprocessing.variants(tuned))
         stream = Stream(predictor.methods, tuned, tuple(variants.values()))
-        state = State(run / "confidence" / f"{name}.npz", _key(record, name, stream))
-        judged[name] = streaming.run(stream, sets[name], predictor, state)
-        if name in FITTING:
+        # Re-calibrations follow from the sets.
+        made_from = [record, name, stream.methods, asdict(tuned)]
+        state = State(run / "confidence" / f"{name}.npz", json.dumps(made_from, sort_keys=True))
+        judged[name] = streaming.run(stream, image_set, predictor, state)
+        if fitting:
             judging = judging.recalibrated(name, judged[name])
     results = run / "results"
     for name, table in {
@@ -185,13 +186,13 @@ class Predictor:
 
 
 def find_sets(data: dataset.Dataset, population: Path | None) -> dict[str, ImageSet]:
-    """Return the images of each set, as far as it was rendered."""
+    """Return the images of each set, as far as it was rendered, those that fit something first."""
     sets = {name: ImageSet(data, data.subset(name)) for name in ("validation", "test")}
     for name in ("calibration", "evaluation"):
         if population and (population / name / "manifest.csv").is_file():
             part = dataset.load(population / name)
             sets[name] = ImageSet(part, part.manifest)
-    return sets
+    return streaming.among(sets, (*FITTING, *JUDGING))
 
 
 def answer(results: Path) -> pd.DataFrame:
@@ -222,9 +223,3 @@ def _about(image_set: ImageSet) -> dict:
 
 def _hash(weights: Path) -> str:
     return read_json(weights.with_suffix(".json"))["sha256"]
-
-
-def _key(record: dict, name: str, stream: Stream) -> str:
-    """Tell apart what a saved state was made from: re-calibrations follow from the sets."""
-    made_from = [record, name, stream.methods, asdict(stream.processing)]
-    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -23,17 +23,11 @@ def by_subject(above: np.ndarray, pixels: np.ndarray, subjects: np.ndarray) -> S
         pixels: integer ``(N, 3)``, pixels of each class.
         subjects: ``(N,)``.
     """
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        """Mean over a subject's images whose value is defined; NaN if none is."""
-        defined = metrics.by_subject(np.isfinite(values), subjects)[1]
-        total = metrics.by_subject(np.nan_to_num(values), subjects)[1]
-        return np.divide(total, defined, out=np.full(total.shape, np.nan), where=defined > 0)
-
-    abstained = (above.sum(axis=-1) == 0).astype(float)
-    return Subjects(
-        *map(mean, (thresholds.fdr(above), thresholds.recall(above, pixels), abstained))
-    )
+    abstained = above.sum(axis=-1) == 0
+    of_images = thresholds.fdr(above), thresholds.recall(above, pixels), abstained
+    # Over the images whose value is defined; NaN if none is.
+    means = (pd.DataFrame(values, dtype=float).groupby(subjects).mean() for values in of_images)
+    return Subjects(*(of_subjects.to_numpy() for of_subjects in means))
 
 
 def subjects_of(one: Judged, processed: bool = False) -> Subjects:
@@ -76,9 +70,8 @@ def save_images(judged: dict[str, Judged], results: Path) -> Path:
     """Write each image's curves."""
     arrays = {}
     for name, one in judged.items():
-        arrays |= {f"subjects-{name}": one.subjects, f"parts-{name}": one.parts}
-        arrays |= {f"above-{name}": one.images.above, f"processed-{name}": one.images.processed}
-        arrays[f"pixels-{name}"] = one.pixels
+        arrays |= {f"{k}-{name}": getattr(one, k) for k in ("subjects", "parts", "pixels")}
+        arrays |= {f"{k}-{name}": getattr(one.images, k) for k in ("above", "processed")}
     return write_atomically(results / IMAGES, lambda path: np.savez_compressed(path, **arrays))
 
 

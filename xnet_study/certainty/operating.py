@@ -89,18 +89,15 @@ def decision(
     if threshold is not None and target_fdr is not None:
         raise InputError("give --threshold or --target-fdr, not both")
     points, tuned = read(weights) if post_process or target_fdr is not None else ([], Processing())
-    processing = tuned if post_process else Processing()
-    record = {"threshold": threshold, "promise": None}
+    processing, promise = tuned if post_process else Processing(), {"promise": None}
     if target_fdr is not None:
         point = certified(points, target_fdr, post_process)
         threshold = point.threshold
-        record = {"threshold": threshold, "promise": PROMISE, "operating_point": asdict(point)}
+        promise = {"promise": PROMISE, "operating_point": asdict(point)}
     if threshold is None and not post_process:
-        record = {}
-    else:
-        record["processing"] = asdict(processing)
-        record["weights_sha256"] = read_json(weights.with_suffix(".json")).get("sha256")
-    return Decision(threshold, processing, record)
+        return Decision(threshold, processing, {})
+    record = {"threshold": threshold, **promise, "processing": asdict(processing)}
+    return Decision(threshold, processing, record | {"weights_sha256": _hash(weights)})
 
 
 def path_for(weights: Path) -> Path:
@@ -118,12 +115,8 @@ def write(weights: Path, points: list[Point], processing: Processing, record: di
         record: with ``weights_sha256``, ``working_size``, ``sets`` and ``versions``.
     """
     kept = ("weights_sha256", "working_size", "sets", "simulated", "versions")
-    content = {
-        "promise": PROMISE,
-        "processing": asdict(processing),
-        "points": [asdict(point) for point in points],
-        **{name: record[name] for name in kept},
-    }
+    content = {"promise": PROMISE, **{name: record[name] for name in kept}}
+    content |= {"processing": asdict(processing), "points": [asdict(point) for point in points]}
     return write_json(path_for(weights), content)
 
 
@@ -145,7 +138,7 @@ def read(weights: Path) -> tuple[list[Point], Processing]:
         processing, used = Processing(**content["processing"]), content["weights_sha256"]
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not a record of operating points ({error})") from None
-    if used != read_json(weights.with_suffix(".json")).get("sha256"):
+    if used != _hash(weights):
         raise InputError(f"{path}: was made for other weights than {weights.name}")
     return points, processing
 
@@ -167,14 +160,18 @@ def certified(points: list[Point], target: float, processed: bool) -> Point:
             "takes new subjects; run `make population`, then `xnet confidence`"
         )
     tried = {p.target_fdr: p for p in points if p.processed == processed}
-    point = tried.get(target)
-    if point and point.threshold is not None:
-        return point
+    kept = {t: p for t, p in tried.items() if p.threshold is not None}
+    if target in kept:
+        return kept[target]
     reason = "was not tried"
-    if point:
+    if target in tried:
         reason = (
-            f"could not be promised from {point.subjects} subjects; at least {point.needed} are "
-            "needed, if none of them errs"
+            f"could not be promised from {tried[target].subjects} subjects; at least "
+            f"{tried[target].needed} are needed, if none of them errs"
         )
-    offered = ", ".join(f"{t:g}" for t, p in tried.items() if p.threshold is not None) or "none"
+    offered = ", ".join(f"{t:g}" for t in kept) or "none"
     raise InputError(f"a false discovery rate of {target:g} {reason}; certified: {offered}")
+
+
+def _hash(weights: Path) -> str | None:
+    return read_json(weights.with_suffix(".json")).get("sha256")

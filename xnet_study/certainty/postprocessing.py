@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from xnet_study import boundaries
-from xnet_study.certainty.scores import ratio, with_bounds
-from xnet_study.certainty.streaming import JUDGING, Judged, Picture, called
+from xnet_study.certainty.scores import bounded, ratio
+from xnet_study.certainty.streaming import JUDGING, Judged, among, called
 from xnet_tf import classes, metrics, thresholds
 from xnet_tf.thresholds import Processing
 
@@ -32,19 +32,19 @@ def variants(tuned: Processing) -> dict[str, Processing]:
 
 
 def tune(
-    pictures: Iterable[Picture], predict: Callable[[np.ndarray], np.ndarray]
+    pictures: Iterable[tuple[np.ndarray, np.ndarray]], predict: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[Processing, pd.DataFrame]:
     """Choose the post-processing of the best F-score of soft tissue, precision counting double.
 
     Args:
-        pictures: validation images.
+        pictures: validation images, float32 ``(H, W, 1)``, and truths, uint8 ``(H, W)``.
         predict: from an image, float32 ``(H, W, 1)``, to probabilities ``(H, W, 3)``.
 
     Returns:
         The processing and a table of all that were tried.
     """
     counts, agreement, total = [], [], 0
-    for _, image, truth in pictures:
+    for image, truth in pictures:
         probabilities = predict(image)
         labels = thresholds.decide(probabilities)
         processed = [processing(labels, probabilities) for processing in TRIED]
@@ -64,18 +64,17 @@ def tune(
 def effect_table(judged: dict[str, Judged], tuned: Processing) -> pd.DataFrame:
     """Return what each step of the post-processing does to the likeliest-class decision."""
     rows = []
-    for name in (n for n in JUDGING if n in judged):
-        one = judged[name]
-        effects = one.images.effects.astype(float)
-        for v, (variant, steps) in enumerate(variants(tuned).items()):
-            counts, boundary = effects[:, v, : classes.COUNT], effects[:, v, classes.COUNT]
-            defined = np.isfinite(boundary)
-            numbers = (
-                *metrics.interval(counts, one.subjects, thresholds.fdr),
-                *ratio(counts[:, TISSUE], one.pixels[:, TISSUE], one.subjects),
-                *ratio(boundary[defined], 1, one.subjects[defined]),
-            )
-            rows.append((name, variant, *asdict(steps).values(), *numbers))
-    columns = ["set", "variant", "opening", "dilation", "island"]
-    columns += with_bounds("fdr", "recall", "boundary_f1")
-    return pd.DataFrame(rows, columns=columns)
+    for (name, one), (v, (variant, steps)) in itertools.product(
+        among(judged, JUDGING).items(), enumerate(variants(tuned).items())
+    ):
+        effects = one.images.effects[:, v].astype(float)
+        counts, boundary = effects[:, : classes.COUNT], effects[:, classes.COUNT]
+        defined = np.isfinite(boundary)
+        recall = ratio(counts[:, TISSUE], one.pixels[:, TISSUE], one.subjects)
+        rows.append(
+            {"set": name, "variant": variant, **asdict(steps)}
+            | bounded("fdr", metrics.interval(counts, one.subjects, thresholds.fdr))
+            | bounded("recall", recall)
+            | bounded("boundary_f1", ratio(boundary[defined], 1, one.subjects[defined]))
+        )
+    return pd.DataFrame(rows)

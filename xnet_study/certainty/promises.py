@@ -58,7 +58,7 @@ def split_table(judged: dict[str, Judged]) -> pd.DataFrame:
                 "promised": 1 - DELTA if rule == "learn then test" else np.nan,
                 "held": (trials["risk"] <= target).mean(),
                 **means,
-                "verdict": "useful" if means["recall"] >= USEFUL_RECALL else "not useful",
+                "verdict": verdict(means["recall"]),
             }
         )
     return pd.DataFrame(rows)
@@ -81,11 +81,10 @@ def operating_points(judged: dict[str, Judged]) -> list[operating.Point]:
         if position is not None:
             threshold = at_position(position, processed)
             others = subjects_of(judged[judging], processed)
-            means = [float(np.nanmean(values[:, position])) for values in others]
-            numbers = zip(("mean_fdr", "mean_recall", "abstained"), means, strict=True)
-            reached = {"set": judging, **dict(numbers)}
-        needed = guarantees.needed(target, DELTA)
-        where = choosing, len(losses), DELTA
+            fdr, recall, abstained = (float(np.nanmean(v[:, position])) for v in others)
+            reached = {"mean_fdr": fdr, "mean_recall": recall, "abstained": abstained}
+            reached["set"] = judging
+        needed, where = guarantees.needed(target, DELTA), (choosing, len(losses), DELTA)
         points.append(operating.Point(target, processed, threshold, needed, *where, reached))
     return points
 
@@ -94,6 +93,11 @@ def pair(judged: dict[str, Judged]) -> tuple[str, str]:
     """Return the largest set that thresholds are chosen on, and the one they are judged on."""
     large = "calibration" in judged and "evaluation" in judged
     return ("calibration", "evaluation") if large else ("validation", "test")
+
+
+def verdict(recall: float) -> str:
+    """Tell whether a threshold of this recall is of use."""
+    return "useful" if recall >= USEFUL_RECALL else "not useful"
 
 
 def at_position(position: int, processed: bool = False) -> float:

@@ -11,19 +11,8 @@ import numpy as np
 import scipy.optimize
 from scipy.special import softmax
 
-from xnet_tf.calibration import (
-    BINS,
-    CENTRES,
-    LEVELS,
-    PROBABILITIES,
-    Scaling,
-    against_rest,
-    brier,
-    levels,
-    log_probabilities,
-    logits,
-    mean_nll,
-)
+from xnet_tf import calibration
+from xnet_tf.calibration import BINS, LEVELS, PROBABILITIES, Scaling, against_rest, brier
 
 
 def equal_mass(counts: np.ndarray, bins: int = BINS) -> np.ndarray:
@@ -44,10 +33,7 @@ def equal_mass(counts: np.ndarray, bins: int = BINS) -> np.ndarray:
 
 def mce(sums: np.ndarray) -> np.ndarray:
     """Maximum calibration error: the largest gap of any bin that holds a pixel. See `ece`."""
-    number = sums[..., 0]
-    gap = np.divide(
-        np.abs(sums[..., 2] - sums[..., 1]), number, out=np.zeros(number.shape), where=number > 0
-    )
+    gap = np.abs(sums[..., 2] - sums[..., 1]) / np.maximum(sums[..., 0], 1)
     return gap.max(axis=-1)
 
 
@@ -107,26 +93,6 @@ def brier_parts(counts: np.ndarray) -> tuple[float, float, float]:
     return brier(counts) - best, uncertainty - best, uncertainty
 
 
-def multiclass_brier(counts: np.ndarray) -> float:
-    """Brier score over all classes: the sum of the classes' own, in [0, 2].
-
-    Args:
-        counts: int64 ``(C, C, LEVELS)``: class judged, true class, level of the judged class.
-    """
-    return sum(brier(against_rest(of_class, k)) for k, of_class in enumerate(counts))
-
-
-def nll(counts: np.ndarray) -> float:
-    """Negative log likelihood, in nats: the mean of -log of the true class's probability.
-
-    Args:
-        counts: int64 ``(C, C, LEVELS)``, as for `multiclass_brier`.
-    """
-    surprise = np.logaddexp(0, -CENTRES)
-    total = sum((of_class[k] * surprise).sum() for k, of_class in enumerate(counts))
-    return float(total / counts[0].sum())
-
-
 @dataclass(frozen=True)
 class Isotonic:
     """Each class's probability is mapped on its own, monotonically; then they are made to sum to 1.
@@ -143,7 +109,7 @@ class Isotonic:
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
         """Re-calibrate float ``(..., C)``; returns float32 of the same shape."""
-        level = levels(logits(probabilities))
+        level = calibration.levels(calibration.logits(probabilities))
         mapped = np.stack([m[level[..., k]] for k, m in enumerate(self.maps)], axis=-1)
         return (mapped / mapped.sum(axis=-1, keepdims=True)).astype(np.float32)
 
@@ -155,16 +121,15 @@ def fit_vector(probabilities: np.ndarray, truth: np.ndarray) -> Scaling:
         probabilities: float ``(N, C)``, of pixels that trained nothing.
         truth: integer ``(N,)``, class ids.
     """
-    logs = log_probabilities(probabilities).astype(np.float64)
+    logs = calibration.log_probabilities(probabilities).astype(np.float64)
     count = logs.shape[1]
     hit = np.eye(count)[truth]
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         scaled = logs * values[:count] + values[count:]
         slope = (softmax(scaled, axis=1) - hit) / len(truth)
-        return mean_nll(scaled, truth), np.concatenate(
-            [(slope * logs).sum(axis=0), slope.sum(axis=0)]
-        )
+        slopes = np.concatenate([(slope * logs).sum(axis=0), slope.sum(axis=0)])
+        return calibration.mean_nll(scaled, truth), slopes
 
     start = np.concatenate([np.ones(count), np.zeros(count)])
     best = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x

@@ -15,11 +15,13 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from xnet_io import polarity
+from xnet_study.certainty.scores import bounded
 from xnet_tf import dataset, inference, metrics, runs
 from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.metrics import counts_of, counts_row
@@ -63,8 +65,6 @@ def inverted(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def rotated(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rotate picture and label map by 33 degrees about the centre; the corners are reflected."""
-    import cv2
-
     height, width = truth.shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), 33, 1.0)
     image, truth = (
@@ -84,13 +84,12 @@ CHANGED: dict[str, Change] = {
 """Conditions that are made from the plain pictures."""
 
 
-def evaluate(population: Path, profile: Profile, folder: Path | None = None) -> Path:
+def evaluate(population: Path, profile: Profile) -> Path:
     """Score the run's network on the evaluation population under every condition.
 
     Args:
         population: folder with ``evaluation/`` and its shifted copies, of `make population`.
         profile: whose weights are scored, or, without any, the released ones.
-        folder: of the run; by default the profile's.
 
     Returns:
         The folder of results.
@@ -98,20 +97,21 @@ def evaluate(population: Path, profile: Profile, folder: Path | None = None) -> 
     Raises:
         InputError: if a part of the population is missing or does not fit the others.
     """
-    folder = folder or runs.folder(profile)
-    weights = folder / "weights" / "xnet.npz"
-    if not weights.is_file():
-        weights, _ = runs.weights(profile)
+    weights, _ = runs.weights(profile)
     sets, size = _load(population), profile.image_size
+    plain, results = sets[PLAIN], runs.folder(profile) / "results"
     segment = functools.partial(
         inference.segment, load_weights(weights), working_size=size, quality="normal"
     )
-    tables = [_counts(segment, sets[PLAIN], {PLAIN: _as_it_is, **CHANGED})]
-    tables += [_counts(segment, sets[name], {name: _as_it_is}) for name in RENDERED]
-    counts, results = pd.concat(tables), folder / "results"
+    rows = _counts(segment, PLAIN, plain)
+    for condition, change in CHANGED.items():
+        rows += _counts(segment, condition, plain, change)
+    for condition in RENDERED:
+        rows += _counts(segment, condition, sets[condition])
+    counts = pd.DataFrame(rows)
     save_table(counts, results / "population.csv")
     save_table(score_table(counts), results / "robustness.csv")
-    trained, plain = read_json(weights.with_suffix(".json")), sets[PLAIN]
+    trained = read_json(weights.with_suffix(".json"))
     record = {
         "weights_sha256": trained["sha256"],
         "trained_on_sha256": trained["data"],
@@ -137,18 +137,16 @@ def score_table(counts: pd.DataFrame) -> pd.DataFrame:
     """
     groups = dict(list(counts.groupby("condition", sort=False)))
     plain = groups[PLAIN].set_index("image")
-    rows = []
+    subjects, rows = plain["subject"].to_numpy(str), []
     for condition, group in groups.items():
-        group = group.set_index("image").loc[plain.index]
-        counted, subjects = counts_of(group), group["subject"].to_numpy(str)
-        for name, score in (("accuracy", metrics.accuracy), ("macro F1", metrics.macro_f1)):
-            value = metrics.interval(counted, subjects, score)
-            difference = (0.0, np.nan, np.nan)
-            if condition != PLAIN:
-                difference = metrics.interval(counted, subjects, score, other=counts_of(plain))
-            rows.append((condition, name, *value, *difference))
-    spans = ["value", "low", "high", "difference", "difference_low", "difference_high"]
-    return pd.DataFrame(rows, columns=["condition", "score", *spans])
+        counted = counts_of(group.set_index("image").loc[plain.index])
+        for name in ("accuracy", "macro F1"):
+            score = metrics.SUMMARY_SCORES[name]
+            value, low, high = metrics.interval(counted, subjects, score)
+            difference = metrics.interval(counted, subjects, score, other=counts_of(plain))
+            row = {"condition": condition, "score": name, "value": value, "low": low, "high": high}
+            rows.append(row | bounded("difference", difference))
+    return pd.DataFrame(rows)
 
 
 def _load(population: Path) -> dict[str, dataset.Dataset]:
@@ -169,21 +167,15 @@ def _load(population: Path) -> dict[str, dataset.Dataset]:
 
 def _counts(
     segment: Callable[[np.ndarray], inference.Segmentation],
+    condition: str,
     data: dataset.Dataset,
-    conditions: dict[str, Change],
-) -> pd.DataFrame:
-    """Confusion counts of every image under every condition."""
-    rows: list[dict] = []
-    for row in tqdm(data.manifest.itertuples(), next(iter(conditions)), len(data.manifest)):
+    change: Change = lambda image, truth: (image, truth),
+) -> list[dict]:
+    """Confusion counts of every image under a condition."""
+    rows = []
+    for row in tqdm(data.manifest.itertuples(), condition, len(data.manifest)):
+        image, truth = change(*dataset.read_pair(data.folder, row))
         about = {"image": row.Index, "body_part": row.body_part, "subject": row.subject}
-        pair = dataset.read_pair(data.folder, row)
-        for condition, change in conditions.items():
-            image, truth = change(*pair)
-            counted = counts_row(truth, segment(image).labels)
-            rows.append({"condition": condition, **about, **counted})
-    order = list(conditions).index
-    return pd.DataFrame(rows).sort_values("condition", key=lambda names: names.map(order))
-
-
-def _as_it_is(image: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return image, truth
+        counted = counts_row(truth, segment(image).labels)
+        rows.append({"condition": condition, **about, **counted})
+    return rows

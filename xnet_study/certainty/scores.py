@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,11 +22,10 @@ def tables(judged: dict[str, Judged]) -> dict[str, pd.DataFrame]:
         "parts": part_table,
         "coverage": coverage_table,
     }
-    made = {}
-    for name, make in makers.items():
-        of_sets = {title: make(one) for title, one in judged.items()}
-        made[f"calibration-{name}"] = pd.concat(of_sets, names=["set"]).reset_index("set")
-    return made
+    return {
+        f"calibration-{name}": _together({s: make(one) for s, one in judged.items()}, "set")
+        for name, make in makers.items()
+    }
 
 
 def score_table(one: Judged) -> pd.DataFrame:
@@ -34,14 +34,13 @@ def score_table(one: Judged) -> pd.DataFrame:
     Columns ``method, score, class, over, value, low, high``. Intervals are by subject (BCa); what
     has none is computed from all pixels' exact counts.
     """
-    rows = []
+    columns = ["score", "class", "over", "value", "low", "high"]
+    of_methods = {}
     for m, method in enumerate(one.methods):
-        losses, bins = (a[:, m].astype(float) for a in (one.images.losses, one.images.bins))
-        pixels = bins[:, TOP, :, 0].sum(axis=1)
-        rows += [(method, *r) for r in _losses(losses, pixels, one.subjects)]
-        rows += [(method, *r) for r in _binned(bins, one.subjects)]
-        rows += [(method, *r, np.nan, np.nan) for r in _exact(one, m)]
-    return pd.DataFrame(rows, columns=["method", "score", "class", "over", "value", "low", "high"])
+        rows = [*_intervals(one, m)]
+        rows += [(score, k, "pixels", value, np.nan, np.nan) for score, k, value in _exact(one, m)]
+        of_methods[method] = pd.DataFrame(rows, columns=columns)
+    return _together(of_methods, "method")
 
 
 def ratio(
@@ -58,50 +57,51 @@ def ratio(
     return metrics.interval(sums, subjects, lambda totals: totals[:, 0] / totals[:, 1])
 
 
-def with_bounds(*names: str) -> list[str]:
-    """Return the columns of values and of their bounds."""
-    return [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+def bounded(name: str, interval: tuple[float, float, float]) -> dict[str, float]:
+    """Return a value and its bounds by the names of their columns."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), interval, strict=True))
 
 
-def _losses(losses: np.ndarray, pixels: np.ndarray, subjects: np.ndarray) -> Iterator[tuple]:
+def _together(tables: dict, *names: str) -> pd.DataFrame:
+    """Put tables below each other; their keys become the first columns, of these names."""
+    return pd.concat(tables, names=names).reset_index(level=names)
+
+
+def _intervals(one: Judged, m: int) -> Iterator[tuple]:
+    """Yield the scores of a method that have an interval by subject: what and of what, and it."""
+    losses, bins = (a[:, m].astype(float) for a in (one.images.losses, one.images.bins))
+    subjects, of_top, of_classes = one.subjects, bins[:, TOP], bins[:, : classes.COUNT]
+    number, right, confidence = of_top.sum(axis=1).T
     for score, of_images in zip(("NLL", "Brier"), losses.T, strict=True):
-        yield score, "all", "pixels", *ratio(of_images, pixels, subjects)
-        yield score, "all", "images", *ratio(of_images / pixels, 1, subjects)
-
-
-def _binned(bins: np.ndarray, subjects: np.ndarray) -> Iterator[tuple]:
-    number, right, confidence = bins[:, TOP].sum(axis=1).T
+        yield score, "all", "pixels", *ratio(of_images, number, subjects)
+        yield score, "all", "images", *ratio(of_images / number, 1, subjects)
     yield "accuracy", "top label", "pixels", *ratio(right, number, subjects)
     yield "confidence", "top label", "pixels", *ratio(confidence, number, subjects)
     for t, target in enumerate(TARGETS):
-        sums = bins[:, t]
+        sums, filled = bins[:, t], bins[:, t, :, 0].any(axis=1)
         yield "ECE", target, "pixels", *metrics.interval(sums, subjects, calibration.ece)
-        filled = sums[..., 0].sum(axis=1) > 0
         yield "ECE", target, "images", *ratio(calibration.ece(sums[filled]), 1, subjects[filled])
-    yield "MCE", "top label", "pixels", *metrics.interval(bins[:, TOP], subjects, recalibration.mce)
-    of_classes = bins[:, : classes.COUNT]
+    yield "MCE", "top label", "pixels", *metrics.interval(of_top, subjects, recalibration.mce)
     mean = metrics.interval(of_classes, subjects, lambda sums: calibration.ece(sums).mean(axis=-1))
     yield "ECE", "mean of classes", "pixels", *mean
 
 
-def _exact(one: Judged, m: int) -> Iterator[tuple]:
-    top = one.top_levels[m, 0]
-    for target in (*classes.NAMES, "top label"):
-        counts = _counts(one, m, TARGETS.index(target))
-        sums = calibration.bin_sums(counts, recalibration.equal_mass(counts))
-        yield "adaptive ECE", target, "pixels", float(calibration.ece(sums))
-        yield "KS", target, "pixels", recalibration.ks(counts)
-    for k, target in enumerate(classes.NAMES):
-        counts = _counts(one, m, k)
-        yield "Brier", target, "pixels", calibration.brier(counts)
-        for part, value in zip(
-            ("MCB", "DSC", "UNC"), recalibration.brier_parts(counts), strict=True
-        ):
-            yield f"Brier {part}", target, "pixels", value
+def _exact(one: Judged, m: int) -> Iterator[tuple[str, str, float]]:
+    """Yield the scores of a method that follow from its exact counts."""
+    counts = {target: _counts(one, m, t) for t, target in enumerate(TARGETS[: TOP + 1])}
+    for target, of_target in counts.items():
+        yield "adaptive ECE", target, float(calibration.ece(_equal_mass(of_target)))
+        yield "KS", target, recalibration.ks(of_target)
+    for target in classes.NAMES:
+        parts = recalibration.brier_parts(counts[target])
+        yield "Brier", target, calibration.brier(counts[target])
+        for part, value in zip(("MCB", "DSC", "UNC"), parts, strict=True):
+            yield f"Brier {part}", target, value
+    top = counts["top label"]
     wrong, right = top @ calibration.PROBABILITIES / top.sum(axis=1)
-    yield "confidence where wrong", "top label", "pixels", float(wrong)
-    yield "confidence where right", "top label", "pixels", float(right)
-    yield "AURC", "top label", "pixels", selective.aurc(top)
+    yield "confidence where wrong", "top label", float(wrong)
+    yield "confidence where right", "top label", float(right)
+    yield "AURC", "top label", selective.aurc(top)
 
 
 def _counts(one: Judged, m: int, target: int) -> np.ndarray:
@@ -111,38 +111,36 @@ def _counts(one: Judged, m: int, target: int) -> np.ndarray:
     return one.top_levels[m, target - classes.COUNT]
 
 
+def _equal_mass(counts: np.ndarray) -> np.ndarray:
+    """Return the sums of bins of equal mass, as `calibration.bin_sums`."""
+    return calibration.bin_sums(counts, recalibration.equal_mass(counts))
+
+
 def bin_table(one: Judged) -> pd.DataFrame:
     """Return the reliability diagrams: equal widths with bands, and equal masses."""
-    parts = []
-    for m, method in enumerate(one.methods):
-        for t, target in enumerate(TARGETS):
-            counts = _counts(one, m, t)
-            if not counts.any():
-                continue
+    tables = {}
+    for (m, method), (t, target) in itertools.product(enumerate(one.methods), enumerate(TARGETS)):
+        counts = _counts(one, m, t)
+        if counts.any():
             sums = metrics.by_subject(one.images.bins[:, m, t], one.subjects)[1]
-            mass = calibration.bin_sums(counts, recalibration.equal_mass(counts))[None]
-            for bins, table in (
-                ("equal width", calibration.diagram(sums)),
-                ("equal mass", calibration.diagram(mass).drop(columns=["low", "high"])),
-            ):
-                for column, value in {"bins": bins, "target": target, "method": method}.items():
-                    table.insert(0, column, value)
-                parts.append(table)
-    return pd.concat(parts)
+            tables[method, target, "equal width"] = calibration.diagram(sums)
+            mass = calibration.diagram(_equal_mass(counts)[None])
+            tables[method, target, "equal mass"] = mass.drop(columns=["low", "high"])
+    return _together(tables, "method", "target", "bins")
 
 
 def image_table(one: Judged) -> pd.DataFrame:
     """Return one row per image: accuracy, confidence and losses of the network as trained."""
-    top, losses = one.images.bins[:, 0, TOP], one.images.losses[:, 0]
+    top, assigned = one.images.bins[:, 0, TOP], one.images.assigned[:, 0]
     number, right, confidence = top.sum(axis=1).T
     table = one.manifest[["body_part", "subject"]].reset_index(names="image")
-    table["accuracy"] = right / number
-    table["confidence"] = confidence / number
-    table["NLL"], table["Brier"] = losses.T / number
+    table["accuracy"], table["confidence"] = right / number, confidence / number
+    table["NLL"], table["Brier"] = one.images.losses[:, 0].T / number
     table["ECE"] = calibration.ece(top)
     with np.errstate(invalid="ignore"):
-        for k, name in enumerate(classes.NAMES):
-            number, right, confidence = one.images.assigned[:, 0, k].T
+        for name, (number, right, confidence) in zip(
+            classes.NAMES, assigned.transpose(1, 2, 0), strict=True
+        ):
             table[f"confidence {name}"] = confidence / number
             table[f"accuracy {name}"] = right / number
     return table
@@ -151,15 +149,15 @@ def image_table(one: Judged) -> pd.DataFrame:
 def part_table(one: Judged) -> pd.DataFrame:
     """Return the paper's network confidence by class and body part, beside the accuracy there."""
     assigned = one.images.assigned[:, 0].astype(float)
-    rows = []
-    for part in ("all", *np.unique(one.parts)):
-        of_part = assigned if part == "all" else assigned[one.parts == part]
+    parts = {"all": slice(None)} | {part: one.parts == part for part in np.unique(one.parts)}
+    rows = [
+        (part, name, len(assigned[of_part]), int(number), confidence / number, right / number)
+        for part, of_part in parts.items()
         for name, (number, right, confidence) in zip(
-            classes.NAMES, of_part.sum(axis=0), strict=True
-        ):
-            if number:
-                shares = confidence / number, right / number
-                rows.append((part, name, len(of_part), int(number), *shares))
+            classes.NAMES, assigned[of_part].sum(axis=0), strict=True
+        )
+        if number
+    ]
     columns = ["body_part", "class", "images", "pixels", "confidence", "accuracy"]
     return pd.DataFrame(rows, columns=columns)
 

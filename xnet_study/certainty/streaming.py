@@ -5,7 +5,6 @@ Memory for the counts does not grow with the number of images; each image adds a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,14 +44,6 @@ Predict = Callable[[np.ndarray], dict[str, np.ndarray]]
 """From an image, float32 ``(H, W, 1)``, to the probabilities of each method, ``(H, W, 3)``."""
 
 
-class Picture(NamedTuple):
-    """One image on its way: its name, float32 ``(H, W, 1)``, and true uint8 ``(H, W)``."""
-
-    name: str
-    image: np.ndarray
-    truth: np.ndarray
-
-
 @dataclass(frozen=True)
 class ImageSet:
     """Some images of a data set.
@@ -65,10 +56,10 @@ class ImageSet:
     data: dataset.Dataset
     manifest: pd.DataFrame
 
-    def pictures(self) -> Iterator[Picture]:
-        """Read the images one by one."""
-        for row in self.manifest.itertuples():
-            yield Picture(row.Index, *dataset.read_pair(self.data.folder, row))
+    def pictures(self, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Read the images, float32 ``(H, W, 1)``, and truths, uint8 ``(H, W)``, one by one."""
+        for row in self.manifest.iloc[start:].itertuples():
+            yield dataset.read_pair(self.data.folder, row)
 
 
 class PerImage(NamedTuple):
@@ -173,14 +164,12 @@ class Stream:
         shape = (len(self.methods), 3, classes.COUNT, calibration.LEVELS)
         self.class_levels = np.zeros(shape, np.int64)
         self.top_levels = np.zeros((*shape[:2], 2, calibration.LEVELS), np.int64)
-        self.names: list[str] = []
         self.rows: list[PerImage] = []
 
-    def update(self, name: str, probabilities: dict[str, np.ndarray], truth: np.ndarray) -> None:
+    def update(self, probabilities: dict[str, np.ndarray], truth: np.ndarray) -> None:
         """Add one image.
 
         Args:
-            name: of the image.
             probabilities: by method, float ``(H, W, 3)``.
             truth: uint8 ``(H, W)``, class ids.
         """
@@ -190,25 +179,16 @@ class Stream:
             for m, method in enumerate(self.methods)
         ]
         of_first = self._first(probabilities[self.methods[0]], truth)
-        self.rows.append(PerImage(*map(np.stack, zip(*of_methods, strict=True)), *of_first))
-        self.names.append(name)
-
-    def judged(self, manifest: pd.DataFrame) -> Judged:
-        """Return all numbers, with the manifest's rows of the images."""
-        rows, images = manifest.loc[self.names], self._stacked()
-        return Judged(rows, self.methods, self.class_levels, self.top_levels, images)
-
-    def _stacked(self) -> PerImage:
-        return PerImage(*map(np.stack, zip(*self.rows, strict=True)))
+        self.rows.append(PerImage(*_stacked(of_methods), *of_first))
 
     def _method(
         self, m: int, probabilities: np.ndarray, truth: np.ndarray, band: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Count the pixels of a method; return its bins, losses and network confidence."""
-        flat = probabilities.reshape(-1, classes.COUNT)
+        flat, pixels = probabilities.reshape(-1, classes.COUNT), np.arange(truth.size)
         levels = calibration.levels(calibration.logits(flat))
         best = flat.argmax(axis=1)
-        top, right = np.take_along_axis(levels, best[:, None], axis=1)[:, 0], best == truth
+        top, right = levels[pixels, best], best == truth
         bins = []
         for k in range(classes.COUNT):
             self.class_levels[m, k] += calibration.count(levels[:, k], truth, classes.COUNT)
@@ -217,27 +197,24 @@ class Stream:
             self.top_levels[m, place] += calibration.count(top[where], right[where])
             bins.append(calibration.image_bins(top[where], right[where]))
         chances = calibration.PROBABILITIES[levels]
-        of_true = np.take_along_axis(chances, truth[:, None].astype(int), axis=1)
-        squares = (chances**2).sum() + (1 - 2 * of_true).sum()
-        losses = [-np.log(of_true).sum(), squares]
+        of_true = chances[pixels, truth]
+        losses = [-np.log(of_true).sum(), (chances**2).sum() + (1 - 2 * of_true).sum()]
         return tuple(map(np.float32, (bins, losses, calibration.network_confidence(flat, truth))))
 
     def _first(self, probabilities: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return what is kept of the first method alone."""
-        labels = probabilities.argmax(axis=-1).astype(np.uint8)
+        labels = thresholds.decide(probabilities)
         # The same pixels whenever the set is gone through.
         rng = np.random.Generator(np.random.Philox(len(self.rows)))
         drawn = rng.integers(0, truth.size, SAMPLE)
         sample = [probabilities.reshape(-1, classes.COUNT)[drawn], truth.ravel()[drawn, None]]
-        processed = []
-        if self.processing:
-            for threshold in calibration.edge(COARSE):
-                decided = thresholds.decide(probabilities, threshold)
-                processed.append(called(self.processing(decided, probabilities), truth))
-        effects = []
-        for variant in self.variants:
-            changed = variant(labels, probabilities)
-            effects.append([*called(changed, truth), boundaries.boundary_f1(truth, changed)])
+        decisions = (
+            thresholds.decide(probabilities, threshold)
+            for threshold in (calibration.edge(COARSE) if self.processing else ())
+        )
+        processed = [called(self.processing(one, probabilities), truth) for one in decisions]
+        changed = [variant(labels, probabilities) for variant in self.variants]
+        effects = [(*called(one, truth), boundaries.boundary_f1(truth, one)) for one in changed]
         return (
             np.int32(metrics.confusion(truth, labels)),
             np.int32(thresholds.curve(probabilities, truth)[thresholds.GRID]),
@@ -246,14 +223,15 @@ class Stream:
             np.float32(effects).reshape(-1, classes.COUNT + 1),
         )
 
+    def judged(self, manifest: pd.DataFrame) -> Judged:
+        """Return all numbers, with the manifest of the images."""
+        images = PerImage(*_stacked(self.rows))
+        return Judged(manifest, self.methods, self.class_levels, self.top_levels, images)
+
     def save(self, state: State) -> None:
         """Write everything, so that `load` can go on."""
-        content = {
-            "about": np.array(json.dumps({"key": state.key, "names": self.names})),
-            "class_levels": self.class_levels,
-            "top_levels": self.top_levels,
-            **self._stacked()._asdict(),
-        }
+        levels = {"class_levels": self.class_levels, "top_levels": self.top_levels}
+        content = {"key": state.key, **levels, **PerImage(*_stacked(self.rows))._asdict()}
         write_atomically(state.path, lambda temporary: np.savez(temporary, **content))
 
     def load(self, state: State) -> None:
@@ -261,13 +239,10 @@ class Stream:
         if not state.path.is_file():
             return
         with np.load(state.path) as content:
-            about = json.loads(str(content["about"]))
-            if about["key"] != state.key:
-                return
-            self.names = about["names"]
-            self.class_levels, self.top_levels = content["class_levels"], content["top_levels"]
-            columns = (content[name] for name in PerImage._fields)
-            self.rows = [PerImage(*row) for row in zip(*columns, strict=True)]
+            if content.get("key") == state.key:
+                self.class_levels, self.top_levels = content["class_levels"], content["top_levels"]
+                columns = (content[name] for name in PerImage._fields)
+                self.rows = [PerImage(*row) for row in zip(*columns, strict=True)]
 
 
 def run(
@@ -283,17 +258,25 @@ def run(
     """
     if state:
         stream.load(state)
-    done, total = set(stream.names), len(image_set.manifest)
-    progress = tqdm(image_set.pictures(), total=total, delay=5)
-    for number, (name, image, truth) in enumerate(progress, 1):
-        if name in done:
-            continue
-        stream.update(name, predict(image), truth)
+    done, total = len(stream.rows), len(image_set.manifest)
+    progress = tqdm(image_set.pictures(done), initial=done, total=total, delay=5)
+    for number, (image, truth) in enumerate(progress, done + 1):
+        stream.update(predict(image), truth)
         if state and (number % state.every == 0 or number == total):
             stream.save(state)
     return stream.judged(image_set.manifest)
 
 
+def among(sets: dict, names: tuple[str, ...]) -> dict:
+    """Return those of the named sets that there are, in the order of the names."""
+    return {name: sets[name] for name in names if name in sets}
+
+
 def called(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Count the pixels that are called soft tissue by their true class, int64 ``(3,)``."""
     return np.bincount(truth[labels == classes.SOFT_TISSUE], minlength=classes.COUNT)
+
+
+def _stacked(rows: list[tuple]) -> Iterator[np.ndarray]:
+    """Turn rows of arrays into an array for each column."""
+    return map(np.stack, zip(*rows, strict=True))

@@ -11,7 +11,16 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from xnet_study.figures import drawing
-from xnet_study.figures.drawing import BLUE, CLASS_COLOURS, GREY, METHOD_COLOURS, RED, SILVER, TEAL
+from xnet_study.figures.drawing import (
+    BLUE,
+    CLASS_COLOURS,
+    GREY,
+    METHOD_COLOURS,
+    RED,
+    REFERENCE,
+    SILVER,
+    TEAL,
+)
 from xnet_tf import classes
 from xnet_tf.files import read_json
 
@@ -19,27 +28,25 @@ from xnet_tf.files import read_json
 def reliability(results: Path) -> Figure:
     """Reliability diagrams of each class and of the top label, before and after re-calibration."""
     name = judged(results)
-    table = pd.read_csv(results / "calibration-bins.csv").query("set == @name")
-    table = table[table["bins"] == "equal width"]
-    targets = (*classes.NAMES, "top label")
+    table = pd.read_csv(results / "calibration-bins.csv")
+    table = table.query("set == @name and bins == 'equal width'")
     figure, axes = plt.subplots(
         2, 4, figsize=(11, 4.9), sharex="col", sharey="row", height_ratios=(3, 1)
     )
     shown = ["as trained", *_fitted_on(table["method"].unique(), ("temperature", "isotonic"))]
-    for column, target in zip(axes.T, targets, strict=True):
-        drawing.diagonal(column[0])
+    for (diagram, pixels), target in zip(axes.T, (*classes.NAMES, "top label"), strict=True):
+        drawing.diagonal(diagram)
         for method in shown:
-            rows = table[(table["method"] == method) & (table["target"] == target)]
-            colour = METHOD_COLOURS[kind(method)]
-            line = {"color": colour, "lw": 1.2, "marker": "o", "ms": 3}
-            column[0].plot(rows["confidence"], rows["accuracy"], label=_spelt(method), **line)
+            rows = table.query("method == @method and target == @target")
+            at, colour = rows["confidence"], METHOD_COLOURS[kind(method)]
+            style = {"color": colour, "lw": 1.2, "ms": 3}
+            diagram.plot(at, rows["accuracy"], "o-", label=_spelt(method), **style)
             if method == "as trained":
-                at = rows["confidence"]
-                drawing.band(column[0], at, rows["low"], rows["high"], colour)
-                column[1].bar(at, rows["pixels"], width=0.045, color=colour, alpha=0.75)
-        column[0].set(title=target, xlim=(0, 1), ylim=(0, 1))
-        column[1].set(yscale="log", xlabel="confidence")
-        column[1].yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+                drawing.band(diagram, at, rows["low"], rows["high"], colour)
+                pixels.bar(at, rows["pixels"], width=0.045, color=colour, alpha=0.75)
+        diagram.set(title=target, xlim=(0, 1), ylim=(0, 1))
+        pixels.set(yscale="log", xlabel="confidence")
+        pixels.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     axes[0, 0].set_ylabel("share that is right")
     axes[1, 0].set_ylabel("pixels")
     drawing.legend_above(figure, axes[0, 0])
@@ -51,15 +58,16 @@ def border(results: Path) -> Figure:
     name = judged(results)
     table = pd.read_csv(results / "calibration-bins.csv")
     table = table.query("set == @name and method == 'as trained'")
+    places = {"interior": ("farther away", BLUE), "border": ("within 3 pixels of a boundary", RED)}
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.0), sharey=True)
     for axis, bins in zip(axes, ("equal width", "equal mass"), strict=True):
         drawing.diagonal(axis)
-        for target, colour in (("interior", BLUE), ("border", RED)):
+        for target, (label, colour) in places.items():
             rows = table[(table["target"] == target) & (table["bins"] == bins)]
-            label = {"border": "within 3 pixels of a boundary", "interior": "farther away"}[target]
-            axis.plot(rows["confidence"], rows["accuracy"], "o-", ms=3.5, color=colour, label=label)
+            at = rows["confidence"]
+            axis.plot(at, rows["accuracy"], "o-", ms=3.5, color=colour, label=label)
             if bins == "equal width":
-                drawing.band(axis, rows["confidence"], rows["low"], rows["high"], colour)
+                drawing.band(axis, at, rows["low"], rows["high"], colour)
         axis.set(title=f"bins of {bins}", xlabel="confidence", xlim=(0.3, 1.005), ylim=(0.2, 1.01))
     axes[0].set_ylabel("share that is right")
     axes[0].legend(loc="upper left")
@@ -75,16 +83,14 @@ def network_confidence(results: Path) -> Figure:
     for axis, title in zip(axes, ("each body part", "each image"), strict=True):
         drawing.diagonal(axis)
         axis.set(title=title, xlabel="network confidence", xlim=(0.4, 1.005), ylim=(-0.02, 1.02))
+    diamond = {"marker": "D", "s": 70, "edgecolor": "white", "zorder": 3}
     for k, colour in CLASS_COLOURS.items():
-        rows = parts[parts["class"] == k]
-        single = rows[rows["body_part"] != "all"]
-        whole = rows[rows["body_part"] == "all"]
-        dots = {"color": colour, "s": 22, "alpha": 0.75, "lw": 0}
-        axes[0].scatter(single["confidence"], single["accuracy"], **dots, label=k)
-        mean = {"color": colour, "marker": "D", "s": 70, "edgecolor": "white", "zorder": 3}
-        axes[0].scatter(whole["confidence"], whole["accuracy"], **mean)
-        dots |= {"s": 9, "alpha": 0.5}
-        axes[1].scatter(images[f"confidence {k}"], images[f"accuracy {k}"], **dots)
+        single = parts.query("`class` == @k and body_part != 'all'")
+        whole = parts.query("`class` == @k and body_part == 'all'")
+        dots = {"color": colour, "label": k, "lw": 0}
+        axes[0].scatter(single["confidence"], single["accuracy"], s=22, alpha=0.75, **dots)
+        axes[0].scatter(whole["confidence"], whole["accuracy"], color=colour, **diamond)
+        axes[1].scatter(images[f"confidence {k}"], images[f"accuracy {k}"], s=9, alpha=0.5, **dots)
     axes[0].set_ylabel("share of the assigned pixels that is right")
     axes[1].legend(*axes[0].get_legend_handles_labels(), loc="lower left")
     axes[0].text(0.42, 0.03, "diamonds: all parts together", color=GREY, fontsize=9)
@@ -94,25 +100,21 @@ def network_confidence(results: Path) -> Figure:
 def recalibration(results: Path) -> Figure:
     """Scores before and after every re-calibration, with intervals by subject."""
     table = pd.read_csv(results / "calibration-scores.csv").query("over == 'pixels'")
-    panels = {
-        "NLL": ("NLL", "all"),
-        "Brier score": ("Brier", "all"),
-        "ECE, mean of classes": ("ECE", "mean of classes"),
-        "ECE, soft tissue": ("ECE", "soft tissue"),
-    }
+    panels = {"NLL": ("NLL", "all"), "Brier score": ("Brier", "all")}
+    panels |= {f"ECE, {k}": ("ECE", k) for k in ("mean of classes", "soft tissue")}
     sets = [s for s in ("evaluation", "test") if s in set(table["set"])]
     methods = list(dict.fromkeys(table[table["set"] == sets[0]]["method"]))[::-1]
     height = 0.34 * len(methods) + 1.3
     figure, axes = plt.subplots(1, len(panels), figsize=(11, height), sharey=True)
-    for axis, (title, (score, k)) in zip(axes, panels.items(), strict=True):
-        for offset, name in zip((0.12, -0.16), sets, strict=False):
-            rows = table[(table["set"] == name) & (table["score"] == score) & (table["class"] == k)]
-            rows = rows.set_index("method").loc[methods]
-            style = {"color": TEAL if name == sets[0] else SILVER, "capsize": 2, "ms": 4}
-            drawing.dots(axis, rows, np.arange(len(methods)) + offset, label=name, **style)
-        axis.axvline(_value(table, sets[0], score, k), color=GREY, lw=0.8, ls=":")
-        axis.set(title=title, yticks=range(len(methods)))
-        axis.set_xlim(left=0)
+    table = table.set_index(["score", "class", "set", "method"]).sort_index()
+    for axis, (title, panel) in zip(axes, panels.items(), strict=True):
+        rows = table.loc[panel]
+        for name, offset, colour in zip(sets, (0.12, -0.16), (TEAL, SILVER), strict=False):
+            style = {"label": name, "color": colour, "capsize": 2, "ms": 4}
+            at = np.arange(len(methods)) + offset
+            drawing.dots(axis, rows.loc[name].loc[methods], at, **style)
+        axis.axvline(rows.loc[(sets[0], "as trained"), "value"], **REFERENCE)
+        axis.set(title=title, yticks=range(len(methods)), xlim=(0, None))
     axes[0].set_yticklabels([_spelt(m) for m in methods])
     drawing.legend_above(figure, axes[0])
     return sign(figure, results, *sets)
@@ -123,10 +125,10 @@ def risk_coverage(results: Path) -> Figure:
     name = judged(results)
     table = pd.read_csv(results / "calibration-coverage.csv").query("set == @name")
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
-    methods = [m for m in table["method"].unique() if kind(m) in ("eight views", "ensemble")]
+    methods = [m for m in ("as trained", "eight views", "ensemble") if m in set(table["method"])]
     for axis, over in zip(axes, ("pixels", "images"), strict=True):
-        for method in ["as trained", *methods]:
-            rows = table[(table["method"] == method) & (table["over"] == over)]
+        for method in methods:
+            rows = table.query("method == @method and over == @over")
             axis.plot(rows["coverage"], rows["risk"], color=METHOD_COLOURS[method], label=method)
             if method == "as trained":
                 axis.plot(rows["coverage"], rows["oracle"], color=GREY, ls="--", label="oracle")
@@ -169,11 +171,6 @@ def _fitted_on(methods: np.ndarray, kinds: tuple[str, ...]) -> list[str]:
 
 def _spelt(method: str) -> str:
     return method.replace(" (", ", fitted on ").replace(")", "")
-
-
-def _value(table: pd.DataFrame, name: str, score: str, k: str) -> float:
-    rows = table.query("set == @name and score == @score and `class` == @k")
-    return rows.loc[rows["method"] == "as trained", "value"].item()
 
 
 FIGURES = {

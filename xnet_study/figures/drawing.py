@@ -38,6 +38,9 @@ METHOD_COLOURS = {
 CLASS_COLOURS = dict(zip(classes.NAMES, ("#44085c", TEAL, "#d9a600"), strict=True))
 """The classes' colours, bone's made dark enough for lines on white."""
 
+REFERENCE = {"color": GREY, "lw": 0.8, "ls": ":"}
+"""How a line is drawn that others are compared with."""
+
 
 def sign(figure: Figure, text: str) -> Figure:
     """Write below a figure what it was made from, and return it."""
@@ -62,7 +65,7 @@ def dots(axis: Axes, rows: pd.DataFrame, at: np.ndarray, value: str = "value", *
 
 def diagonal(axis: Axes) -> None:
     """Draw where accuracy equals confidence."""
-    axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
+    axis.plot([0, 1], [0, 1], **REFERENCE)
 
 
 def band(axis: Axes, at: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> None:

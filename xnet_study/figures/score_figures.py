@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from xnet_study.figures import drawing
 from xnet_study.figures.drawing import CLASS_COLOURS, GREY, METHOD_COLOURS, PALE, TEAL
-from xnet_tf import classes, runs
+from xnet_tf import metrics, runs
 from xnet_tf.files import read_json
 
 ROBUSTNESS_MARGIN = 0.05
@@ -45,8 +45,7 @@ def learning_curves(results: Path) -> Figure:
 def confusion_matrices(results: Path) -> Figure:
     """Row-normalised confusion matrices: the poster's, and XNet's here on the test images."""
     rows = pd.read_csv(results / "confusion.csv").query("method == 'XNet' and subset == 'test'")
-    counts = rows.iloc[:, -(classes.COUNT**2) :].sum().to_numpy(float)
-    counts = counts.reshape(classes.COUNT, classes.COUNT)
+    counts = metrics.counts_of(rows).sum(axis=0)
     here = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
     poster = np.array(published("results.confusion_matrix"))
@@ -65,9 +64,8 @@ def roc_curves(results: Path) -> Figure:
         axis.plot([0, 1], [0, 1], color=PALE, lw=1)
         for name, colour in LINES.items():
             curve = curves[curves["class"] == name]
-            label = f"{name}, AUC {areas.get(name, np.nan):.3f}"
             rates = curve["false_positive_rate"], curve["true_positive_rate"]
-            axis.plot(*rates, color=colour, label=label)
+            axis.plot(*rates, color=colour, label=f"{name}, AUC {areas[name]:.3f}")
         axis.set(xlabel="false positive rate", ylabel="true positive rate")
     axes[0].set_title("whole range")
     axes[1].set(title="upper left corner", xlim=(0, 0.2), ylim=(0.8, 1.0), xticks=(0, 0.1, 0.2))
@@ -81,11 +79,10 @@ def score_bars(results: Path) -> Figure:
     f1 = published("results.f1")  # macro or weighted: the paper does not say
     values = {"accuracy": published("results.accuracy"), "macro F1": f1, "weighted F1": f1}
     figure, axis = plt.subplots(figsize=(8.6, 3.8))
-    methods = ("XNet", "multi-Otsu", "constant")
-    width = 0.8 / len(methods)
-    for k, method in enumerate(methods):
-        rows = scores[scores["method"] == method].set_index("score").loc[list(values)]
-        at = np.arange(len(values)) + (k - 1) * width
+    width = 0.8 / 3
+    for k, method in enumerate(("XNet", "multi-Otsu", "constant"), -1):
+        rows = scores.query("method == @method").set_index("score").loc[list(values)]
+        at = np.arange(len(values)) + k * width
         style = {"color": METHOD_COLOURS[method], "label": method, "capsize": 3}
         axis.bar(at, rows["value"], width * 0.92, yerr=drawing.spans(rows), **style)
     for k, value in enumerate(values.values()):
@@ -102,7 +99,7 @@ def class_bars(results: Path) -> Figure:
     scores = read_scores(results).query("method == 'XNet'")
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.2), sharey=True)
     for axis, name in zip(axes, ("precision", "recall"), strict=True):
-        values = scores[scores["score"] == name].set_index("class").loc[list(LINES), "value"]
+        values = scores.query("score == @name").set_index("class").loc[list(LINES), "value"]
         bars = axis.bar(values.index, values, color=list(LINES.values()))
         axis.bar_label(bars, fmt="%.2f")
         axis.set(title=name, ylim=(0, 1.08))
@@ -118,15 +115,13 @@ def robustness(results: Path) -> Figure:
     axis.axvspan(plain - ROBUSTNESS_MARGIN, plain, color=TEAL, alpha=0.12, lw=0)
     drawing.dots(axis, table, at)
     axis.set_yticks(at, table["condition"])
-    axis.set_xlabel(f"macro F1; shaded: at most {ROBUSTNESS_MARGIN} below plain")
     axis.set_ylim(-0.7, len(table) - 0.3)
-    record = read_json(results / "robustness.json")
+    axis.set_xlabel(f"macro F1; shaded: at most {ROBUSTNESS_MARGIN} below plain")
     text = (
-        f"weights {record['weights_sha256'][:8]}, evaluation population "
-        f"{record['population_sha256'][:8]} (simulated), {record['images']} images of "
-        f"{record['subjects']} subjects"
+        "weights {weights_sha256:.8}, evaluation population {population_sha256:.8} (simulated), "
+        "{images} images of {subjects} subjects"
     )
-    return drawing.sign(figure, text)
+    return drawing.sign(figure, text.format(**read_json(results / "robustness.json")))
 
 
 def summary(results: Path, released: Path) -> pd.DataFrame:
@@ -137,17 +132,15 @@ def summary(results: Path, released: Path) -> pd.DataFrame:
         released: folder of the release.
     """
     # The paper does not say whether its F1 is the macro or the weighted mean.
-    keys = {
-        "accuracy": "results.accuracy",
-        "macro F1": "results.f1",
-        "weighted F1": "results.f1",
-        "AUC": "results.auc",
+    f1 = published("results.f1")
+    paper = {"accuracy": published("results.accuracy"), "macro F1": f1, "weighted F1": f1}
+    paper["AUC"] = published("results.auc")
+    columns = {
+        "paper": [f"{value:.2f}" for value in paper.values()],
+        "released": [_shown(released, name) for name in paper],
+        "this run": [_shown(results, name) for name in paper],
     }
-    table = pd.DataFrame(index=pd.Index(keys, name="XNet on test images"))
-    table["paper"] = [f"{published(key):.2f}" for key in keys.values()]
-    for title, folder in (("released", released), ("this run", results)):
-        table[title] = [_shown(folder, name) for name in keys]
-    return table
+    return pd.DataFrame(columns, index=pd.Index(paper, name="XNet on test images"))
 
 
 def read_scores(results: Path) -> pd.DataFrame:
@@ -181,10 +174,8 @@ def _shown(folder: Path, name: str) -> str:
     if not (folder / "scores.csv").is_file():
         return "not available"
     rows = read_scores(folder).query("method == 'XNet' and score == @name and `class` == 'all'")
-    row = rows.iloc[0]
-    if np.isnan(row["low"]):
-        return f"{row['value']:.3f}"
-    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    text = "{value:.3f}" if rows["low"].isna().all() else "{value:.3f} [{low:.3f}, {high:.3f}]"
+    return text.format(**rows.iloc[0])
 
 
 def _test_images(results: Path) -> str:
