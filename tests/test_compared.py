@@ -53,7 +53,7 @@ def test_subjects_are_weighted_by_how_often_they_are_drawn(methods):
 
 def test_scores_of_images_are_averaged_over_images(methods):
     counts = methods["Otsu, overall"].confusions("test")[:, 0]
-    expected = metrics.per_image(counts, metrics.macro_f1)
+    expected = metrics.macro(metrics.macro_f1(counts).T)
     assert scores(methods, "Otsu, overall")["macro F1 per image"] == pytest.approx(expected)
 
 

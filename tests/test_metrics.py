@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from xnet_study import evaluate
 from xnet_tf import metrics
 
 # Worked out by hand on a 3x3 picture.
@@ -92,9 +93,9 @@ def test_per_image_pooled_and_per_part_by_hand():
     large, small = np.diag([80, 10, 10]), np.array([[2, 2, 0], [0, 0, 0], [2, 0, 2]])
     counts, parts = np.stack([large, small, small]), np.array(["knee", "hand", "hand"])
     assert metrics.accuracy(counts.sum(axis=0)) == pytest.approx(108 / 116)
-    assert metrics.per_image(counts, metrics.accuracy) == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
+    assert metrics.macro(metrics.accuracy(counts).T) == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
     # Soft tissue has no pixel in the small images: its recall is the large one's.
-    np.testing.assert_allclose(metrics.per_image(counts, metrics.recall), [2 / 3, 1, 2 / 3])
+    np.testing.assert_allclose(metrics.macro(metrics.recall(counts).T), [2 / 3, 1, 2 / 3])
     hands = counts[parts == "hand"].sum(axis=0)
     assert metrics.accuracy(hands) == 0.5
     np.testing.assert_allclose(metrics.recall(hands), [0.5, np.nan, 0.5])
@@ -148,7 +149,7 @@ def test_roc_keeps_its_ends_and_its_area():
     rng = np.random.default_rng(3)
     truth = rng.integers(0, 2, 5000) == 1
     scores = truth + rng.normal(0, 1, 5000)
-    false, true = metrics.roc(truth, scores, points=100)
+    false, true = evaluate.roc(truth, scores, points=100)
     assert len(false) <= 100
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert np.trapezoid(true, false) == pytest.approx(sk.roc_auc_score(truth, scores), abs=2e-3)

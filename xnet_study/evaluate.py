@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_curve
 
 from xnet_io import masks, radiographs
 from xnet_study import real
@@ -146,7 +147,7 @@ def roc_table(predictions: list[Prediction]) -> pd.DataFrame:
     curves = [pd.DataFrame(columns=columns)]
     for k, name in enumerate(classes.NAMES):
         if 0 < np.count_nonzero(truth == k) < len(truth):
-            rates = metrics.roc(truth == k, probabilities[:, k])
+            rates = roc(truth == k, probabilities[:, k])
             curves.append(pd.DataFrame(dict(zip(columns, (name, *rates), strict=True))))
     return pd.concat(curves[1:] or curves)
 
@@ -175,3 +176,20 @@ def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
         "working_size": profile.image_size,
         "versions": runs.versions(),
     }
+
+
+def roc(truth: np.ndarray, scores: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """ROC curve thinned to a number of points for plotting.
+
+    Args:
+        truth: bool ``(N,)``.
+        scores: float ``(N,)``.
+        points: how many to keep, evenly spaced along the curve.
+
+    Returns:
+        False and true positive rates.
+    """
+    false_positive, true_positive, _ = roc_curve(truth, scores, drop_intermediate=True)
+    along = np.concatenate([[0], np.cumsum(np.diff(false_positive) + np.diff(true_positive))])
+    index = np.unique(np.searchsorted(along, np.linspace(0, along[-1], points)))
+    return false_positive[index], true_positive[index]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import roc_auc_score
 
 from xnet_tf import classes
 
@@ -153,19 +153,6 @@ def balanced_accuracy(counts: np.ndarray) -> np.ndarray:
     return macro(recall(counts))
 
 
-def per_image(counts: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Mean over the images of each one's own score, where it is defined.
-
-    Pooled scores, ``score(counts.sum(axis=0))``, ask about the next pixel; these ask about the next
-    image, and a small bone counts as much as a large one.
-
-    Args:
-        counts: integer ``(N, C, C)``, per image.
-        score: one of this module's.
-    """
-    return macro(score(counts).T)
-
-
 SUMMARY_SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "accuracy": accuracy,
     "macro F1": macro_f1,
@@ -201,23 +188,6 @@ def auc(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         if 0 < np.count_nonzero(truth == k) < len(truth):
             areas[k] = roc_auc_score(truth == k, scores[:, k])
     return areas
-
-
-def roc(truth: np.ndarray, scores: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """ROC curve thinned to a number of points for plotting.
-
-    Args:
-        truth: bool ``(N,)``.
-        scores: float ``(N,)``.
-        points: how many to keep, evenly spaced along the curve.
-
-    Returns:
-        False and true positive rates.
-    """
-    false_positive, true_positive, _ = roc_curve(truth, scores, drop_intermediate=True)
-    along = np.concatenate([[0], np.cumsum(np.diff(false_positive) + np.diff(true_positive))])
-    index = np.unique(np.searchsorted(along, np.linspace(0, along[-1], points)))
-    return false_positive[index], true_positive[index]
 
 
 @dataclass(frozen=True)
