@@ -62,9 +62,9 @@ def test_means_weigh_batches_by_their_size():
     assert means.values == {"loss": 2.0, "accuracy": 0.25}
 
 
-def test_a_lost_worker_gives_advice():
+def test_a_lost_worker_gives_advice(tiny_profile):
     advice = pytest.raises(InputError, match="start all workers again")
-    with advice, distributed.lost_worker_advice():
+    with advice, training.advice(tiny_profile):
         raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
 
 

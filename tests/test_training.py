@@ -128,7 +128,7 @@ def test_a_run_keeps_the_precision_it_was_begun_in(data, toy_profile, tmp_path, 
 
 def test_lack_of_memory_gives_advice(toy_profile):
     advice = pytest.raises(InputError, match=r"batches of 4 images.*halve.*batch_size.*filters")
-    with advice, training.memory_advice(toy_profile):
+    with advice, training.advice(toy_profile):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
 

@@ -154,15 +154,3 @@ def _processor_flags() -> set[str]:
         return set()
     line = next((line for line in text.splitlines() if line.startswith("flags")), ":")
     return set(line.split(":", 1)[1].split())
-
-
-__all__ = [
-    "GPUS",
-    "describe_device",
-    "dtype_policy",
-    "faster_precision",
-    "keras",
-    "quiet_start",
-    "random_words",
-    "tf",
-]

@@ -10,18 +10,15 @@ Several machines each run the same command with the variable ``TF_CONFIG`` sayin
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from xnet_tf.backend import GPUS, keras, tf
 from xnet_tf.files import InputError
 from xnet_tf.profiles import Profile
-
-_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
 def find_strategy() -> tf.distribute.Strategy | None:
@@ -75,22 +72,6 @@ def share_equally(profile: Profile, parts: int, replicas: int) -> Profile:
             f"{count} images per body part (not {profile.images_per_part})"
         )
     return dataclasses.replace(profile, batch_size=batch, images_per_part=count)
-
-
-@contextlib.contextmanager
-def lost_worker_advice() -> Iterator[None]:
-    """Turn the loss of another machine into an error that says what to do.
-
-    Raises:
-        InputError: instead of TensorFlow's errors.
-    """
-    try:
-        yield
-    except _LOST as error:
-        raise InputError(
-            "another worker was lost; start all workers again, and the run goes on after the last "
-            "finished epoch"
-        ) from error
 
 
 def fit(

@@ -36,15 +36,8 @@ NAMED_WEIGHTS = {"users": USER_WEIGHTS, "quick": RELEASED_WEIGHTS}
 """Released weights by the names that the command line takes."""
 
 _LIBRARIES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "scipy",
-    "pandas",
-    "opencv-python-headless",
-    "scikit-image",
-    "scikit-learn",
-    "matplotlib",
+    *("tensorflow", "keras", "numpy", "scipy", "pandas", "matplotlib"),
+    *("opencv-python-headless", "scikit-image", "scikit-learn"),
 )
 
 

@@ -30,6 +30,8 @@ from xnet_tf.weights import assign_weights, load_weights, read_record, save_weig
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 """Keras' dtype policy for each of the profile's precisions."""
 
+_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+
 INVERSE_DECAY = 1e-6
 """Decay per step of the published learning rate."""
 
@@ -91,7 +93,7 @@ def train(
         state = RunState(folder, identity(dataset, profile, initial), profile.patience, chief)
         state.restore(model)
     if not state.finished:
-        with memory_advice(profile), distributed.lost_worker_advice():
+        with advice(profile):
             fit(model, dataset, profile, state, strategy)
         if chief:
             released_weights(folder, profile).unlink(missing_ok=True)
@@ -191,11 +193,11 @@ def release(state: RunState, profile: Profile) -> Trained:
 
 
 @contextlib.contextmanager
-def memory_advice(profile: Profile) -> Iterator[None]:
-    """Turn a device's lack of memory into an error that says what to change.
+def advice(profile: Profile) -> Iterator[None]:
+    """Turn lack of memory, and the loss of another machine, into errors that say what to do.
 
     Raises:
-        InputError: instead of TensorFlow's ``ResourceExhaustedError``.
+        InputError: instead of TensorFlow's errors.
     """
     try:
         yield
@@ -205,6 +207,11 @@ def memory_advice(profile: Profile) -> Iterator[None]:
             f"{profile.image_size}x{profile.image_size} and filters {profile.filters}: halve the "
             "profile's batch_size, which halves the need; or its filters, which does too and "
             "quarters the arithmetic"
+        ) from error
+    except _LOST as error:
+        raise InputError(
+            "another worker was lost; start all workers again, and the run goes on after the last "
+            "finished epoch"
         ) from error
 
 
