@@ -32,7 +32,7 @@ def class_counts(probabilities, truth):
 def multiclass_brier(counts):
     """Brier score of counts (C, C, LEVELS): the sum of the classes' own."""
     of_classes = (calibration.against_rest(of_class, k) for k, of_class in enumerate(counts))
-    return sum(calibration.brier(against_rest) for against_rest in of_classes)
+    return sum(recalibration.brier(against_rest) for against_rest in of_classes)
 
 
 def nll(counts):
@@ -73,7 +73,7 @@ def test_a_toy_worked_out_by_hand():
     assert recalibration.mce(sums) == pytest.approx(0.25, abs=1e-3)
     assert recalibration.ks(counts) == pytest.approx(1 / 8, abs=1e-3)
     squares = 2 * (1 / 16) + 2 * (9 / 16) + 1 * (9 / 16) + 3 * (1 / 16)
-    assert calibration.brier(counts) == pytest.approx(squares / 8, abs=1e-3)
+    assert recalibration.brier(counts) == pytest.approx(squares / 8, abs=1e-3)
     # Best map: 1/2 and 1/4. Discrimination is their spread about the share 3/8.
     miscalibration, discrimination, uncertainty = recalibration.brier_parts(counts)
     assert miscalibration == pytest.approx(0.5 * 0.25**2, abs=1e-3)
@@ -142,7 +142,9 @@ def test_streamed_scores_are_those_of_memory_at_the_resolution():
 def test_brier_parts_add_up():
     counts = drawn(20_000, change=lambda p: p**2)
     miscalibration, discrimination, uncertainty = recalibration.brier_parts(counts)
-    assert miscalibration - discrimination + uncertainty == pytest.approx(calibration.brier(counts))
+    assert miscalibration - discrimination + uncertainty == pytest.approx(
+        recalibration.brier(counts)
+    )
     assert miscalibration > 0.01
     assert 0 < discrimination < uncertainty
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xnet_study.certainty import selective
+from xnet_study.certainty import selective, streaming
 from xnet_tf import calibration, metrics
 
 
@@ -68,7 +68,7 @@ def test_bins_of_an_image_are_those_of_its_counts():
     level = rng.integers(0, calibration.LEVELS, 3000).astype(np.uint16)
     right = rng.random(3000) < 0.7
     expected = calibration.bin_sums(counts_of(level, right), calibration.equal_width())
-    np.testing.assert_allclose(calibration.image_bins(level, right), expected, rtol=1e-9)
+    np.testing.assert_allclose(streaming.image_bins(level, right), expected, rtol=1e-9)
 
 
 def test_subjects_add_up_their_images():

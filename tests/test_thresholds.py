@@ -107,7 +107,7 @@ def test_the_threshold_of_least_cost_is_the_calibrated_one():
     truth = (rng.random((400, 400)) < tissue).astype(int)
     curve, pixels = thresholds.curve(three(tissue), truth), np.bincount(truth.ravel(), minlength=3)
     for ratio in (1, 4):
-        chosen = calibration.edge(thresholds.for_cost(curve, pixels, ratio))
+        chosen = calibration.edge(choices.for_cost(curve, pixels, ratio))
         assert chosen == pytest.approx(ratio / (1 + ratio), abs=0.03)
 
 

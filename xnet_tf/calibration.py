@@ -141,25 +141,6 @@ def bin_sums(counts: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     return np.diff(total[bounds], axis=0)
 
 
-_BIN_OF_LEVEL = np.repeat(np.arange(BINS), np.diff(equal_width()))
-
-
-def image_bins(level: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Bin the pixels of one image; bins of equal width.
-
-    Args:
-        level: uint16 ``(N,)``.
-        right: bool ``(N,)``.
-
-    Returns:
-        float64 ``(BINS, 3)``, as `bin_sums`.
-    """
-    index = _BIN_OF_LEVEL[level]
-    weights = (right, PROBABILITIES[level])
-    columns = [np.bincount(index, w, BINS) for w in (None, *weights)]
-    return np.stack(columns, axis=1)
-
-
 def ece(sums: np.ndarray) -> np.ndarray:
     """Expected calibration error: mean gap of confidence and accuracy, weighted by pixels.
 
@@ -175,17 +156,6 @@ def ece(sums: np.ndarray) -> np.ndarray:
     """
     gap = np.abs(sums[..., 2] - sums[..., 1]).sum(axis=-1)
     return gap / sums[..., 0].sum(axis=-1)
-
-
-def brier(counts: np.ndarray, probabilities: np.ndarray = PROBABILITIES) -> float:
-    """Mean squared difference of probability and outcome.
-
-    Args:
-        counts: int64 ``(2, LEVELS)``.
-        probabilities: float ``(LEVELS,)`` that stand for the levels.
-    """
-    squares = counts[0] * probabilities**2 + counts[1] * (1 - probabilities) ** 2
-    return float(squares.sum() / counts.sum())
 
 
 def network_confidence(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:

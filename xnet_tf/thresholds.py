@@ -154,18 +154,6 @@ def for_fdr(rates: np.ndarray, target: float) -> int:
     return int(good[0]) if len(good) else len(rates)
 
 
-def for_cost(
-    curve: np.ndarray, pixels: np.ndarray, ratio: float, guarded: int = classes.SOFT_TISSUE
-) -> int:
-    """Choose the threshold of least cost, when a false positive costs `ratio` false negatives.
-
-    Were the network perfectly calibrated, this would be ``ratio / (1 + ratio)``.
-    """
-    false = curve.sum(axis=-1) - curve[..., guarded]
-    missed = pixels[guarded] - curve[..., guarded]
-    return int(np.argmin(ratio * false + missed))
-
-
 SIDE = 200
 """Longer side of the pictures that lengths and areas are given for, in pixels."""
 

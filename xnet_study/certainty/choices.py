@@ -37,7 +37,7 @@ def choice_table(judged: dict[str, Judged]) -> pd.DataFrame:
     for name, one in choosing.items():
         curve, pixels = one.curves().sum(axis=0), one.pixels.sum(axis=0)
         best = int(thresholds.f1(curve, pixels).argmax())
-        cheap = thresholds.for_cost(curve, pixels, COST)
+        cheap = for_cost(curve, pixels, COST)
         for aim, position in (("best F1", best), (f"cost {COST:g} : 1", cheap)):
             choice = {"aim": aim, "target": np.nan, "rule": "naive, pooled", "chosen_on": name}
             choice |= {"subjects": len(set(one.subjects)), "processed": False}
@@ -122,3 +122,15 @@ def shrunk(part: float, overall: float, images: int, prior: float = 20, least: i
     ends = calibration.edge(1), calibration.edge(calibration.LEVELS - 1)
     inner = np.clip([part, overall], *ends)
     return float(expit(logit(inner) @ [weight, 1 - weight]))
+
+
+def for_cost(
+    curve: np.ndarray, pixels: np.ndarray, ratio: float, guarded: int = classes.SOFT_TISSUE
+) -> int:
+    """Choose the threshold of least cost, when a false positive costs `ratio` false negatives.
+
+    Were the network perfectly calibrated, this would be ``ratio / (1 + ratio)``.
+    """
+    false = curve.sum(axis=-1) - curve[..., guarded]
+    missed = pixels[guarded] - curve[..., guarded]
+    return int(np.argmin(ratio * false + missed))

@@ -12,7 +12,7 @@ import scipy.optimize
 from scipy.special import softmax
 
 from xnet_tf import calibration
-from xnet_tf.calibration import BINS, LEVELS, PROBABILITIES, Scaling, against_rest, brier
+from xnet_tf.calibration import BINS, LEVELS, PROBABILITIES, Scaling, against_rest
 
 
 def equal_mass(counts: np.ndarray, bins: int = BINS) -> np.ndarray:
@@ -146,3 +146,14 @@ def fit_isotonic(counts: np.ndarray) -> Isotonic:
     maps = [recalibrated(against_rest(of_class, k)) for k, of_class in enumerate(counts)]
     # A level that was never wrong would claim certainty, and cost infinitely much when it errs.
     return Isotonic(np.clip(maps, 1e-6, 1 - 1e-6))
+
+
+def brier(counts: np.ndarray, probabilities: np.ndarray = PROBABILITIES) -> float:
+    """Mean squared difference of probability and outcome.
+
+    Args:
+        counts: int64 ``(2, LEVELS)``.
+        probabilities: float ``(LEVELS,)`` that stand for the levels.
+    """
+    squares = counts[0] * probabilities**2 + counts[1] * (1 - probabilities) ** 2
+    return float(squares.sum() / counts.sum())

@@ -94,7 +94,7 @@ def _exact(one: Judged, m: int) -> Iterator[tuple[str, str, float]]:
         yield "KS", target, recalibration.ks(of_target)
     for target in classes.NAMES:
         parts = recalibration.brier_parts(counts[target])
-        yield "Brier", target, calibration.brier(counts[target])
+        yield "Brier", target, recalibration.brier(counts[target])
         for part, value in zip(("MCB", "DSC", "UNC"), parts, strict=True):
             yield f"Brier {part}", target, value
     top = counts["top label"]

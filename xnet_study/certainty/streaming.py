@@ -192,10 +192,10 @@ class Stream:
         bins = []
         for k in range(classes.COUNT):
             self.class_levels[m, k] += calibration.count(levels[:, k], truth, classes.COUNT)
-            bins.append(calibration.image_bins(levels[:, k], truth == k))
+            bins.append(image_bins(levels[:, k], truth == k))
         for place, where in enumerate((slice(None), band, ~band)):
             self.top_levels[m, place] += calibration.count(top[where], right[where])
-            bins.append(calibration.image_bins(top[where], right[where]))
+            bins.append(image_bins(top[where], right[where]))
         chances = calibration.PROBABILITIES[levels]
         of_true = chances[pixels, truth]
         losses = [-np.log(of_true).sum(), (chances**2).sum() + (1 - 2 * of_true).sum()]
@@ -280,3 +280,22 @@ def called(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def _stacked(rows: list[tuple]) -> Iterator[np.ndarray]:
     """Turn rows of arrays into an array for each column."""
     return map(np.stack, zip(*rows, strict=True))
+
+
+_BIN_OF_LEVEL = np.repeat(np.arange(calibration.BINS), np.diff(calibration.equal_width()))
+
+
+def image_bins(level: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Bin the pixels of one image; bins of equal width.
+
+    Args:
+        level: uint16 ``(N,)``.
+        right: bool ``(N,)``.
+
+    Returns:
+        float64 ``(BINS, 3)``, as `bin_sums`.
+    """
+    index = _BIN_OF_LEVEL[level]
+    weights = (right, calibration.PROBABILITIES[level])
+    columns = [np.bincount(index, w, calibration.BINS) for w in (None, *weights)]
+    return np.stack(columns, axis=1)
