@@ -48,6 +48,7 @@ def test_calibration_changes_one_thing_at_a_time():
     runs = calibration.changes(quick, 2)
     usual = runs.pop("nothing").as_dict()
     lengths = {"epochs", "coarse_epochs", "patience"}
+    assert calibration.changes(profiles.get("smoke"), 1)["half the epochs"].epochs == 1
     for change, run in runs.items():
         differing = {k for k, v in run.as_dict().items() if v != usual[k]} - {"name"}
         assert differing <= lengths if "epochs" in change else len(differing) == 1, change

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from xnet_study.ablations import qualities
@@ -15,19 +16,22 @@ def test_every_quality_counts_every_pixel(data_folder):
     model = build_xnet((None, None, 1), filters=(4, 4, 4, 4))
     few = replace(data, manifest=data.manifest[:2])
     measured = qualities.measure(model, few)
-    assert set(measured) == set(inference.VIEWS)
-    for counts, seconds in measured.values():
-        assert (counts.sum(axis=(1, 2)) == 72 * 72).all()
-        assert (seconds > 0).all()
+    assert set(measured["quality"]) == set(inference.VIEWS)
+    assert set(measured["image"]) == set(few.manifest.index)
+    assert (metrics.counts_of(measured).sum(axis=(1, 2)) == 72 * 72).all()
+    assert (measured["seconds"] > 0).all()
 
 
 def test_differences_are_from_one_look():
     right, half = np.diag([4, 4, 4]), np.diag([2, 2, 2]) + np.diag([2, 2], 1)
     half[2, 0] = 2
-    usual, better = np.stack([half] * 4), np.stack([right] * 4)
-    taken = np.ones(4)
-    measured = {"normal": (usual, taken), "high": (better, 8 * taken)}
-    table = qualities.score_table(measured, np.array(list("abcd")))
+    rows = [
+        {"quality": quality, "image": name, "subject": name, "seconds": seconds}
+        | dict(zip(metrics.COUNT_COLUMNS, counts.ravel(), strict=True))
+        for quality, counts, seconds in (("normal", half, 1.0), ("high", right, 8.0))
+        for name in "abcd"
+    ]
+    table = qualities.score_table(pd.DataFrame(rows))
     row = table.set_index(["quality", "score"]).loc[("high", "macro F1")]
     assert row["value"] == 1 and row["times_normal"] == 8 and row["images"] == 4
     assert row["difference"] == pytest.approx(1 - metrics.macro_f1(half))

@@ -57,11 +57,15 @@ def test_a_notebook_changed_since_its_run_is_not_released(executed, tmp_path, mo
     with pytest.raises(InputError, match="changed since it was executed"):
         release.released_notebook(executed)
     nbformat.write(nbformat.read(executed, as_version=4), target)
-    assert release.released_notebook(executed).cells[0].outputs
+    path, released = release.released_notebook(executed)
+    assert path == target and released.cells[0].outputs
+
+
+RESULTS = {"data_sha256": "data", "trained_on_sha256": "data"}
 
 
 def test_results_of_other_weights_are_not_released(tmp_path):
-    write_json(tmp_path / "results" / "run.json", {"weights_sha256": "1"})
+    write_json(tmp_path / "results" / "run.json", RESULTS | {"weights_sha256": "1"})
     write_json(tmp_path / "weights" / "xnet.json", {"sha256": "2"})
     with pytest.raises(InputError, match="other weights"):
         release.check(tmp_path)
@@ -76,7 +80,8 @@ def test_release_replaces_old_files_and_keeps_the_papers(tmp_path, monkeypatch):
     ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
-    release.copy_files(tmp_path / "run", "results", keep={"paper.json"})
+    folders = (tmp_path / "run" / "results", tmp_path / "repository" / "results")
+    release.copy_files(*folders, release.MADE_APART["results"])
     names = {path.name for path in (tmp_path / "repository" / "results").iterdir()}
     assert names == {"paper.json", "new.csv"}
 
@@ -98,18 +103,19 @@ def test_the_wide_weights_are_released_beside_the_others(tmp_path, monkeypatch):
     write_json(run / "weights" / "xnet-operating-points.json", {"weights_sha256": "wide"})
     write_json(run / "results" / "run.json", {"weights_sha256": "wide", "data_sha256": "data"})
     (tmp_path / "released" / "xnet.npz").write_bytes(b"quick")
-    release.release_wide(run)
+    release.release(run, wide=True)
     found = {path.name: path.read_bytes() for path in (tmp_path / "released").iterdir()}
     assert found["xnet-wide.npz"] == b"new" and found["xnet.npz"] == b"quick"
     assert (tmp_path / "results" / "wide" / "real").is_dir()
     write_json(run / "weights" / "xnet-operating-points.json", {"weights_sha256": "others"})
     with pytest.raises(InputError, match="other weights"):
-        release.release_wide(run)
+        release.release(run, wide=True)
     write_json(run / "weights" / "xnet-operating-points.json", {"weights_sha256": "wide"})
     (run / "results" / "real").rmdir()
     with pytest.raises(InputError, match="is missing"):
-        release.release_wide(run)
+        release.release(run, wide=True)
     assert (tmp_path / "results" / "wide" / "real").is_dir()
+    (run / "results" / "real").mkdir()
     write_json(run / "results" / "run.json", {"weights_sha256": "others", "data_sha256": "data"})
     with pytest.raises(InputError, match="other weights"):
-        release.release_wide(run)
+        release.release(run, wide=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,42 +19,55 @@ def add_commands(commands) -> None:
     add_profile(add(commands, "evaluate", evaluate, text))
 
     text = "score the network on the population, plain and under shifted conditions"
-    command = add(commands, "robustness", robustness, text)
-    add_profile(command)
-    _add_population(command)
+    _add_population(add(commands, "robustness", robustness, text))
 
     text = "score calibration, choose and certify thresholds"
-    command = add(commands, "confidence", confidence, text)
+    option = _add_population(add(commands, "confidence", confidence, text))
+    text = "weights of further networks, to be averaged with the run's own"
+    option("--ensemble", nargs="+", type=Path, default=[], metavar="FILE", help=text)
+
+    text = "train and score every method; resumable"
+    option = _add_population(add(commands, "compare", compare, text))
+    text = "these tasks alone, for instance xnet-seed1 'unet-*' (default: all that are left)"
+    option("--only", nargs="+", default=[], metavar="TASK", help=text)
+    text = "processes that share the cores; two nearly double the speed (default: 1)"
+    option("--jobs", type=positive, default=1, metavar="N", help=text)
+    option("--list", action="store_true", help="say what there is to do, and stop")
+
+    command = add(commands, "augment", augment, "write augmented images as a data set")
     add_profile(command)
-    _add_population(command)
-    command.add_argument(
-        "--ensemble",
-        nargs="+",
-        type=Path,
-        default=[],
-        metavar="FILE",
-        help="weights of further networks, to be averaged with the run's own",
-    )
+    option, text = command.add_argument, "the data set, yet to be made"
+    option("--out", required=True, type=Path, metavar="DIR", help=text)
+    option("--preset", metavar="NAME", help="default: the profile's")
+    text = "training images of each body part (default: 500, as in the paper)"
+    option("--per-part", type=positive, default=500, metavar="N", help=text)
 
-    _add_compare(add(commands, "compare", compare, "train and score every method; resumable"))
-    _add_augment(add(commands, "augment", augment, "write augmented images as a data set"))
-
-    command = add(commands, "figures", figures, "redraw every figure from saved numbers")
-    command.add_argument("--results", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
-    command.add_argument("--out", type=Path, default=runs.REPOSITORY / "figures", metavar="DIR")
+    option = add(
+        commands, "figures", figures, "redraw every figure from saved numbers"
+    ).add_argument
+    option("--results", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
+    option("--out", type=Path, default=runs.REPOSITORY / "figures", metavar="DIR")
 
     text = "print the table of scores: paper, release, this run"
     add_profile(add(commands, "summary", summary, text))
 
 
+def _add_population(command: argparse.ArgumentParser) -> Callable:
+    """Let a command be told profile, data set and population. Returns what adds more to it."""
+    add_profile(command)
+    text = "what `make population` made (default: runs/population)"
+    command.add_argument(
+        "--population", type=Path, default=runs.population(), metavar="DIR", help=text
+    )
+    return command.add_argument
+
+
 def evaluate(options: argparse.Namespace) -> None:
     """Evaluate the profile's network and print the summary."""
-    from xnet_tf import dataset
-
-    data = dataset.load(options.data)
+    data, profile = _settings(options)
     from xnet_study import evaluate
 
-    print(evaluate.evaluate(data, profiles.get(options.profile)))
+    print(evaluate.evaluate(data, profile))
     summary(options)
 
 
@@ -71,19 +85,16 @@ def robustness(options: argparse.Namespace) -> None:
 
 def confidence(options: argparse.Namespace) -> None:
     """Score how sure the profile's network is, and certify its operating points."""
+    data, profile = _settings(options)
     from xnet_study.certainty import confidence
-    from xnet_tf import dataset
 
-    data, profile = dataset.load(options.data), profiles.get(options.profile)
     results = confidence.evaluate(data, profile, options.population, tuple(options.ensemble))
     print(f"{results}; operating points: {results.parent / 'weights'}")
 
 
 def compare(options: argparse.Namespace) -> None:
     """Do what is left of the comparison, or list it."""
-    from xnet_tf import dataset
-
-    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    data, profile = _settings(options)
     from xnet_study.comparison import runner
 
     if options.list:
@@ -94,9 +105,7 @@ def compare(options: argparse.Namespace) -> None:
 
 def augment(options: argparse.Namespace) -> None:
     """Write the augmented training images of the first epochs as a data set of PNG pairs."""
-    from xnet_tf import dataset
-
-    data, profile = dataset.load(options.data), profiles.get(options.profile)
+    data, profile = _settings(options)
     from xnet_study import augmented
     from xnet_tf.presets import PRESETS
 
@@ -125,46 +134,8 @@ def summary(options: argparse.Namespace) -> None:
     print(score_figures.summary(results, runs.REPOSITORY / "results").to_string())
 
 
-def _add_population(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--population",
-        type=Path,
-        default=runs.population(),
-        metavar="DIR",
-        help="what `make population` made (default: runs/population)",
-    )
+def _settings(options: argparse.Namespace):
+    """Read the data set, whose faults are told before TensorFlow is loaded, and the profile."""
+    from xnet_tf import dataset
 
-
-def _add_compare(command: argparse.ArgumentParser) -> None:
-    add_profile(command)
-    _add_population(command)
-    command.add_argument(
-        "--only",
-        nargs="+",
-        default=[],
-        metavar="TASK",
-        help="these tasks alone, for instance xnet-seed1 'unet-*' (default: all that are left)",
-    )
-    command.add_argument(
-        "--jobs",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="processes that share the cores; two nearly double the speed (default: 1)",
-    )
-    command.add_argument("--list", action="store_true", help="say what there is to do, and stop")
-
-
-def _add_augment(command: argparse.ArgumentParser) -> None:
-    add_profile(command)
-    command.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="the data set, yet to be made"
-    )
-    command.add_argument("--preset", metavar="NAME", help="default: the profile's")
-    command.add_argument(
-        "--per-part",
-        type=positive,
-        default=500,
-        metavar="N",
-        help="training images of each body part (default: 500, as in the paper)",
-    )
+    return dataset.load(options.data), profiles.get(options.profile)

@@ -17,18 +17,15 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from xnet_io import masks, radiographs
 from xnet_study import real
 from xnet_study.baselines import classical, thresholding
-from xnet_tf import classes, evaluation, metrics, preprocessing, runs
+from xnet_tf import classes, evaluation, metrics, runs
 from xnet_tf.dataset import Dataset, read_arrays
 from xnet_tf.evaluation import Method, Prediction
 from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.metrics import counts_of
 from xnet_tf.profiles import Profile
 from xnet_tf.weights import load_weights
-
-SUBSETS = ("validation", "test")
 
 
 def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> Path:
@@ -50,7 +47,7 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
     record = provenance(dataset, profile, weights)
     others = simple_methods(dataset, profile.image_size)
     tables: dict[str, list[pd.DataFrame]] = {}
-    for subset in SUBSETS:
+    for subset in evaluation.SUBSETS:
         predictions = evaluation.predict(model, dataset, subset, profile.image_size, others)
         counts = evaluation.confusion_table(predictions)
         for name, table in {
@@ -94,12 +91,10 @@ def score_real_radiographs(model: Callable, results: Path) -> pd.DataFrame:
     Raises:
         InputError: if a mask outlined by hand is missing; then nothing is changed.
     """
-    agreement = real.segment(model, results / "real")
-    table = results / "real.csv"
+    agreement, table = real.segment(model, results / "real"), results / "real.csv"
+    table.unlink(missing_ok=True)
     if len(agreement):
         save_table(agreement, table)
-    else:
-        table.unlink(missing_ok=True)
     return agreement
 
 
@@ -113,30 +108,21 @@ def save_gallery(predictions: list[Prediction], folder: Path, size: int = 160) -
     """
     shutil.rmtree(folder, ignore_errors=True)
     for p in predictions:
-        stem = Path(p.image).stem
         height, width = (max(1, round(side * size / max(p.truth.shape))) for side in p.truth.shape)
-        radiographs.write_grey(
-            folder / f"{stem}-image.png", preprocessing.resize_area(p.grey, height, width)
-        )
-        for name, map_ in {"truth": p.truth, **p.labels}.items():
-            if name != "constant":
-                small = preprocessing.resize_nearest(map_, height, width)
-                masks.write_mask(folder / f"{stem}-{name.lower()}.png", small)
+        shown = {name.lower(): map_ for name, map_ in p.labels.items() if name != "constant"}
+        maps = {"truth": p.truth} | shown
+        real.write_small(folder, Path(p.image).stem, p.grey, maps, (height, width))
 
 
 def difference_table(table: pd.DataFrame) -> pd.DataFrame:
     """XNet's macro F1 minus each other method's, paired by subject, with a 95 % interval."""
-    groups = dict(list(table.groupby("method", sort=False)))
-    own = groups.pop("XNet")
-    subjects = own["subject"].to_numpy(dtype=str)
-    rows = [
-        (
-            f"XNet - {method}",
-            "macro F1",
-            *metrics.interval(counts_of(own), subjects, metrics.macro_f1, other=counts_of(group)),
-        )
-        for method, group in groups.items()
-    ]
+    methods = dict(list(table.groupby("method", sort=False)))
+    own = methods.pop("XNet")
+    subjects, counts = own["subject"].to_numpy(dtype=str), counts_of(own)
+    rows = []
+    for method, group in methods.items():
+        values = metrics.interval(counts, subjects, metrics.macro_f1, other=counts_of(group))
+        rows.append((f"XNet - {method}", "macro F1", *values))
     return pd.DataFrame(rows, columns=["difference", "score", "value", "low", "high"])
 
 
@@ -158,17 +144,15 @@ def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
     Raises:
         InputError: if the weights' record lacks what `xnet_tf.training.train` writes.
     """
-    record = read_json(weights.with_suffix(".json"))
+    path = weights.with_suffix(".json")
+    record = read_json(path)
     kept = ("profile", "augmentation", "epochs", "best_epoch", "training_seconds", "device")
-    try:
-        trained = {name: record[name] for name in kept}
-        hashes = {"weights_sha256": record["sha256"], "trained_on_sha256": record["data"]}
-    except KeyError as error:
-        name = weights.with_suffix(".json")
-        raise InputError(f"{name}: lacks {error}; train again to get a full record") from None
+    if missing := {*kept, "sha256", "data"} - set(record):
+        raise InputError(f"{path}: lacks {min(missing)}; train again to get a full record")
     return {
-        **trained,
-        **hashes,
+        **{name: record[name] for name in kept},
+        "weights_sha256": record["sha256"],
+        "trained_on_sha256": record["data"],
         "data_sha256": dataset.fingerprint(),
         "simulated": dataset.folder.resolve() == (runs.REPOSITORY / "data").resolve(),
         "images": {name: len(images) for name, images in dataset.split.items()},

@@ -11,19 +11,17 @@ whole subjects left out; all subjects are simulated variants of one skeleton.
 from __future__ import annotations
 
 import argparse
-import platform
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-import sklearn
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from tqdm import tqdm
 
 from xnet_io import polarity
-from xnet_tf import classes, dataset
+from xnet_tf import classes, dataset, runs
 from xnet_tf.files import write_json
 
 SEED = 2018
@@ -46,8 +44,7 @@ def hospital_copy(
     """
     image, mask = _turned(image, mask, random)
     image, mask = _cropped(image, mask, random)
-    share = float((mask == classes.OPEN_BEAM).mean())
-    image = _toned(image, random)
+    image, share = _toned(image, random), _open_beam(mask)
     if random.random() < 0.3:
         # Local equalisation: what varies slowly is weakened, as multi-scale processing does.
         weight = random.uniform(0.2, 0.7)
@@ -66,57 +63,54 @@ def hospital_copy(
 
 
 def _turned(image, mask, random):
+    pair = [image, mask]
     if random.random() < 0.5:
-        image, mask = image[:, ::-1], mask[:, ::-1]
+        pair = [np.fliplr(array) for array in pair]
     quarters = int(random.integers(4))
-    image, mask = np.rot90(image, quarters), np.rot90(mask, quarters)
+    pair = [np.ascontiguousarray(np.rot90(array, quarters)) for array in pair]
     if random.random() < 0.5:
-        return np.ascontiguousarray(image), np.ascontiguousarray(mask)
-    rows, columns = image.shape
+        return pair
+    rows, columns = pair[1].shape
     matrix = cv2.getRotationMatrix2D((columns / 2, rows / 2), random.uniform(-45, 45), 1.25)
-    size = (columns, rows)
-    border = cv2.BORDER_REFLECT
-    turned = cv2.warpAffine(np.ascontiguousarray(image), matrix, size, borderMode=border)
-    method = cv2.INTER_NEAREST
-    labels = cv2.warpAffine(
-        np.ascontiguousarray(mask), matrix, size, flags=method, borderMode=border
-    )
-    return turned, labels
+    return [
+        cv2.warpAffine(array, matrix, (columns, rows), flags=how, borderMode=cv2.BORDER_REFLECT)
+        for array, how in zip(pair, (cv2.INTER_LINEAR, cv2.INTER_NEAREST), strict=True)
+    ]
 
 
 def _cropped(image, mask, random):
-    rows, columns = image.shape
     if random.random() < 0.3:
         return image, mask
     # Now and then the crop with the least open beam of many, so that full frames occur. Crops of
     # hardly anything but open beam are drawn again.
     tries = 20 if random.random() < 0.4 else 1
-    best = None
+    least, best = 0.9, np.s_[:]
     for attempt in range(100):
-        if best and attempt >= tries:
+        if least < 0.9 and attempt >= tries:
             break
-        height, width = (int(n * random.uniform(0.35, 1)) for n in (rows, columns))
-        top, left = random.integers(rows - height + 1), random.integers(columns - width + 1)
+        height, width = (int(n * random.uniform(0.35, 1)) for n in mask.shape)
+        top = random.integers(mask.shape[0] - height + 1)
+        left = random.integers(mask.shape[1] - width + 1)
         window = np.s_[top : top + height, left : left + width]
-        open_beam = (mask[window] == classes.OPEN_BEAM).mean()
-        if open_beam < (0.9 if best is None else best[0]):
-            best = open_beam, window
-    return (image[best[1]], mask[best[1]]) if best else (image, mask)
+        open_beam = _open_beam(mask[window])
+        if open_beam < least:
+            least, best = open_beam, window
+    return image[best], mask[best]
 
 
 def _toned(image, random):
     kind = random.integers(4)
     if kind == 0:
         return image ** random.uniform(0.3, 3)
+    if kind == 3:
+        return image
+    # The attenuation -ln I, which digital radiography presents, upside down.
+    logarithm = np.log(image + 10 ** random.uniform(-4 if kind == 1 else -3, -1))
     if kind == 1:
-        # The attenuation -ln I, which digital radiography presents, upside down.
-        return np.log(image + 10 ** random.uniform(-4, -1))
-    if kind == 2:
-        logarithm = np.log(image + 10 ** random.uniform(-3, -1))
-        middle = np.quantile(logarithm, random.uniform(0.2, 0.8))
-        slope = random.uniform(1, 6) / max(float(np.ptp(logarithm)), 1e-3)
-        return 1 / (1 + np.exp(-4 * slope * (logarithm - middle)))
-    return image
+        return logarithm
+    middle = np.quantile(logarithm, random.uniform(0.2, 0.8))
+    slope = random.uniform(1, 6) / max(float(np.ptp(logarithm)), 1e-3)
+    return 1 / (1 + np.exp(-4 * slope * (logarithm - middle)))
 
 
 def _collimated(image, random):
@@ -143,6 +137,10 @@ def _marked(image, random):
     return np.where(letters > 0, 0, image)
 
 
+def _open_beam(mask):
+    return float((mask == classes.OPEN_BEAM).mean())
+
+
 def measure(data: dataset.Dataset, copies: int) -> pd.DataFrame:
     """Measure hospital copies of every image of a data set, half of them inverted.
 
@@ -155,11 +153,11 @@ def measure(data: dataset.Dataset, copies: int) -> pd.DataFrame:
     rows, known = [], []
     for number, row in enumerate(tqdm(data.manifest.itertuples(), "measuring", len(data.manifest))):
         image, mask = dataset.read_pair(data.folder, row)
+        collimated = getattr(row, "collimated", "") == "1"
         for copy in range(copies):
             random = np.random.default_rng([SEED, number, copy])
-            picture, share = image[..., 0], float((mask == classes.OPEN_BEAM).mean())
+            picture, share = image[..., 0], _open_beam(mask)
             if copy:
-                collimated = getattr(row, "collimated", "") == "1"
                 picture, share = hospital_copy(picture, mask, random, collimated)
             bright = bool(random.integers(2))
             rows.append(polarity.features(picture if bright else 1 - picture))
@@ -168,55 +166,36 @@ def measure(data: dataset.Dataset, copies: int) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(known, names=names))
 
 
-def fit(measured: pd.DataFrame, strength: float) -> tuple[LogisticRegression, pd.Series]:
-    """Return a regression without constant term, and the root mean squares it was scaled by."""
+def scaled(measured: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Return features divided by their root mean squares, and these."""
     # A feature may never vary in a small data set.
     scale = np.sqrt((measured**2).mean()).replace(0, 1)
-    # The L1 penalty leaves the features out that add nothing.
-    model = LogisticRegression(
-        C=strength, l1_ratio=1, solver="liblinear", fit_intercept=False, random_state=SEED
-    )
-    bright = measured.index.get_level_values("bright")
-    return model.fit((measured / scale).to_numpy(), bright), scale
+    return measured / scale, scale
 
 
-def score(measured: pd.DataFrame, strength: float) -> dict[str, object]:
+def score(model: LogisticRegression, measured: pd.DataFrame) -> dict[str, object]:
     """Cross-validate with whole subjects left out.
 
+    Args:
+        model: the regression; copies of it are fitted.
+        measured: of `measure`, scaled.
+
     Returns:
-        Accuracies: of all copies, of the pictures as simulated, of those with less and more than
-        5 % open beam, of the worst body part, and of the answers that reach the largest log odds
-        (with their share).
+        Accuracy and number of copies: of all, and by what is known of them, ``sure`` being answers
+        that reach the largest log odds.
     """
-    model, scale = fit(measured, strength)
     known = measured.index.to_frame(index=False)
-    odds = cross_val_predict(
-        model,
-        (measured / scale).to_numpy(),
-        known["bright"],
-        groups=known["subject"],
-        cv=GroupKFold(min(FOLDS, known["subject"].nunique())),
-        method="decision_function",
-    )
-    right = (odds > 0) == known["bright"]
-    sure = np.abs(odds) >= polarity.LARGEST_LOG_ODDS
-    full = known["open_beam"] < 0.05
-    parts = right.groupby(known["body_part"]).mean()
-    accuracies = {
-        "accuracy": right.mean(),
-        "accuracy_unaltered": right[~known["altered"]].mean(),
-        "accuracy_open_beam_below_5_percent": right[full].mean(),
-        "accuracy_open_beam_from_5_percent": right[~full].mean(),
-        "accuracy_of_sure_answers": right[sure].mean() if sure.any() else None,
-        "share_of_sure_answers": sure.mean(),
-        "accuracy_worst_body_part": parts.min(),
-    }
-    return {name: value and round(float(value), 4) for name, value in accuracies.items()} | {
-        "worst_body_part": str(parts.idxmin()),
-        "copies": len(right),
-        "copies_open_beam_below_5_percent": int(full.sum()),
-        "subjects": known["subject"].nunique(),
-    }
+    folds = GroupKFold(min(FOLDS, known["subject"].nunique()))
+    pairs, groups = (measured.to_numpy(), known["bright"]), known["subject"]
+    odds = cross_val_predict(model, *pairs, groups=groups, cv=folds, method="decision_function")
+    known["right"] = (odds > 0) == known["bright"]
+    known["sure"] = np.abs(odds) >= polarity.LARGEST_LOG_ODDS
+    known["open_beam_below_5_percent"] = known["open_beam"] < 0.05
+    record = {"accuracy": round(known["right"].mean(), 4), "copies": len(known)}
+    for name in ("altered", "sure", "open_beam_below_5_percent", "body_part"):
+        groups = known.groupby(known[name].astype(str))["right"]
+        record[f"by_{name}"] = groups.agg(accuracy="mean", copies="size").round(4).to_dict("index")
+    return record | {"subjects": known["subject"].nunique()}
 
 
 def main() -> None:
@@ -228,24 +207,23 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=1.0, help="inverse L1 penalty")
     options = parser.parse_args()
     data = dataset.load(options.data)
-    measured = measure(data, options.copies)
-    model, scale = fit(measured, options.strength)
+    measured, scale = scaled(measure(data, options.copies))
+    # No constant term: an inverted picture gets the opposite answer. The L1 penalty leaves the
+    # features out that add nothing.
+    model = LogisticRegression(
+        C=options.strength, l1_ratio=1, solver="liblinear", fit_intercept=False, random_state=SEED
+    )
+    model.fit(measured.to_numpy(), measured.index.get_level_values("bright"))
     weights = (model.coef_[0] / scale).round(4)
-    record = score(measured, options.strength) | {
+    record = score(model, measured) | {
         "made_by": "xnet_study/polarity_fit.py",
         "seed": SEED,
         "inverse_l1_penalty": options.strength,
         "data": data.fingerprint(),
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-            "scikit-learn": sklearn.__version__,
-        },
+        "versions": runs.versions(),
     }
     write_json(options.out, {"coefficients": weights[weights != 0].to_dict(), "record": record})
-    for name, value in record.items():
-        print(f"{name}: {value}")
+    print(pd.Series(record).to_string())
 
 
 if __name__ == "__main__":

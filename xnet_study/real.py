@@ -52,18 +52,29 @@ def segment(model, folder: Path, height: int = 400) -> pd.DataFrame:
     shutil.rmtree(folder, ignore_errors=True)
     rows = []
     for name, path in paths().items():
-        by_hand = outlined[name]
         image = radiographs.read(path)
-        found = inference.segment(model, image).labels
-        rows.append({"picture": name, **scores(by_hand, found)})
+        maps = {"mask": inference.segment(model, image).labels, "hand": outlined[name]}
+        rows.append({"picture": name, **scores(maps["hand"], maps["mask"])})
         width = round(image.shape[1] / image.shape[0] * height)
-        radiographs.write_grey(
-            folder / f"{name}-image.png", preprocessing.resize_area(image, height, width)
-        )
-        for kind, map_ in {"mask": found, "hand": by_hand}.items():
-            small = preprocessing.resize_nearest(map_, height, width)
-            masks.write_mask(folder / f"{name}-{kind}.png", small)
+        write_small(folder, name, image, maps, (height, width))
     return pd.DataFrame(rows)
+
+
+def write_small(
+    folder: Path, name: str, image: np.ndarray, maps: dict[str, np.ndarray], size: tuple[int, int]
+) -> None:
+    """Write a small picture and small label maps of it.
+
+    Args:
+        folder: destination.
+        name: with which the files' names begin, before ``-image.png`` and ``-<kind>.png``.
+        image: float32 ``(H, W, 1)``.
+        maps: by kind, uint8 ``(H, W)``.
+        size: height and width of the small pictures, in pixels.
+    """
+    radiographs.write_grey(folder / f"{name}-image.png", preprocessing.resize_area(image, *size))
+    for kind, labels in maps.items():
+        masks.write_mask(folder / f"{name}-{kind}.png", preprocessing.resize_nearest(labels, *size))
 
 
 def scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import nbformat
@@ -26,105 +28,96 @@ from xnet_tf.files import InputError, read_json, write_atomically
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-MADE_APART = (
-    *("ablation-", "bench-", "classical-", "coverage", "qualities", "seeds", "table3"),
-    "users-weights",
-)
-"""How the names of results begin that are released though a run lacks them: hours of work."""
+MADE_APART = {
+    "results": (
+        *("*.md", "paper.json", runs.WIDE, "ablation-*", "bench-*", "classical-*", "coverage*"),
+        *("qualities*", "seeds*", "table3*", "users-weights*"),
+    ),
+    "figures": ("*.md", f"*-{runs.WIDE}.*", "comparison*"),
+}
+"""Released files that a run lacks: what is published, and hours of work of other commands."""
+
+NEEDED = ("weights/xnet.npz", "results/run.json")
+PICTURES, NOTEBOOKS = ("results/real", "results/gallery"), ("figures/scores.png", "notebooks")
+"""What a run must hold to be released: any, the wide one, another one."""
 
 
 def main() -> None:
-    """Copy the run's files over the released ones."""
+    """Read the command line and release the profile's run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
-    profile = parser.parse_args().profile
-    run = runs.folder(profiles.get(profile))
-    if profile == runs.WIDE:
-        return release_wide(run)
-    for name in ("weights/xnet.npz", "results/run.json", "figures/scores.png", "notebooks"):
+    profile = profiles.get(parser.parse_args().profile)
+    release(runs.folder(profile), wide=profile.name == runs.WIDE)
+
+
+def release(run: Path, wide: bool = False) -> None:
+    """Copy a run's files over the released ones.
+
+    Args:
+        run: its folder.
+        wide: whether it is that of the weights for users, of which figures and notebooks are not
+            released.
+
+    Raises:
+        InputError: if files are missing or do not belong together; then nothing was changed.
+    """
+    for name in (*NEEDED, *(PICTURES if wide else NOTEBOOKS)):
         if not (run / name).exists():
-            raise SystemExit(f"{run / name} is missing: finish `make reproduce` first")
-    check(run)
-    notebooks = {
-        runs.REPOSITORY / "notebooks" / path.name: released_notebook(path)
-        for path in sorted((run / "notebooks").glob("[0-9]*.ipynb"))
-    }
+            raise InputError(f"{run / name} is missing: install pydicom-data, finish the run first")
+    check(run, wide)
+    if wide:
+        copy_weights(run, runs.USER_WEIGHTS)
+        copy_files(run / "results", runs.REPOSITORY / "results" / runs.WIDE)
+        return
+    notebooks = [released_notebook(p) for p in sorted((run / "notebooks").glob("[0-9]*.ipynb"))]
     copy_weights(run, runs.RELEASED_WEIGHTS)
-    copy_files(run, "results", keep={"paper.json", runs.WIDE} | {p.name for p in made_apart()})
-    drawn = runs.REPOSITORY / "figures"
-    kinds = (f"*-{runs.WIDE}.*", "comparison*")
-    others = {path.name for kind in kinds for path in drawn.glob(kind)}
-    copy_files(run, "figures", keep={"INDEX.md", *others})
-    for target, notebook in notebooks.items():
-        write_atomically(target, lambda path, content=notebook: nbformat.write(content, path))
+    for folder, kept in MADE_APART.items():
+        copy_files(run / folder, runs.REPOSITORY / folder, kept)
+    for path, notebook in notebooks:
+        write_atomically(path, lambda to, content=notebook: nbformat.write(content, to))
 
 
-def release_wide(run: Path) -> None:
-    """Release the weights for users, with the tables of their run."""
+def check(run: Path, wide: bool = False) -> None:
+    """Raise InputError unless weights, results and data belong together.
+
+    Args:
+        run: its folder.
+        wide: whether it is the wide profile's, which is trained on other data than it is evaluated
+            on, and has operating points.
+    """
     results, record = read_json(run / "results/run.json"), read_json(run / "weights/xnet.json")
-    points = read_json(operating.path_for(run / "weights/xnet.npz"))
-    if {results["weights_sha256"], points["weights_sha256"]} != {record["sha256"]}:
-        raise InputError(
-            f"{run}: results or operating points are of other weights; run `evaluate` and "
-            "`confidence` of the wide profile again"
-        )
-    if results["data_sha256"] != load().fingerprint():
-        raise InputError(f"{run}: evaluated on other data; evaluate the wide profile again")
-    pictures = [run / "results" / name for name in ("real", "gallery")]
-    for folder in pictures:
-        if not folder.is_dir():
-            raise InputError(f"{folder} is missing: install pydicom-data, evaluate again")
-    copy_weights(run, runs.USER_WEIGHTS)
-    target = runs.REPOSITORY / "results" / runs.WIDE
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    for path in sorted((run / "results").iterdir()):
-        if path.suffix in (".csv", ".json"):
-            shutil.copy(path, target / path.name)
-    for folder in pictures:
-        shutil.copytree(folder, target / folder.name)
+    made_of, data = {results["weights_sha256"]}, {results["data_sha256"]}
+    if wide:
+        made_of.add(read_json(operating.path_for(run / "weights/xnet.npz"))["weights_sha256"])
+    else:
+        data.add(results["trained_on_sha256"])
+    again = "run `evaluate` and `confidence` again" if wide else "run `make reproduce` again"
+    if made_of != {record["sha256"]}:
+        raise InputError(f"{run}: results or operating points are of other weights; {again}")
+    if data != {load().fingerprint()}:
+        raise InputError(f"{run}: trained or evaluated on other data; {again}")
 
 
 def copy_weights(run: Path, released: Path) -> None:
     """Copy a run's weights, their record and their operating points over released ones."""
-    weights = run / "weights" / "xnet.npz"
-    for path, target in (
-        (weights, released),
-        (weights.with_suffix(".json"), released.with_suffix(".json")),
-        (operating.path_for(weights), operating.path_for(released)),
-    ):
+    for ending in (".npz", ".json", "-operating-points.json"):
+        source, target = run / f"weights/xnet{ending}", released.with_name(released.stem + ending)
         target.unlink(missing_ok=True)
-        if path.is_file():
-            shutil.copy(path, target)
+        if source.is_file():
+            shutil.copy(source, target)
 
 
-def made_apart() -> list[Path]:
-    """Return the files in results/ that other commands made: timings, ablations, comparison."""
-    found = (runs.REPOSITORY / "results").iterdir()
-    return sorted(p for p in found if p.name.startswith(MADE_APART))
-
-
-def check(run: Path) -> None:
-    """Raise InputError unless weights, results and data belong together."""
-    results = read_json(run / "results" / "run.json")
-    if results["weights_sha256"] != read_json(run / "weights" / "xnet.json")["sha256"]:
-        raise InputError(f"{run}: results are of other weights; run `make reproduce` again")
-    if not results["data_sha256"] == results["trained_on_sha256"] == load().fingerprint():
-        raise InputError(f"{run}: trained or evaluated on other data; run `make reproduce` again")
-
-
-def copy_files(run: Path, folder: str, keep: set[str]) -> None:
-    """Replace a released folder by the run's, except for files that belong to no run."""
-    target = runs.REPOSITORY / folder
-    target.mkdir(exist_ok=True)
+def copy_files(source: Path, target: Path, kept: Sequence[str] = ()) -> None:
+    """Replace a released folder by a run's, except for names that fit one of the patterns."""
+    target.mkdir(parents=True, exist_ok=True)
     for old in target.iterdir():
-        if old.name not in keep:
+        if not any(fnmatch(old.name, pattern) for pattern in kept):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
-    shutil.copytree(run / folder, target, dirs_exist_ok=True)
+    shutil.copytree(source, target, dirs_exist_ok=True)
 
 
-def released_notebook(executed: Path) -> nbformat.NotebookNode:
-    """Return an executed notebook with normalised outputs.
+def released_notebook(executed: Path) -> tuple[Path, nbformat.NotebookNode]:
+    """Return where an executed notebook belongs, and itself with normalised outputs.
 
     Raises:
         InputError: if the repository's notebook was changed since it was executed.
@@ -135,7 +128,7 @@ def released_notebook(executed: Path) -> nbformat.NotebookNode:
     if [c.source for c in notebook.cells] != [c.source for c in source.cells]:
         raise InputError(f"{target}: changed since it was executed; run `make reproduce` again")
     normalise(notebook)
-    return notebook
+    return target, notebook
 
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
@@ -153,11 +146,8 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
             o for o in cell.outputs if o.get("name") != "stderr" and WIDGET not in o.get("data", {})
         ]
         for output in cell.outputs:
-            if "text" in output:
-                output["text"] = clean(output["text"])
-            for kind, data in output.get("data", {}).items():
-                if kind.startswith("text/"):
-                    output["data"][kind] = clean(data)
+            texts = output.get("data", output)
+            texts |= {kind: clean(texts[kind]) for kind in texts if kind.startswith("text")}
 
 
 def clean(text: str) -> str:

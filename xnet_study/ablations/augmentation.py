@@ -14,11 +14,11 @@ each seed's own macro F1, and the difference from the preset before, paired by s
 
 from __future__ import annotations
 
-import numpy as np
+import itertools
+
 import pandas as pd
 
 from xnet_study.ablations import common
-from xnet_tf.metrics import counts_of, macro_f1
 
 LADDER = ("none", "affine", "affine-elastic", "paper", "robust")
 
@@ -33,45 +33,26 @@ def score_table(tables: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
         Columns ``preset, condition, value, low, high, lowest_seed, highest_seed, previous,
         difference, difference_low, difference_high``.
     """
-    images_of = dict(list(next(iter(tables.values()))[0].groupby("condition", sort=False)))
-    rows, previous, before = [], None, {}
-    for preset, networks in tables.items():
-        pooled = {}
-        for condition, images in images_of.items():
-            counts = np.stack([_counts(table, condition, images["image"]) for table in networks])
-            pooled[condition] = counts.sum(axis=0)
-            pair = (pooled[condition], before[condition]) if before else None
-            subjects = images["subject"].to_numpy(str)
-            (row,) = common.scored(pooled[condition], subjects, pair, ("macro F1",))
-            seeds = macro_f1(counts.sum(axis=1))
-            row |= {"lowest_seed": seeds.min(), "highest_seed": seeds.max()}
-            rows.append({"preset": preset, "condition": condition, "previous": previous, **row})
-        previous, before = preset, pooled
-    columns = [*common.VALUE, "lowest_seed", "highest_seed", "previous", *common.DIFFERENCE]
-    return pd.DataFrame(rows)[["preset", "condition", *columns]]
-
-
-def _counts(table: pd.DataFrame, condition: str, images: pd.Series) -> np.ndarray:
-    return counts_of(table[table["condition"] == condition].set_index("image").loc[images])
+    pairs = {preset: (preset, before) for before, preset in itertools.pairwise(tables)}
+    table = common.compare(tables, "condition", pairs, ("macro F1",))
+    table["previous"] = [pairs[p][1] if p in pairs else None for p in table["network"]]
+    seeds = ["lowest_seed", "highest_seed", "previous"]
+    order = {preset: number for number, preset in enumerate(tables)}
+    table = table.sort_values("network", key=lambda p: p.map(order), kind="stable")
+    table = table.rename(columns={"network": "preset"})
+    return table[["preset", "condition", *common.VALUE, *seeds, *common.DIFFERENCE]]
 
 
 def main() -> None:
     """Train, score and write the table."""
-    options = common.parse(__doc__.splitlines()[0], seeds=(1, 2))
-    from xnet_tf import training
-    from xnet_tf.backend import keras
-
+    options = common.parse(__doc__, seeds=(1, 2))
     tables: dict[str, list[pd.DataFrame]] = {preset: [] for preset in LADDER}
-    for preset, of_seeds in tables.items():
-        for seed in options.seeds:
-            print(f"{preset}, seed {seed}", flush=True)
-            keras.utils.clear_session()
-            profile = common.varied(options.profile, seed, preset, augmentation=preset)
-            training.train(options.data, profile)
-            of_seeds.append(common.population_counts(options.population, profile))
-    table = score_table(tables)
+    for preset, seed in itertools.product(LADDER, options.seeds):
+        profile = common.varied(options.profile, seed, preset, augmentation=preset)
+        common.train(options.data, profile)
+        tables[preset].append(common.population_counts(options.population, profile))
     usual = common.varied(options.profile, options.seeds[0])
-    common.save(options, "ablation-augmentation", table, profile=usual.as_dict())
+    common.save(options, "ablation-augmentation", score_table(tables), profile=usual.as_dict())
 
 
 if __name__ == "__main__":

@@ -18,10 +18,13 @@ import pandas as pd
 
 from xnet_study.ablations import common, smoothing  # noqa: F401 - makes its loss known
 from xnet_study.ablations.common import varied
+from xnet_study.certainty import confidence, streaming
+from xnet_study.certainty.scores import score_table
 from xnet_study.comparison import partitions, tasks
 from xnet_tf import runs
 from xnet_tf.dataset import Dataset
 from xnet_tf.profiles import Profile
+from xnet_tf.weights import load_weights
 
 KEPT = {
     *(("accuracy", "top label"), ("confidence", "top label")),
@@ -38,7 +41,8 @@ trained without."""
 def changes(profile: Profile, seed: int) -> dict[str, Profile]:
     """Return the settings of every training with a seed, by what was changed."""
     usual = varied(profile, seed)
-    half = {name: getattr(usual, name) // 2 for name in ("epochs", "coarse_epochs", "patience")}
+    half = {name: max(1, getattr(usual, name) // 2) for name in ("epochs", "patience")}
+    half["coarse_epochs"] = usual.coarse_epochs // 2
     narrow = tuple(max(1, filters // 2) for filters in usual.filters)
     return {
         "nothing": usual,
@@ -74,15 +78,7 @@ def scores(
     Returns:
         Columns ``score, class, value, low, high``.
     """
-    from xnet_study.certainty import confidence, streaming
-    from xnet_study.certainty.scores import score_table
-    from xnet_study.certainty.streaming import ImageSet, Stream
-    from xnet_tf import training
-    from xnet_tf.backend import keras
-    from xnet_tf.weights import load_weights
-
-    keras.utils.clear_session()
-    model = load_weights(training.train(data, profile).weights)
+    model = load_weights(common.train(data, profile))
     manifest = population.manifest
     if parts:
         manifest = manifest[manifest["body_part"].isin(parts)]
@@ -91,32 +87,30 @@ def scores(
         runs.folder(profile) / f"calibration{'-of-parts' if parts else ''}.npz",
         common.weights_hash(profile) + population.fingerprint() + ",".join(parts),
     )
-    stream, image_set = Stream(predictor.methods), ImageSet(population, manifest)
-    judged = streaming.run(stream, image_set, predictor, state)
-    table = score_table(judged).query("over == 'pixels'")
+    images, stream = streaming.ImageSet(population, manifest), streaming.Stream(predictor.methods)
+    table = score_table(streaming.run(stream, images, predictor, state)).query("over == 'pixels'")
     wanted = [pair in KEPT for pair in zip(table["score"], table["class"], strict=True)]
     return table.loc[wanted, ["score", "class", *common.VALUE]]
 
 
 def main() -> None:
     """Train, judge and write the table."""
-    options = common.parse(__doc__.splitlines()[0], seeds=(1, 2))
-    data, profile = options.data, options.profile
+    options = common.parse(__doc__, seeds=(1, 2))
+    data, profile, unseen = options.data, options.profile, partitions.REGION_GROUPS[UNSEEN]
     trainings = [
         (change, seed, (), data, changed)
         for seed in options.seeds
         for change, changed in changes(profile, seed).items()
     ]
-    unseen, usual = partitions.REGION_GROUPS[UNSEEN], varied(profile, profile.seed)
-    rest, without = without_unseen(data, profile)
+    usual = varied(profile, profile.seed)
     trainings.append(("nothing", profile.seed, unseen, data, usual))
-    trainings.append((f"{UNSEEN} left out", profile.seed, unseen, rest, without))
-    tables = []
-    for change, number, parts, trained_on, changed in trainings:
-        images = UNSEEN if parts else "all"
-        print(f"{change}, seed {number}, images: {images}", flush=True)
-        table = scores(trained_on, options.evaluation, changed, parts)
-        tables.append(table.assign(change=change, seed=number, images=images))
+    trainings.append((f"{UNSEEN} left out", profile.seed, unseen, *without_unseen(data, profile)))
+    tables = [
+        scores(trained_on, options.evaluation, changed, parts).assign(
+            change=change, seed=seed, images=UNSEEN if parts else "all"
+        )
+        for change, seed, parts, trained_on, changed in trainings
+    ]
     table = pd.concat(tables)[["change", "seed", "images", "score", "class", *common.VALUE]]
     common.save(options, "ablation-calibration", table, profile=usual.as_dict())
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from xnet_study.certainty import robustness
 from xnet_study.comparison.tasks import Task, budget
-from xnet_tf import dataset, metrics, profiles, runs
+from xnet_tf import dataset, metrics, profiles, runs, training
+from xnet_tf.backend import keras
 from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.profiles import Profile
 
@@ -27,7 +30,7 @@ def parse(
     """Read the command line of an ablation.
 
     Args:
-        description: what it does, in a line.
+        description: the module's docstring, whose first line says what it does.
         seeds: of the networks that it trains by default; without any it trains none.
         arguments: words of the command line; by default the process's own.
 
@@ -38,7 +41,7 @@ def parse(
     Raises:
         InputError: if there is no population, on which hours of training would be scored.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--population", type=Path, default=runs.population(), metavar="DIR")
     parser.add_argument("--out", type=Path, default=runs.REPOSITORY / "results", metavar="DIR")
     if seeds:
@@ -77,14 +80,19 @@ def varied(profile: Profile, seed: int, slug: str = "", **changes) -> Profile:
     return dataclasses.replace(usual, name=f"{profile.name}/ablation/{slug}-seed{seed}", **changes)
 
 
+def train(data: dataset.Dataset, profile: Profile) -> Path:
+    """Train a network, unless that has been done. Returns its weights' path."""
+    print(profile.name, flush=True)
+    keras.utils.clear_session()
+    return training.train(data, profile).weights
+
+
 def population_counts(population: Path, profile: Profile) -> pd.DataFrame:
     """Score a run's network on the population, as far as that has not been done.
 
     Returns:
         Pixel counts per condition and image, as in ``population.csv``.
     """
-    from xnet_study.certainty import robustness
-
     results = runs.folder(profile) / "results"
     images = dataset.load(population / "evaluation").fingerprint()
     used = weights_hash(profile)
@@ -103,27 +111,50 @@ def made_from(record: Path, **expected: str) -> bool:
     return record.is_file() and expected.items() <= read_json(record).items()
 
 
-def scored(
-    counts: np.ndarray,
-    subjects: np.ndarray,
-    pair: tuple[np.ndarray, np.ndarray] | None = None,
+def compare(
+    tables: dict[str, list[pd.DataFrame]],
+    by: str,
+    against: dict[str, tuple[str, str]],
     names: Sequence[str] = tuple(SCORES),
-) -> Iterator[dict]:
-    """Yield a row for each score: its value, and a difference, with intervals by subject.
+) -> pd.DataFrame:
+    """Score networks on one or more sets of images, with differences between them.
 
     Args:
-        counts: int64 ``(N, C, C)``, confusion counts of each image.
-        subjects: str ``(N,)``.
-        pair: counts of two networks on the same images; the first one's score minus the second
-            one's. Without a pair the difference is missing.
+        tables: by network: pixel counts per image of one training or of several, whose pixels are
+            pooled; columns ``image`` and ``subject``, and `by`.
+        by: the column that tells the sets apart.
+        against: by network: the two whose difference stands beside it, the first one's score minus
+            the second one's, paired by subject.
         names: of the scores.
+
+    Returns:
+        A row for each set, network and score: columns ``network``, `by`, ``score``, `VALUE`,
+        `DIFFERENCE` (missing where nothing is compared), ``lowest_seed`` and ``highest_seed``
+        (the trainings' own scores).
     """
-    for name in names:
-        score, change = SCORES[name], (np.nan,) * 3
-        if pair is not None:
-            change = metrics.interval(pair[0], subjects, score, other=pair[1])
-        numbers = (*metrics.interval(counts, subjects, score), *change)
-        yield {"score": name, **dict(zip(VALUE + DIFFERENCE, numbers, strict=True))}
+    rows = []
+    for group, images in next(iter(tables.values()))[0].groupby(by, sort=False):
+        subjects = images["subject"].to_numpy(str)
+        counts = {
+            network: np.stack([_counts(table[table[by] == group], images) for table in trained])
+            for network, trained in tables.items()
+        }
+        pixels = {network: of_each.sum(axis=0) for network, of_each in counts.items()}
+        for network, name in itertools.product(tables, names):
+            score, change = SCORES[name], (np.nan,) * 3
+            if network in against:
+                one, other = (pixels[compared] for compared in against[network])
+                change = metrics.interval(one, subjects, score, other=other)
+            numbers = (*metrics.interval(pixels[network], subjects, score), *change)
+            row = {"network": network, by: group, "score": name}
+            row |= dict(zip(VALUE + DIFFERENCE, numbers, strict=True))
+            seeds = score(counts[network].sum(axis=1))
+            rows.append(row | {"lowest_seed": seeds.min(), "highest_seed": seeds.max()})
+    return pd.DataFrame(rows)
+
+
+def _counts(table: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
+    return metrics.counts_of(table.set_index("image").loc[images["image"]])
 
 
 def save(options: argparse.Namespace, name: str, table: pd.DataFrame, **record) -> None:

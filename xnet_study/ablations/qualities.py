@@ -14,64 +14,58 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from xnet_study.ablations import common
-from xnet_tf import dataset, metrics, runs
+from xnet_tf import dataset, inference, metrics, runs
+from xnet_tf.weights import load_weights, read_record
 
 USUAL = "normal"
 
 
-def measure(model, data: dataset.Dataset) -> dict[str, tuple]:
+def measure(model, data: dataset.Dataset) -> pd.DataFrame:
     """Segment a data set's images in every quality.
 
     Returns:
-        By quality: confusion counts int64 ``(N, C, C)``, and seconds ``(N,)``.
+        A row for each image and quality: columns ``quality, image, subject, seconds`` and the
+        pixel counts.
     """
-    from xnet_tf import inference
-
-    counts = {quality: [] for quality in inference.VIEWS}
-    seconds = {quality: [] for quality in inference.VIEWS}
+    rows = []
     for row in tqdm(data.manifest.itertuples(), "images", len(data.manifest)):
         image, truth = dataset.read_pair(data.folder, row)
         for quality in inference.VIEWS:
             start = time.perf_counter()
             labels = inference.segment(model, image, quality=quality).labels
-            seconds[quality].append(time.perf_counter() - start)
-            counts[quality].append(metrics.confusion(truth, labels))
-    return {q: (np.array(counts[q]), np.array(seconds[q])) for q in counts}
+            about = {"quality": quality, "image": row.Index, "subject": row.subject}
+            about["seconds"] = time.perf_counter() - start
+            rows.append(about | metrics.counts_row(truth, labels))
+    return pd.DataFrame(rows)
 
 
-def score_table(measured: dict[str, tuple], subjects: np.ndarray) -> pd.DataFrame:
+def score_table(measured: pd.DataFrame) -> pd.DataFrame:
     """Compare the qualities.
 
     Args:
         measured: as `measure` returns it; *normal* is among them.
-        subjects: str ``(N,)``, the subject of each image.
 
     Returns:
         Columns ``quality, images, score, value, low, high, difference, difference_low,
         difference_high, times_normal``.
     """
-    usual, seconds_of_usual = measured[USUAL]
-    rows = [
-        {"quality": quality, "images": len(subjects), **row}
-        | {"times_normal": np.median(seconds) / np.median(seconds_of_usual)}
-        for quality, (counts, seconds) in measured.items()
-        for row in common.scored(counts, subjects, (counts, usual) if quality != USUAL else None)
-    ]
-    return pd.DataFrame(rows)
+    groups = measured.assign(images=measured["image"].nunique()).groupby("quality", sort=False)
+    tables = {quality: [table] for quality, table in groups}
+    pairs = {quality: (quality, USUAL) for quality in tables if quality != USUAL}
+    table = common.compare(tables, "images", pairs).rename(columns={"network": "quality"})
+    seconds = groups["seconds"].median()
+    table["times_normal"] = table["quality"].map(seconds / seconds[USUAL])
+    return table.drop(columns=["lowest_seed", "highest_seed"])
 
 
 def main() -> None:
     """Segment, score and write the table."""
-    options = common.parse(__doc__.splitlines()[0])
-    from xnet_tf.weights import load_weights, read_record
-
-    measured = measure(load_weights(), options.evaluation)
-    table = score_table(measured, options.evaluation.manifest["subject"].to_numpy(str))
+    options = common.parse(__doc__)
+    table = score_table(measure(load_weights(), options.evaluation))
     used = read_record(runs.USER_WEIGHTS)["sha256"]
     common.save(options, "qualities", table, weights_sha256=used)
 

@@ -20,9 +20,9 @@ import pandas as pd
 
 from xnet_study import evaluate
 from xnet_study.ablations import common
+from xnet_study.certainty import robustness
 from xnet_tf import profiles, runs
 from xnet_tf.dataset import Dataset
-from xnet_tf.metrics import counts_of
 from xnet_tf.profiles import Profile
 
 USERS = "users' weights"
@@ -41,8 +41,6 @@ def counts(data: Dataset, population: Path, profile: Profile) -> pd.DataFrame:
     Returns:
         Pixel counts per image; column ``set`` is ``validation``, ``test`` or ``evaluation``.
     """
-    from xnet_study.certainty import robustness
-
     results, used = runs.folder(profile) / "results", common.weights_hash(profile)
     made_from = {"weights_sha256": used, "data_sha256": data.fingerprint()}
     if not common.made_from(results / "run.json", **made_from):
@@ -65,39 +63,26 @@ def score_table(tables: dict[str, pd.DataFrame], seeds: list[str]) -> pd.DataFra
         Columns ``network, weights, set, score, value, low, high, difference, difference_low,
         difference_high``, the differences being `USERS` minus the network.
     """
+    networks = {network: [table] for network, table in tables.items()}
+    networks["all seeds"] = [tables[network] for network in seeds]
+    pairs = {network: (USERS, network) for network in networks if network != USERS}
+    table = common.compare(networks, "set", pairs)
     hashes = {network: table["weights"].iloc[0] for network, table in tables.items()}
-    rows = []
-    for name in tables[USERS]["set"].unique():
-        of_set = {n: t[t["set"] == name].set_index("image") for n, t in tables.items()}
-        images, subjects = of_set[USERS].index, of_set[USERS]["subject"].to_numpy(str)
-        pixels = {network: counts_of(table.loc[images]) for network, table in of_set.items()}
-        pixels["all seeds"] = sum(pixels[network] for network in seeds)
-        rows += [
-            {"network": network, "weights": hashes.get(network), "set": name, **row}
-            for network, counts in pixels.items()
-            for row in common.scored(
-                counts, subjects, (pixels[USERS], counts) if network != USERS else None
-            )
-        ]
-    return pd.DataFrame(rows)
+    table.insert(1, "weights", table["network"].map(hashes))
+    return table.drop(columns=["lowest_seed", "highest_seed"])
 
 
 def main() -> None:
     """Train, score and write the table."""
-    options = common.parse(__doc__.splitlines()[0], seeds=(1, 2, 3))
-    from xnet_tf import training
-
-    tables = {}
+    options = common.parse(__doc__, seeds=(1, 2, 3))
+    profile, tables = options.profile, {}
     for seed in options.seeds:
-        print(f"seed {seed}", flush=True)
-        profile = seeded(options.profile, seed)
-        training.train(options.data, profile)
-        name = f"{options.profile.name}, seed {seed}"
-        tables[name] = counts(options.data, options.population, profile)
+        changed = seeded(profile, seed)
+        common.train(options.data, changed)
+        tables[f"{profile.name}, seed {seed}"] = counts(options.data, options.population, changed)
     seeds = list(tables)
     tables[USERS] = counts(options.data, options.population, profiles.get(runs.WIDE))
-    table = score_table(tables, seeds)
-    common.save(options, "seeds", table, profile=options.profile.as_dict())
+    common.save(options, "seeds", score_table(tables, seeds), profile=profile.as_dict())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from xnet_tf.backend import keras, tf
@@ -12,6 +14,13 @@ INK, DOWN, UP, SKIP = "#333333", "#440154", "#b5367a", "#888888"
 BOX, COPY = "#21908c", "#a3d5d1"
 COLUMN, LEVEL, LEFT, TOP = 84, 100, 70, 60
 """Distances in the drawing, in pixels: between stages, between resolutions, and the margins."""
+
+LEGEND = {
+    INK: "same size",
+    DOWN: "2x2 max pooling",
+    UP: "up-sampling by 2",
+    SKIP: "skip: copied beside",
+}
 
 
 def network_svg(model: keras.Model) -> str:
@@ -27,42 +36,46 @@ def network_svg(model: keras.Model) -> str:
     Returns:
         The SVG's text; ``IPython.display.SVG`` shows it.
     """
-    rows = stages(model)
-    sizes = [int(row["output"].split("x")[0]) for row in rows]
-    places = [
-        (LEFT + COLUMN * k, TOP + LEVEL * round(np.log2(max(sizes) / size)))
-        for k, size in enumerate(sizes)
-    ]
-    boxes = [
-        (3 * row["filters"] ** 0.4, 5 * size**0.5) for row, size in zip(rows, sizes, strict=True)
-    ]
-    arriving = {end: start for start, end in skips(model)}
-    # What a skip brings stands to the right of the box that it is laid beside.
-    beside = [boxes[arriving[k]][0] if k in arriving else 0 for k in range(len(rows))]
-    parts = []
-    for end, start in arriving.items():
-        x = places[end][0] + boxes[end][0] / 2
-        parts.append(_line(_right(places[start], boxes[start]), (x, places[end][1]), SKIP))
-    for k in range(1, len(rows)):
-        colour = INK if sizes[k] == sizes[k - 1] else DOWN if sizes[k] < sizes[k - 1] else UP
-        start = _right(places[k - 1], boxes[k - 1], beside[k - 1])
-        parts.append(_line(start, (places[k][0] - boxes[k][0] / 2, places[k][1]), colour))
-    for (x, y), (width, height), extra, row in zip(places, boxes, beside, rows, strict=True):
-        parts.append(_box(x - width / 2, y, width, height, BOX))
-        if extra:
-            parts.append(_box(x + width / 2, y, extra, height, COPY))
-        parts.append(_text(x, y - height / 2 - 5, row["filters"]))
-        parts.append(_text(x, y + height / 2 + 13, row["stage"]))
-    for size in sorted(set(sizes)):
-        y = places[sizes.index(size)][1]
-        parts.append(_text(24, y + 4, f"{size} px"))
-    width, bottom = LEFT + COLUMN * len(rows), max(y for _, y in places) + 70
-    parts += _legend(bottom)
+    boxes = _boxes(model)
+    lines, drawn = [], []
+    for start, end in skips(model):
+        # What a skip brings stands to the right of the box that it is laid beside.
+        copied, place = boxes[start], boxes[end]
+        lines.append(_line(copied["right"], copied["y"], place["right"], place["y"], SKIP))
+        drawn.append(_box(place["right"], place["y"], copied["width"], place["height"], COPY))
+        place["end"] += copied["width"]
+    for one, other in itertools.pairwise(boxes):
+        colour = DOWN if other["size"] < one["size"] else UP if other["size"] > one["size"] else INK
+        lines.append(_line(one["end"], one["y"], other["left"], other["y"], colour))
+    for box in boxes:
+        drawn.append(_box(box["left"], box["y"], box["width"], box["height"], BOX))
+        drawn.append(_text(box["x"], box["y"] - box["height"] / 2 - 5, box["filters"]))
+        drawn.append(_text(box["x"], box["y"] + box["height"] / 2 + 13, box["stage"]))
+    levels = {f"{box['size']} px": box["y"] for box in boxes}
+    drawn += [_text(24, y + 4, text) for text, y in levels.items()]
+    width, bottom = LEFT + COLUMN * len(boxes), max(levels.values()) + 70
+    for k, (colour, text) in enumerate(LEGEND.items()):
+        x = LEFT + 190 * k
+        lines.append(_line(x, bottom, x + 40, bottom, colour))
+        drawn.append(_text(x + 48, bottom + 4, text, ' text-anchor="start"'))
+    body = "\n".join(lines + drawn)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom + 20}" '
         f'width="100%" font-family="sans-serif" font-size="11" text-anchor="middle" '
-        f'fill="{INK}">\n<title>XNet</title>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'fill="{INK}">\n<title>XNet</title>\n{body}\n</svg>\n'
     )
+
+
+def _boxes(model: keras.Model) -> list[dict]:
+    """Add to each of the `stages` the size of its output, and where its box lies."""
+    boxes = [row | {"size": int(row["output"].split("x")[0])} for row in stages(model)]
+    largest = max(box["size"] for box in boxes)
+    for k, box in enumerate(boxes):
+        box["x"], box["y"] = LEFT + COLUMN * k, TOP + LEVEL * round(np.log2(largest / box["size"]))
+        box["width"], box["height"] = 3 * box["filters"] ** 0.4, 5 * box["size"] ** 0.5
+        box["left"], box["right"] = box["x"] - box["width"] / 2, box["x"] + box["width"] / 2
+        box["end"] = box["right"]
+    return boxes
 
 
 def stages(model: keras.Model) -> list[dict]:
@@ -72,21 +85,17 @@ def stages(model: keras.Model) -> list[dict]:
         A dictionary each: ``stage``, ``filters``, ``kernel``, ``output`` (size), ``parameters``
         (of the convolution and its batch normalisation).
     """
-    rows = []
-    for layer in model.layers:
-        if not isinstance(layer, layers.Conv2D):
-            continue
-        norm = next((n for n in model.layers if n.name == f"{layer.name}_bn"), None)
-        rows.append(
-            {
-                "stage": layer.name,
-                "filters": layer.filters,
-                "kernel": "x".join(map(str, layer.kernel_size)),
-                "output": "x".join(map(str, layer.output.shape[1:3])),
-                "parameters": layer.count_params() + (norm.count_params() if norm else 0),
-            }
-        )
-    return rows
+    sizes = {layer.name: layer.count_params() for layer in model.layers}
+    return [
+        {
+            "stage": layer.name,
+            "filters": layer.filters,
+            "kernel": "x".join(map(str, layer.kernel_size)),
+            "output": "x".join(map(str, layer.output.shape[1:3])),
+            "parameters": sizes[layer.name] + sizes.get(f"{layer.name}_bn", 0),
+        }
+        for layer in _convolutions(model)
+    ]
 
 
 def skips(model: keras.Model) -> list[tuple[int, int]]:
@@ -120,10 +129,9 @@ def receptive_field(model: keras.Model, stage: str, images: int = 16) -> int:
         The number of rows.
     """
     copy = keras.models.clone_model(model)
-    for layer in copy.layers:
-        if isinstance(layer, layers.Conv2D):
-            # Positive weights on positive images, so that no ReLU hides anything.
-            layer.kernel.assign(keras.ops.abs(layer.kernel) + 0.01)
+    for layer in _convolutions(copy):
+        # Positive weights on positive images, so that no ReLU hides anything.
+        layer.kernel.assign(keras.ops.abs(layer.kernel) + 0.01)
     block = keras.Model(copy.input, copy.get_layer(f"{stage}_relu").output)
     rng = np.random.default_rng(1)
     pictures = tf.constant(rng.uniform(0, 1, (images, *model.input_shape[1:])), tf.float32)
@@ -138,45 +146,27 @@ def receptive_field(model: keras.Model, stage: str, images: int = 16) -> int:
 def l2_terms(model: keras.Model) -> dict[str, float]:
     """Return what each convolution's L2 regularisation adds to the loss, by its name."""
     return {
-        layer.name: float(layer.kernel_regularizer(layer.kernel))
-        for layer in model.layers
-        if isinstance(layer, layers.Conv2D)
+        layer.name: float(layer.kernel_regularizer(layer.kernel)) for layer in _convolutions(model)
     }
 
 
-def _right(place, box, beside: float = 0) -> tuple[float, float]:
-    # The middle of a box's right side, and of what stands beside it.
-    return place[0] + box[0] / 2 + beside, place[1]
+def _convolutions(model: keras.Model) -> list[keras.Layer]:
+    return [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
 
 
-def _box(x: float, y: float, width: float, height: float, colour: str) -> str:
-    corner = f'x="{x:.0f}" y="{y - height / 2:.0f}"'
+def _box(left: float, y: float, width: float, height: float, colour: str) -> str:
+    corner = f'x="{left:.0f}" y="{y - height / 2:.0f}"'
     return f'<rect {corner} width="{width:.0f}" height="{height:.0f}" fill="{colour}"/>'
 
 
-def _line(start, end, colour) -> str:
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
     dashed = ' stroke-dasharray="5 4"' if colour == SKIP else ""
-    x1, y1, x2, y2 = *start, end[0] - 4, end[1]
+    x2 -= 4  # room for the dot
     return (
         f'<line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}" stroke="{colour}" '
         f'stroke-width="2"{dashed}/><circle cx="{x2:.0f}" cy="{y2:.0f}" r="3" fill="{colour}"/>'
     )
 
 
-def _text(x: float, y: float, text: object) -> str:
-    return f'<text x="{x:.0f}" y="{y:.0f}">{text}</text>'
-
-
-def _legend(y: float) -> list[str]:
-    entries = (
-        (INK, "same size"),
-        (DOWN, "2x2 max pooling"),
-        (UP, "up-sampling by 2"),
-        (SKIP, "skip: copied beside"),
-    )
-    parts = []
-    for k, (colour, words) in enumerate(entries):
-        x = LEFT + 190 * k
-        parts.append(_line((x, y), (x + 40, y), colour))
-        parts.append(f'<text x="{x + 48}" y="{y + 4:.0f}" text-anchor="start">{words}</text>')
-    return parts
+def _text(x: float, y: float, text: object, style: str = "") -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}"{style}>{text}</text>'
