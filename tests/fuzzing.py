@@ -18,7 +18,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from label_files import GIMP, MAP, Shape, ora_bytes, png_bytes, rgba, xcf_bytes
-from picture_files import STORED, write_dicom
+from picture_files import LOSSLESS, SMOOTH, STORED, write_compressed, write_dicom
 from pydicom.uid import RLELossless
 
 from xnet_io import masks, palettes, radiographs
@@ -67,6 +67,9 @@ def good_files(kind: str, folder: Path) -> list[bytes]:
         for preamble in (True, False):
             files.append(write_dicom(folder / "a.dcm", STORED, preamble=preamble).read_bytes())
         files.append(write_dicom(folder / "a.dcm", STORED, RLELossless).read_bytes())
+        for syntax, encode in LOSSLESS.items():
+            path = write_compressed(folder / "a.dcm", syntax, encode(SMOOTH))
+            files.append(path.read_bytes())
     elif kind == "palette":
         files = [palettes.write_gpl(folder / "a.gpl").read_bytes()]
         files.append(b'[[class]]\nname="a"\ncolour=[1,2,3]\n[[class]]\nname="b"\ncolours=[[4,5,6]]')

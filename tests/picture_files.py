@@ -1,9 +1,12 @@
 """Pictures and files that the readers' tests share."""
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+from pydicom import uid
 from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -80,3 +83,27 @@ def write_dicom(path, stored, syntax=ExplicitVRLittleEndian, preamble=True, **ta
 
 STORED = np.array([[0, 1000, 2000], [3000, 2000, 1000]], dtype=np.uint16)
 THIRDS = STORED / 3000
+
+
+SMOOTH = np.uint16(4000 * limb(60, 48)) + np.uint16(50)
+LOSSLESS = {
+    uid.JPEGLossless: lambda pixels: imagecodecs.jpeg8_encode(
+        pixels, lossless=True, bitspersample=16, predictor=6
+    ),
+    uid.JPEGLosslessSV1: lambda pixels: imagecodecs.ljpeg_encode(pixels, bitspersample=12),
+    uid.JPEGLSLossless: imagecodecs.jpegls_encode,
+    uid.JPEG2000Lossless: lambda pixels: imagecodecs.jpeg2k_encode(
+        pixels, level=0, codecformat="J2K", reversible=True
+    ),
+    uid.HTJ2KLossless: lambda pixels: imagecodecs.htj2k_encode(pixels, reversible=True),
+}
+
+
+def write_compressed(path, syntax, frame, **tags):
+    dataset = pydicom.dcmread(write_dicom(path, SMOOTH, BitsStored=12, **tags))
+    dataset.PixelData = encapsulate([frame])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.save_as(path)
+    return path

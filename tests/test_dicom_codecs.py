@@ -4,34 +4,11 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
-from picture_files import limb, message, write_dicom
+from picture_files import LOSSLESS, SMOOTH, message, write_compressed
 from pydicom import uid
-from pydicom.encaps import encapsulate, get_frame
+from pydicom.encaps import get_frame
 
 from xnet_io import dicom, dicom_codecs
-
-SMOOTH = np.uint16(4000 * limb(60, 48)) + np.uint16(50)
-LOSSLESS = {
-    uid.JPEGLossless: lambda pixels: imagecodecs.jpeg8_encode(
-        pixels, lossless=True, bitspersample=16, predictor=6
-    ),
-    uid.JPEGLosslessSV1: lambda pixels: imagecodecs.ljpeg_encode(pixels, bitspersample=12),
-    uid.JPEGLSLossless: imagecodecs.jpegls_encode,
-    uid.JPEG2000Lossless: lambda pixels: imagecodecs.jpeg2k_encode(
-        pixels, level=0, codecformat="J2K", reversible=True
-    ),
-    uid.HTJ2KLossless: lambda pixels: imagecodecs.htj2k_encode(pixels, reversible=True),
-}
-
-
-def write_compressed(path, syntax, frame, **tags):
-    dataset = pydicom.dcmread(write_dicom(path, SMOOTH, BitsStored=12, **tags))
-    dataset.PixelData = encapsulate([frame])
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.save_as(path)
-    return path
 
 
 @pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.keyword)

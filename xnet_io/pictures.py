@@ -7,14 +7,12 @@ their meaning; `radiographs` and `labels` do that.
 from __future__ import annotations
 
 import io
-import itertools
 import logging
-import math
 import re
 import unicodedata
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,17 +29,7 @@ MAX_BYTES = 256_000_000
 MAX_FILE_BYTES = 500_000_000
 """Larger files are not opened at all."""
 
-# The decoders of these TIFF compressions write into a buffer of the expected size, so that a small
-# file cannot expand without bound: none, LZW, deflate (two codes), PackBits, Zstandard.
-_TIFF_COMPRESSIONS = (1, 5, 8, 32946, 32773, 50000)
-
-# "Photometric interpretations" of TIFF; 1 is black is zero, 2 is RGB.
-_WHITE_IS_ZERO, _PALETTE = 0, 3
-_TIFF_KINDS = (_WHITE_IS_ZERO, 1, 2, _PALETTE)
-
-_MAX_PAGES = 64
-
-_ORIENTATION = 274
+ORIENTATION = 274
 """The tag's number in EXIF and in TIFF."""
 
 _DEEP_COLOURS = ("LA;16B", "RGB;16B", "RGBA;16B")
@@ -169,7 +157,9 @@ def decode(path: str | Path) -> Picture:
     with quiet():
         try:
             if kind == "TIFF":
-                return Picture(kind, _decode_tiff(path))
+                from xnet_io import tiff
+
+                return Picture(kind, tiff.decode(path))
             return Picture(kind, decode_bytes(path, Path(path).read_bytes(), kind))
         except InputError:
             raise
@@ -235,11 +225,15 @@ def decode_bytes(path: str | Path, content: bytes, kind: str) -> np.ndarray:
         if deep and "transparency" in image.info:
             raise fault(path, "has a transparent colour", "flatten it and export it again")
         pixels = imagecodecs.png_decode(content) if deep else _with_channels(path, image)
-        return _upright(pixels, image.getexif().get(_ORIENTATION))
+        # Notes that cannot be read are as if they were not there.
+        orientation = None
+        with suppress(Exception):
+            orientation = image.getexif().get(ORIENTATION)
+        return upright(pixels, orientation)
 
 
-def _upright(pixels: np.ndarray, orientation: int | None) -> np.ndarray:
-    """Turn and mirror a picture as the orientation of EXIF and TIFF, 1 to 8, says."""
+def upright(pixels: np.ndarray, orientation: int | None) -> np.ndarray:
+    """Turn and mirror a picture as the orientation of EXIF and TIFF, 1 to 8, says it is shown."""
     if orientation in (5, 6, 7, 8):
         pixels = np.swapaxes(pixels, 0, 1)
     if orientation in (3, 4, 7, 8):
@@ -250,89 +244,12 @@ def _upright(pixels: np.ndarray, orientation: int | None) -> np.ndarray:
 
 
 def _with_channels(path: str | Path, image) -> np.ndarray:
-    transparent = "transparency" in image.info
-    if image.mode in ("P", "PA"):
-        image = image.convert("RGBA" if transparent or image.mode == "PA" else "RGB")
-    elif image.mode in ("1", "L") and transparent:
-        image = image.convert("LA")
-    elif image.mode == "RGB" and transparent:
-        image = image.convert("RGBA")
-    elif image.mode == "1":
-        image = image.convert("L")
+    mode = {"P": "RGB", "PA": "RGB", "1": "L"}.get(image.mode, image.mode)
+    if mode in ("L", "RGB") and ("transparency" in image.info or image.mode == "PA"):
+        mode += "A"
+    image = image.convert(mode) if mode != image.mode else image
     if image.mode not in ("L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B"):
         wrong = f"has the colour mode {image.mode}"
         raise fault(path, wrong, "convert it to greyscale or RGB and export it again")
     pixels = np.asarray(image)
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
-
-
-def _decode_tiff(path: str | Path) -> np.ndarray:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        page = _single_page(path, tiff)
-        _check_tiff_page(path, page)
-        pixels = page.asarray(maxworkers=1)
-        colours, orientation = page.colormap, page.tags.valueof(_ORIENTATION)
-    if page.axes == "YX":
-        pixels = pixels[..., np.newaxis]
-    elif page.axes == "SYX":
-        pixels = np.moveaxis(pixels, 0, -1)
-    elif page.axes != "YXS":
-        raise fault(path, f"holds an array of axes {page.axes}", "export one flat picture")
-    if page.photometric == _PALETTE:
-        # TIFF palettes have 16 bits per channel: multiples of 257 for 8-bit colours.
-        pixels = (colours[:, pixels[..., 0]] >> 8).astype(np.uint8).transpose(1, 2, 0)
-    if pixels.dtype == bool:
-        pixels = pixels.astype(np.uint8)
-    if page.photometric == _WHITE_IS_ZERO:
-        pixels = _negative(pixels, page.bitspersample)
-    return _upright(pixels, orientation)
-
-
-def _negative(pixels: np.ndarray, bits: int) -> np.ndarray:
-    if pixels.dtype.kind == "u":
-        return np.array((1 << bits) - 1, dtype=pixels.dtype) - pixels
-    return -1 - pixels if pixels.dtype.kind == "i" else -pixels
-
-
-def _single_page(path: str | Path, tiff):
-    # Previews (reduced images) and transparency masks may accompany the picture proper.
-    # The list of pages may be a ring, so it is not followed without end.
-    listed = list(itertools.islice(tiff.pages, _MAX_PAGES + 1))
-    if len(listed) > _MAX_PAGES:
-        raise fault(path, f"lists more than {_MAX_PAGES} pictures", "save the one you want alone")
-    pages = [page for page in listed if not page.is_reduced and not page.is_mask]
-    count = len(pages)
-    if count == 1 and tiff.is_imagej:
-        # ImageJ describes a stack on its first page and leaves the other pages out.
-        count = int((tiff.imagej_metadata or {}).get("images", 1))
-    if count != 1:
-        raise fault(path, f"holds {count} pictures", "save the one you want as a TIFF of its own")
-    return pages[0]
-
-
-def _check_tiff_page(path: str | Path, page) -> None:
-    if page.dtype is None or page.dtype.kind not in "buif":
-        wrong = f"has {page.bitspersample}-bit pixels of a kind that is not read"
-        raise fault(path, wrong, "save it with 8 or 16 bits per pixel")
-    samples = page.samplesperpixel
-    check_size(path, page.imagelength, page.imagewidth, samples * page.dtype.itemsize)
-    if page.is_tiled:
-        check_size(path, page.tilelength, page.tilewidth, samples * page.dtype.itemsize)
-    kind = int(page.photometric)
-    if kind not in _TIFF_KINDS or samples > 4 or page.imagedepth != 1:
-        wrong = f"is neither greyscale nor RGB (photometric {kind})"
-        raise fault(path, wrong, "convert it to greyscale or RGB and export it again")
-    if kind == _PALETTE and (samples != 1 or page.dtype.kind != "u"):
-        raise fault(path, "has a palette that does not fit its pixels", "export it again")
-    if int(page.compression) not in _TIFF_COMPRESSIONS:
-        name = getattr(page.compression, "name", page.compression)
-        raise fault(path, f"has the compression {name}", "save it uncompressed or with LZW")
-    # Where data are missing, tifffile fills up with zeros.
-    starts, counts = page.dataoffsets, page.databytecounts
-    ends = [start + count for start, count in zip(starts, counts, strict=True)]
-    if len(ends) < math.prod(page.chunked) or max(ends) > Path(path).stat().st_size:
-        raise fault(path, "truncated TIFF file", "copy or export it again")
-    if min(counts) < 1:
-        raise fault(path, "TIFF file with pixels left out", "export it again")
