@@ -15,7 +15,7 @@ UNKNOWN = 255
 SHOWN = 20
 """How many foreign colours of a file are reported one by one."""
 
-_SEVERAL = 65_536
+_MANY, _SAMPLE = 64, 65_536
 _BLEND_TOLERANCE = 3
 _NEAR = 32
 _BLOCK = 1 << 18
@@ -114,11 +114,12 @@ def examine(
     colours = unpack(numbers[order])
     kinds = _kinds(pixels, labels, colours, palette, lossy, len(numbers))
     nearest, distance = nearest_class(colours, palette)
-    found, other = [], _other_palette(pixels, palette)
+    other = _other_palette(pixels, palette)
+    foreign = []
     for k, place in enumerate(order):
         y, x = divmod(int(first[place]), labels.shape[1])
         words = {"palette": other, "distance": distance[k]}
-        found.append(
+        foreign.append(
             Foreign(
                 tuple(colours[k].tolist()),
                 int(counts[place]),
@@ -131,7 +132,7 @@ def examine(
                 REMEDIES[kinds[k]].format(**words),
             )
         )
-    return found, len(numbers)
+    return foreign, len(numbers)
 
 
 def nearest_class(colours: np.ndarray, palette: Palette) -> tuple[np.ndarray, np.ndarray]:
@@ -220,27 +221,27 @@ def _histogram(pixels: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, ...]
         numbers = pack(pixels[top : top + rows].reshape(-1, 3)[where])
         first[numbers] = where + top * width
         if len(numbers):
-            own, times = np.unique(numbers, return_counts=True)
-            counts[own] += times.astype(np.int32)
+            different, times = np.unique(numbers, return_counts=True)
+            counts[different] += times.astype(np.int32)
     present = np.flatnonzero(counts).astype(np.uint32)
     return present, counts[present], first[present]
 
 
-def _kinds(pixels, labels, colours, palette, lossy, several) -> list[str]:
+def _kinds(pixels, labels, colours, palette, lossy, count) -> list[str]:
     unknown = labels == UNKNOWN
     if _other_palette(pixels, palette):
         return ["wrong palette"] * len(colours)
     if _swapped(pixels, palette):
         return ["swapped channels"] * len(colours)
-    if lossy or (several >= 64 and _noisy(pixels[unknown][:_SEVERAL], palette)):
+    if lossy or (count >= _MANY and _noisy(pixels[unknown][:_SAMPLE], palette)):
         return ["JPEG noise"] * len(colours)
     border = at_borders(labels)
     between, distance = blends(colours, palette), nearest_class(colours, palette)[1]
     kinds = []
     for k, colour in enumerate(colours):
         if between[k] and distance[k] > _BLEND_TOLERANCE:
-            here = unknown & (pixels == colour).all(axis=-1)
-            kinds.append("anti-aliasing" if border[here].mean() >= 0.5 else "soft edge")
+            where = unknown & (pixels == colour).all(axis=-1)
+            kinds.append("anti-aliasing" if border[where].mean() >= 0.5 else "soft edge")
         elif distance[k] <= _NEAR:
             kinds.append("near a class")
         else:

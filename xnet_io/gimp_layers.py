@@ -63,6 +63,13 @@ class Project:
     layers: list[Layer]
 
 
+def with_alpha(pixels: np.ndarray) -> np.ndarray:
+    """Return uint8 ``(h, w, 4)`` of RGB or RGBA pixels; RGB ones are opaque."""
+    if pixels.shape[-1] == 4:
+        return pixels
+    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+
+
 def flatten(path: str | Path, project: Project, palette: Palette) -> np.ndarray:
     """Lay the mask's layers over each other.
 

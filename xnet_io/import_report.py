@@ -79,18 +79,19 @@ def _write_table(problems: list[Problem]) -> str:
     """Write a table of one row a problem, or a foreign colour of one. Returns its path."""
     rows = []
     for number, problem in enumerate(problems, start=1):
-        start = (number, "yes" if problem.fatal else "note", problem.file, problem.what)
-        colours = [_cells(colour) for colour in problem.colours] or [("",) * 8]
-        rows += [(*start, *cells) for cells in colours]
+        row = {"problem": number, "fatal": "yes" if problem.fatal else "note"}
+        row |= {"file": problem.file, "what": problem.what}
+        rows += [row | _cells(colour) for colour in problem.colours] or [row]
     handle, name = tempfile.mkstemp(prefix="xnet-problems-", suffix=".csv")
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-        pd.DataFrame(rows, columns=_COLUMNS).to_csv(stream, index=False)
+        pd.DataFrame(rows, columns=_COLUMNS, dtype=object).to_csv(stream, index=False)
     return name
 
 
-def _cells(foreign: Foreign) -> tuple:
-    rgb = " ".join(map(str, foreign.colour))
-    nearest = f"{foreign.nearest} (distance {foreign.distance})"
-    share = f"{100 * foreign.share:.4f} %"
-    place = (foreign.pixels, share, foreign.x, foreign.y)
-    return (rgb, *place, nearest, foreign.looks_like, foreign.remedy)
+def _cells(foreign: Foreign) -> dict[str, object]:
+    return vars(foreign) | {
+        "colour": " ".join(map(str, foreign.colour)),
+        "share": f"{100 * foreign.share:.4f} %",
+        "nearest": f"{foreign.nearest} (distance {foreign.distance})",
+        "looks like": foreign.looks_like,
+    }

@@ -262,16 +262,16 @@ def _transparent(path: str | Path, pixels: np.ndarray, rules: Rules) -> np.ndarr
 
 
 def _unknown_colours(path, pixels, labels, palette, lossy) -> MaskError:
-    colours, several = diagnosis.examine(pixels, labels, palette, lossy)
+    colours, count = diagnosis.examine(pixels, labels, palette, lossy)
     first = colours[0]
     wrong = (
         f"{first.pixels:,} pixels of colour {first.colour}, which is no class, the first at "
         f"(x, y) = ({first.x}, {first.y}); nearest is {first.nearest}, and it looks like "
         f"{_LOOKS[first.looks_like]}"
     )
-    if several > 1:
+    if count > 1:
         others = int((labels == UNKNOWN).sum()) - first.pixels
-        wrong += f"; and {others:,} pixels of {several - 1:,} other colours"
+        wrong += f"; and {others:,} pixels of {count - 1:,} other colours"
     return MaskError(str(fault(path, wrong, first.remedy)), colours)
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from xnet_io.gimp_layers import Layer, Project
+from xnet_io.gimp_layers import Layer, Project, with_alpha
 from xnet_io.pictures import MAX_PIXELS, check_size, damaged, decode_bytes, fault, quiet
 from xnet_tf.files import InputError
 
@@ -109,6 +109,4 @@ def _pixels(path: Path, source: str, budget: list[int]) -> np.ndarray:
     budget[0] -= pixels.shape[0] * pixels.shape[1]
     if budget[0] < 0:
         raise fault(path, "has too many pixels in its layers", _REMEDY)
-    if pixels.shape[-1] == 4:
-        return pixels
-    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+    return with_alpha(pixels)

@@ -16,8 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_tf.files import InputError
-
 THUMBNAIL = 96
 """Longer side, in pixels, of the copy that is measured; it makes the scales below comparable."""
 
@@ -85,10 +83,7 @@ def _measure(values: np.ndarray, ranks: np.ndarray) -> dict[str, float]:
 
 @functools.cache
 def _coefficients() -> dict[str, float]:
-    try:
-        return json.loads(_COEFFICIENTS.read_text(encoding="utf-8"))["coefficients"]
-    except (OSError, ValueError, KeyError):
-        raise InputError(f"{_COEFFICIENTS}: missing or damaged; install xnet-tf again") from None
+    return json.loads(_COEFFICIENTS.read_text(encoding="utf-8"))["coefficients"]
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_io.gimp_layers import Layer, Project
+from xnet_io.gimp_layers import Layer, Project, with_alpha
 from xnet_io.pictures import MAX_FILE_BYTES, MAX_PIXELS, check_size, damaged, fault
 from xnet_io.xcf_tiles import TILE, read_tile
 
@@ -267,6 +267,4 @@ def _rgba(path: Path, stored: np.ndarray, header: _Header) -> np.ndarray:
             wrong = f"has a colour index outside its colour map at (x, y) = ({x}, {y})"
             raise fault(path, wrong, "GIMP: Image > Mode > RGB, then save it again")
         stored = np.dstack([header.colours[index], *np.moveaxis(stored[..., 1:], -1, 0)])
-    if stored.shape[-1] == 4:
-        return stored
-    return np.dstack([stored, np.full(stored.shape[:2], 255, np.uint8)])
+    return with_alpha(stored)
