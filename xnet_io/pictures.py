@@ -111,6 +111,8 @@ def identify(path: str | Path) -> str:
     try:
         if path.is_dir():
             raise fault(path, "is a folder", "give the path of a picture file")
+        if path.is_symlink() and not path.exists():
+            raise fault(path, "is a link to a file that is not there", "fetch that file")
         if not path.exists():
             raise fault(path, "no such file", "check the path")
         if not path.is_file():
