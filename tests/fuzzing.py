@@ -117,7 +117,8 @@ def try_file(kind: str, path: Path) -> None:
             attempt(palettes.load, path.rename(path.with_suffix(suffix)))
             path = path.with_suffix(suffix)
     elif kind == "dicom":
-        attempt(radiographs.read, path)
+        image = attempt(radiographs.read, path)
+        assert image is None or (image.min() >= 0 and image.max() <= 1)
     else:
         if kind == "stack":
             # A damaged ZIP is seldom opened at all; here the damage lies inside a good one.

@@ -98,3 +98,9 @@ def test_a_framed_picture_is_read_as_without_its_frame(tmp_path, share, level, t
     labels = after.widen(np.full(before.image.shape[:2], 2, np.uint8))
     assert labels.shape == after.image.shape[:2]
     assert (labels[after.exposed] == 2).all() and np.count_nonzero(labels) == before.image.size
+
+
+def test_a_framed_constant_is_finite(tmp_path):
+    Image.fromarray(np.pad(np.full((60, 60), 300, np.uint16), 5)).save(tmp_path / "x.png")
+    image = radiographs.read(tmp_path / "x.png")
+    assert image.min() >= 0 and image.max() <= 1

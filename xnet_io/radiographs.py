@@ -203,6 +203,6 @@ def _stretched(path: str | Path, shown: np.ndarray) -> tuple[Region, np.ndarray]
     if stretched.shape == shown.shape:
         return exposed, stretched
     low, high = float(inner.min()), float(inner.max())
-    image = ((np.clip(shown, low, high) - low) / (high - low)).astype(np.float32)
+    image = ((np.clip(shown, low, high) - low) / (high - low or 1)).astype(np.float32)
     image[exposed] = stretched
     return exposed, image
