@@ -17,6 +17,7 @@ Beside the run's weights, if it has any, lie the operating points.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -39,8 +40,6 @@ from xnet_tf import calibration, classes, dataset, inference, runs
 from xnet_tf.files import read_json, save_table, write_json
 from xnet_tf.profiles import Profile
 from xnet_tf.weights import load_weights
-
-Recalibration = calibration.Scaling | recalibration.Isotonic
 
 AS_TRAINED, VIEWS, ENSEMBLE = "as trained", "eight views", "ensemble"
 RECORD = "confidence.json"
@@ -145,7 +144,7 @@ class Predictor:
     working_size: int
     views: bool = False
     members: list[inference.Network] = field(default_factory=list)
-    recalibrations: dict[str, Recalibration] = field(default_factory=dict)
+    recalibrations: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -64,17 +64,15 @@ def tune(
 def effect_table(judged: dict[str, Judged], tuned: Processing) -> pd.DataFrame:
     """Return what each step of the post-processing does to the likeliest-class decision."""
     rows = []
-    for (name, one), (v, (variant, steps)) in itertools.product(
-        among(judged, JUDGING).items(), enumerate(variants(tuned).items())
-    ):
-        effects = one.images.effects[:, v].astype(float)
-        counts, boundary = effects[:, : classes.COUNT], effects[:, classes.COUNT]
-        defined = np.isfinite(boundary)
-        recall = ratio(counts[:, TISSUE], one.pixels[:, TISSUE], one.subjects)
-        rows.append(
-            {"set": name, "variant": variant, **asdict(steps)}
-            | bounded("fdr", metrics.interval(counts, one.subjects, thresholds.fdr))
-            | bounded("recall", recall)
-            | bounded("boundary_f1", ratio(boundary[defined], 1, one.subjects[defined]))
-        )
+    for name, one in among(judged, JUDGING).items():
+        for v, (variant, steps) in enumerate(variants(tuned).items()):
+            effects = one.images.effects[:, v].astype(float)
+            counts, boundary = effects[:, : classes.COUNT], effects[:, classes.COUNT]
+            there = np.isfinite(boundary)
+            recall = ratio(counts[:, TISSUE], one.pixels[:, TISSUE], one.subjects)
+            row = {"set": name, "variant": variant, **asdict(steps)}
+            row |= bounded("fdr", metrics.interval(counts, one.subjects, thresholds.fdr))
+            row |= bounded("recall", recall)
+            row |= bounded("boundary_f1", ratio(boundary[there], 1, one.subjects[there]))
+            rows.append(row)
     return pd.DataFrame(rows)

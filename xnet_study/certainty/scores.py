@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -88,10 +87,10 @@ def _intervals(one: Judged, m: int) -> Iterator[tuple]:
 
 def _exact(one: Judged, m: int) -> Iterator[tuple[str, str, float]]:
     """Yield the scores of a method that follow from its exact counts."""
-    counts = {target: _counts(one, m, t) for t, target in enumerate(TARGETS[: TOP + 1])}
-    for target, of_target in counts.items():
-        yield "adaptive ECE", target, float(calibration.ece(_equal_mass(of_target)))
-        yield "KS", target, recalibration.ks(of_target)
+    counts = _counts(one, m)
+    for target in (*classes.NAMES, "top label"):
+        yield "adaptive ECE", target, float(calibration.ece(_equal_mass(counts[target])))
+        yield "KS", target, recalibration.ks(counts[target])
     for target in classes.NAMES:
         parts = recalibration.brier_parts(counts[target])
         yield "Brier", target, recalibration.brier(counts[target])
@@ -104,11 +103,10 @@ def _exact(one: Judged, m: int) -> Iterator[tuple[str, str, float]]:
     yield "AURC", "top label", selective.aurc(top)
 
 
-def _counts(one: Judged, m: int, target: int) -> np.ndarray:
-    """Return the exact counts of one of `TARGETS`, int64 ``(2, LEVELS)``."""
-    if target < classes.COUNT:
-        return calibration.against_rest(one.class_levels[m, target], target)
-    return one.top_levels[m, target - classes.COUNT]
+def _counts(one: Judged, m: int) -> dict[str, np.ndarray]:
+    """Return a method's exact counts of each of `TARGETS`, int64 ``(2, LEVELS)``."""
+    of_classes = map(calibration.against_rest, one.class_levels[m], range(classes.COUNT))
+    return dict(zip(TARGETS, (*of_classes, *one.top_levels[m]), strict=True))
 
 
 def _equal_mass(counts: np.ndarray) -> np.ndarray:
@@ -119,13 +117,13 @@ def _equal_mass(counts: np.ndarray) -> np.ndarray:
 def bin_table(one: Judged) -> pd.DataFrame:
     """Return the reliability diagrams: equal widths with bands, and equal masses."""
     tables = {}
-    for (m, method), (t, target) in itertools.product(enumerate(one.methods), enumerate(TARGETS)):
-        counts = _counts(one, m, t)
-        if counts.any():
-            sums = metrics.by_subject(one.images.bins[:, m, t], one.subjects)[1]
-            tables[method, target, "equal width"] = calibration.diagram(sums)
-            mass = calibration.diagram(_equal_mass(counts)[None])
-            tables[method, target, "equal mass"] = mass.drop(columns=["low", "high"])
+    for m, method in enumerate(one.methods):
+        of_subjects = metrics.by_subject(one.images.bins[:, m], one.subjects)[1]
+        for t, (target, counts) in enumerate(_counts(one, m).items()):
+            if counts.any():
+                tables[method, target, "equal width"] = calibration.diagram(of_subjects[:, t])
+                mass = calibration.diagram(_equal_mass(counts)[None])
+                tables[method, target, "equal mass"] = mass.drop(columns=["low", "high"])
     return _together(tables, "method", "target", "bins")
 
 
@@ -149,17 +147,15 @@ def image_table(one: Judged) -> pd.DataFrame:
 def part_table(one: Judged) -> pd.DataFrame:
     """Return the paper's network confidence by class and body part, beside the accuracy there."""
     assigned = one.images.assigned[:, 0].astype(float)
-    parts = {"all": slice(None)} | {part: one.parts == part for part in np.unique(one.parts)}
-    rows = [
-        (part, name, len(assigned[of_part]), int(number), confidence / number, right / number)
-        for part, of_part in parts.items()
-        for name, (number, right, confidence) in zip(
-            classes.NAMES, assigned[of_part].sum(axis=0), strict=True
-        )
-        if number
-    ]
-    columns = ["body_part", "class", "images", "pixels", "confidence", "accuracy"]
-    return pd.DataFrame(rows, columns=columns)
+    parts = {"all": assigned} | {part: assigned[one.parts == part] for part in np.unique(one.parts)}
+    tables = {}
+    for part, images in parts.items():
+        number, right, confidence = images.sum(axis=0).T
+        table = pd.DataFrame({"class": classes.NAMES, "images": len(images), "pixels": number})
+        with np.errstate(invalid="ignore"):
+            table["confidence"], table["accuracy"] = confidence / number, right / number
+        tables[part] = table[number > 0].astype({"pixels": int})
+    return _together(tables, "body_part")
 
 
 def coverage_table(one: Judged) -> pd.DataFrame:

@@ -208,11 +208,10 @@ class Stream:
         rng = np.random.Generator(np.random.Philox(len(self.rows)))
         drawn = rng.integers(0, truth.size, SAMPLE)
         sample = [probabilities.reshape(-1, classes.COUNT)[drawn], truth.ravel()[drawn, None]]
-        decisions = (
-            thresholds.decide(probabilities, threshold)
-            for threshold in (calibration.edge(COARSE) if self.processing else ())
-        )
-        processed = [called(self.processing(one, probabilities), truth) for one in decisions]
+        processed = []
+        for threshold in calibration.edge(COARSE) if self.processing else ():
+            decided = thresholds.decide(probabilities, threshold)
+            processed.append(called(self.processing(decided, probabilities), truth))
         changed = [variant(labels, probabilities) for variant in self.variants]
         effects = [(*called(one, truth), boundaries.boundary_f1(truth, one)) for one in changed]
         return (

@@ -11,16 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from xnet_study.figures import drawing
-from xnet_study.figures.drawing import (
-    BLUE,
-    CLASS_COLOURS,
-    GREY,
-    METHOD_COLOURS,
-    RED,
-    REFERENCE,
-    SILVER,
-    TEAL,
-)
+from xnet_study.figures.drawing import CLASS_COLOURS, METHOD_COLOURS, REFERENCE
 from xnet_tf import classes
 from xnet_tf.files import read_json
 
@@ -33,7 +24,10 @@ def reliability(results: Path) -> Figure:
     figure, axes = plt.subplots(
         2, 4, figsize=(11, 4.9), sharex="col", sharey="row", height_ratios=(3, 1)
     )
-    shown = ["as trained", *_fitted_on(table["method"].unique(), ("temperature", "isotonic"))]
+    fitted_on = (
+        "calibration" if "temperature (calibration)" in set(table["method"]) else "validation"
+    )
+    shown = ["as trained", *(f"{k} ({fitted_on})" for k in ("temperature", "isotonic"))]
     for (diagram, pixels), target in zip(axes.T, (*classes.NAMES, "top label"), strict=True):
         drawing.diagonal(diagram)
         for method in shown:
@@ -58,7 +52,10 @@ def border(results: Path) -> Figure:
     name = judged(results)
     table = pd.read_csv(results / "calibration-bins.csv")
     table = table.query("set == @name and method == 'as trained'")
-    places = {"interior": ("farther away", BLUE), "border": ("within 3 pixels of a boundary", RED)}
+    places = {
+        "interior": ("farther away", drawing.BLUE),
+        "border": ("within 3 pixels of a boundary", drawing.RED),
+    }
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.0), sharey=True)
     for axis, bins in zip(axes, ("equal width", "equal mass"), strict=True):
         drawing.diagonal(axis)
@@ -93,7 +90,7 @@ def network_confidence(results: Path) -> Figure:
         axes[1].scatter(images[f"confidence {k}"], images[f"accuracy {k}"], s=9, alpha=0.5, **dots)
     axes[0].set_ylabel("share of the assigned pixels that is right")
     axes[1].legend(*axes[0].get_legend_handles_labels(), loc="lower left")
-    axes[0].text(0.42, 0.03, "diamonds: all parts together", color=GREY, fontsize=9)
+    axes[0].text(0.42, 0.03, "diamonds: all parts together", color=drawing.GREY, fontsize=9)
     return sign(figure, results, name)
 
 
@@ -103,13 +100,15 @@ def recalibration(results: Path) -> Figure:
     panels = {"NLL": ("NLL", "all"), "Brier score": ("Brier", "all")}
     panels |= {f"ECE, {k}": ("ECE", k) for k in ("mean of classes", "soft tissue")}
     sets = [s for s in ("evaluation", "test") if s in set(table["set"])]
-    methods = list(dict.fromkeys(table[table["set"] == sets[0]]["method"]))[::-1]
+    methods = table["method"][table["set"] == sets[0]].unique()[::-1]
     height = 0.34 * len(methods) + 1.3
     figure, axes = plt.subplots(1, len(panels), figsize=(11, height), sharey=True)
     table = table.set_index(["score", "class", "set", "method"]).sort_index()
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         rows = table.loc[panel]
-        for name, offset, colour in zip(sets, (0.12, -0.16), (TEAL, SILVER), strict=False):
+        for name, offset, colour in zip(
+            sets, (0.12, -0.16), (drawing.TEAL, drawing.SILVER), strict=False
+        ):
             style = {"label": name, "color": colour, "capsize": 2, "ms": 4}
             at = np.arange(len(methods)) + offset
             drawing.dots(axis, rows.loc[name].loc[methods], at, **style)
@@ -131,8 +130,12 @@ def risk_coverage(results: Path) -> Figure:
             rows = table.query("method == @method and over == @over")
             axis.plot(rows["coverage"], rows["risk"], color=METHOD_COLOURS[method], label=method)
             if method == "as trained":
-                axis.plot(rows["coverage"], rows["oracle"], color=GREY, ls="--", label="oracle")
-                axis.plot(rows["coverage"], rows["random"], color=GREY, ls=":", label="random")
+                axis.plot(
+                    rows["coverage"], rows["oracle"], color=drawing.GREY, ls="--", label="oracle"
+                )
+                axis.plot(
+                    rows["coverage"], rows["random"], color=drawing.GREY, ls=":", label="random"
+                )
         axis.set(title=f"{over}, surest first", xlabel="coverage", xlim=(0, 1))
     axes[0].set(ylabel="share of wrong pixels", ylim=(0, None))
     axes[1].legend(loc="lower right")
@@ -148,12 +151,8 @@ def judged(results: Path) -> str:
 def sign(figure: Figure, results: Path, *sets: str) -> Figure:
     """Write below a figure which weights and images it was made from."""
     record = read_json(results / "confidence.json")
-    held = ", ".join(
-        "{} {images} images of {subjects} subjects ({data_sha256:.8})".format(
-            name, **record["sets"][name]
-        )
-        for name in sets
-    )
+    text = "{} {images} images of {subjects} subjects ({data_sha256:.8})"
+    held = ", ".join(text.format(name, **record["sets"][name]) for name in sets)
     simulated = "simulated; " if record["simulated"] else ""
     return drawing.sign(figure, f"weights {record['weights_sha256'][:8]}; {simulated}{held}")
 
@@ -161,12 +160,6 @@ def sign(figure: Figure, results: Path, *sets: str) -> Figure:
 def kind(method: str) -> str:
     """Return a method's name without the set that it was fitted on."""
     return method.split(" (")[0]
-
-
-def _fitted_on(methods: np.ndarray, kinds: tuple[str, ...]) -> list[str]:
-    """Return the methods of some kinds that were fitted on the larger set there is."""
-    large = "calibration" if any("(calibration)" in m for m in methods) else "validation"
-    return [f"{k} ({large})" for k in kinds if f"{k} ({large})" in methods]
 
 
 def _spelt(method: str) -> str:

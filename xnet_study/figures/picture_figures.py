@@ -22,19 +22,17 @@ def gallery(results: Path) -> Figure:
     folder, blocks, columns = results / "gallery", 2, len(LABEL_MAPS) + 1
     stems = sorted(p.name.removesuffix("-truth.png") for p in folder.glob("*-truth.png"))
     rows = math.ceil(len(stems) / blocks)
-    figure, axes = plt.subplots(
-        rows, blocks * columns, figsize=(10.4, 1.4 * rows + 0.5), squeeze=False
-    )
+    size = (10.4, 1.4 * rows + 0.5)
+    figure, axes = plt.subplots(rows, blocks * columns, figsize=size, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for k, stem in enumerate(stems):
-        row, first = k % rows, k // rows * columns
-        image = for_display(picture(folder, stem, "image") / 255)
-        axes[row, first].imshow(image, cmap="gray")
-        axes[row, first].set_title(stem, fontsize=7, pad=2)
-        for column, (kind, title) in enumerate(LABEL_MAPS.items(), first + 1):
-            show_labels(axes[row, column], picture(folder, stem, kind))
-            axes[row, column].set_title(title, fontsize=7, pad=2)
+        first, *others = axes[k % rows, k // rows * columns :][:columns]
+        first.imshow(for_display(picture(folder, stem, "image") / 255), cmap="gray")
+        first.set_title(stem, fontsize=7, pad=2)
+        for axis, (kind, title) in zip(others, LABEL_MAPS.items(), strict=True):
+            show_labels(axis, picture(folder, stem, kind))
+            axis.set_title(title, fontsize=7, pad=2)
     class_legend(figure)
     return sign(figure, results)
 

@@ -154,20 +154,17 @@ def published(name: str):
     Returns:
         The number or numbers, or ``"not available"``.
     """
-    path = runs.REPOSITORY / "results" / "paper.json"
-    return read_json(path)["figures"][name]["value"]
+    return read_json(runs.REPOSITORY / "results" / "paper.json")["figures"][name]["value"]
 
 
 def sign(figure: Figure, results: Path) -> Figure:
     """Write below a figure which run it was made from."""
     run = read_json(results / "run.json")
-    profile = run["profile"]
     text = (
-        f"{profile['name']} profile, seed {profile['seed']}, weights {run['weights_sha256'][:8]}, "
-        f"data {run['data_sha256'][:8]}{' (simulated)' if run['simulated'] else ''}, "
-        f"{run['images']['test']} test images of {run['subjects']['test']} subjects"
+        "{profile[name]} profile, seed {profile[seed]}, weights {weights_sha256:.8}, data "
+        "{data_sha256:.8}{}, {images[test]} test images of {subjects[test]} subjects"
     )
-    return drawing.sign(figure, text)
+    return drawing.sign(figure, text.format(" (simulated)" if run["simulated"] else "", **run))
 
 
 def _shown(folder: Path, name: str) -> str:
@@ -179,8 +176,9 @@ def _shown(folder: Path, name: str) -> str:
 
 
 def _test_images(results: Path) -> str:
-    simulated = read_json(results / "run.json")["simulated"]
-    return "simulated test images" if simulated else "test images"
+    return (
+        "simulated test images" if read_json(results / "run.json")["simulated"] else "test images"
+    )
 
 
 FIGURES = {

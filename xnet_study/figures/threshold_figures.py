@@ -12,15 +12,7 @@ from scipy.special import logit
 
 from xnet_study.figures import drawing
 from xnet_study.figures.confidence_figures import judged, sign
-from xnet_study.figures.drawing import (
-    CLASS_COLOURS,
-    GREY,
-    METHOD_COLOURS,
-    RED,
-    REFERENCE,
-    SILVER,
-    TEAL,
-)
+from xnet_study.figures.drawing import CLASS_COLOURS, METHOD_COLOURS, REFERENCE
 
 MARKED = (0.3, 0.5, 0.7, 0.9)
 """Thresholds that are written along the curve."""
@@ -38,13 +30,13 @@ def trade_off(results: Path) -> Figure:
     table = pd.read_csv(results / "thresholds-curves.csv").query("guarded == 'soft tissue'")
     figure, axis = plt.subplots(figsize=(7.6, 4.6))
     # Without a population the test images are judged, and shown once.
-    for shown, colour in {"test": SILVER, name: TEAL}.items():
+    for shown, colour in {"test": drawing.SILVER, name: drawing.TEAL}.items():
         rows = table.query("set == @shown")
         axis.plot(rows["fdr"], rows["recall"], color=colour, lw=2, label=f"here, {shown} images")
     for threshold in MARKED:
         row = rows.iloc[(rows["threshold"] - threshold).abs().argmin()]
         at = row["fdr"], row["recall"]
-        axis.plot(*at, "o", color=TEAL, ms=5)
+        axis.plot(*at, "o", color=drawing.TEAL, ms=5)
         axis.annotate(f"T = {threshold:g}", at, (7, -4), textcoords="offset points", fontsize=9)
     for value, (when, dashes) in PUBLISHED.items():
         axis.axvline(value, color="black", lw=0.9, ls=dashes, label=f"poster, {when}: {value:.1%}")
@@ -62,18 +54,18 @@ def against_threshold(results: Path) -> Figure:
     rows = table.query("guarded == 'soft tissue' and set == @name")
     at = logit(rows["threshold"])
     figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.0))
-    for column, pooled, label, colour in (
-        ("image recall", "recall", "recall", TEAL),
-        ("loss", "fdr", "false discovery", RED),
-    ):
+    lines = {"image recall": ("recall", "recall", drawing.TEAL)}
+    lines["loss"] = ("fdr", "false discovery", drawing.RED)
+    for column, (pooled, label, colour) in lines.items():
         axes[0].plot(at, rows[column], color=colour, label=f"{label}, mean over subjects")
         drawing.band(axes[0], at, rows[f"{column} low"], rows[f"{column} high"], colour)
         axes[0].plot(at, rows[pooled], color=colour, ls="--", lw=1, label=f"{label}, pooled pixels")
-    axes[0].plot(at, rows["abstained"], color=GREY, ls=":", label="answers without soft tissue")
-    wrong = ["open beam", "bone"]
-    colours = [CLASS_COLOURS[k] for k in wrong]
+    axes[0].plot(
+        at, rows["abstained"], color=drawing.GREY, ls=":", label="answers without soft tissue"
+    )
+    wrong = {k: CLASS_COLOURS[k] for k in ("open beam", "bone")}
     shares = rows[[f"share {k}" for k in wrong]].T
-    axes[1].stackplot(at, shares, colors=colours, labels=wrong, alpha=0.85)
+    axes[1].stackplot(at, shares, colors=wrong.values(), labels=wrong, alpha=0.85)
     axes[1].set(title="what is wrongly called soft tissue", ylabel="share of what is called so")
     axes[0].set(title="95 % bands by subject", ylim=(0, 1))
     ticks = [0.1, 0.5, 0.9, 0.99, 0.999]
@@ -95,8 +87,8 @@ def precision_recall(results: Path) -> Figure:
         axis.plot(rows["recall"], 1 - rows["fdr"], color=colour, label=k)
         for prevalence in rows["prevalence"].unique():
             axis.axhline(prevalence, **REFERENCE | {"color": colour})
-    axis.set(xlabel="recall", ylabel="precision (1 - false discovery rate)")
-    axis.set(xlim=(0, 1), ylim=(0, 1.02))
+    axis.set(xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
+    axis.set_ylabel("precision (1 - false discovery rate)")
     axis.legend(loc="lower left", title="dotted: share of the class")
     return sign(figure, results, name)
 
@@ -138,9 +130,8 @@ def post_processing(results: Path) -> Figure:
         drawing.dots(axis, rows, np.arange(len(rows)), column)
         axis.axvline(rows[column].iloc[-1], **REFERENCE)
         axis.set_title(title)
-    tuned = "tuned: {opening:g}, {dilation:g}, {island:g}".format(
-        **rows.query("variant == 'tuned'").iloc[0]
-    )
+    sizes = rows.set_index("variant").loc["tuned", ["opening", "dilation", "island"]]
+    tuned = f"tuned: {', '.join(f'{size:g}' for size in sizes)}"
     axes[0].set_yticks(range(len(rows)), rows["variant"].replace("tuned", tuned))
     return sign(figure, results, name)
 
