@@ -4,7 +4,7 @@ import keras_hub
 import numpy as np
 import pytest
 
-from xnet_study.baselines import deeplab
+from xnet_study.baselines import deeplab, networks
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError
 
@@ -20,7 +20,7 @@ def kernels(model):
 def pair():
     """Our network and keras-hub's, with the same weights."""
     keras.utils.set_random_seed(1)
-    ours = deeplab.build_deeplab((64, 48, 1), filters=THEIRS)
+    ours = networks.NETWORKS["deeplab"].build((64, 48, 1), filters=THEIRS)
     encoder = keras_hub.models.ResNetBackbone(
         input_conv_filters=[64],
         input_conv_kernel_sizes=[7],
@@ -81,4 +81,4 @@ def test_enlarging_is_keras_bilinear_upsampling_at_any_size():
 def test_lack_of_keras_hub_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
     with pytest.raises(InputError, match="needs keras-hub: pip install"):
-        deeplab.build_deeplab()
+        networks.NETWORKS["deeplab"].build()

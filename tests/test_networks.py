@@ -45,15 +45,15 @@ def test_parameters_by_hand():
     unet = blocks(1, 64, 64, 128, 128, 256, 256, 512, 512)
     for deep, width in ((512, 256), (256, 128), (128, 64)):
         unet += 4 * deep * width + width + blocks(2 * width, width, width)
-    assert networks.build_unet().count_params() == unet + 64 * 3 + 3
+    assert networks.NETWORKS["unet"].build().count_params() == unet + 64 * 3 + 3
     way_down = blocks(1, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512)
     way_up = blocks(512, 512, 512, 256, 256, 256, 128, 128, 64, 64)
-    assert networks.build_segnet().count_params() == way_down + way_up + 64 * 3 + 3
+    assert networks.NETWORKS["segnet"].build().count_params() == way_down + way_up + 64 * 3 + 3
     simple = blocks(1, 64, 128, 256, 512, 512, 256, 128, 64) + 64 * 3 + 3
-    assert networks.build_simple_segnet().count_params() == simple
+    assert networks.NETWORKS["simple-segnet"].build().count_params() == simple
     widths = [1, 64, 64, 128, 128, 256, 256, 512, 512, 1024, 1024, 512, 512, 256, 256, 128, 128]
     wired = blocks(*widths, 64, 64, 2) - 4 * sum([*widths[1:], 64, 64, 2]) + 2 * 3 + 3
-    assert networks.build_unet_as_wired().count_params() == wired
+    assert networks.NETWORKS["unet-as-wired"].build().count_params() == wired
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -141,7 +141,7 @@ def test_a_state_holds_the_numbers_that_dropout_has_drawn(tmp_path):
     """Taken up again, a run draws what it would have drawn."""
 
     def network():
-        model = networks.build_unet_as_wired((16, 16, 1), filters=(2, 2, 2, 2))
+        model = networks.NETWORKS["unet-as-wired"].build((16, 16, 1), filters=(2, 2, 2, 2))
         model.compile("adam")
         model.optimizer.build(model.trainable_variables)
         return model

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xnet_study.baselines import clustering, regions, thresholding
+from xnet_study.baselines.clustering import fuzzy_c_means, k_means
+from xnet_study.baselines.regions import graph_cut, random_walker, watershed
+from xnet_study.baselines.thresholding import (
+    cross_entropy,
+    line_fluctuations,
+    local_entropy,
+    multi_otsu,
+    otsu,
+)
 from xnet_tf import classes
 
 
@@ -83,28 +91,18 @@ _SETTINGS = {
 """What may be tuned of each method, by its slug."""
 
 _METHODS = (
-    ("Otsu, twice", "otsu", "thresholding", thresholding.otsu),
-    ("multi-Otsu", "multi-otsu", "thresholding", thresholding.multi_otsu),
-    ("k-means, grey", "k-means", "clustering", clustering.k_means),
-    ("k-means, grey and texture", "k-means-texture", "clustering", clustering.k_means),
-    ("fuzzy c-means, grey", "fuzzy-c-means", "clustering", clustering.fuzzy_c_means),
-    (
-        "fuzzy c-means, grey and texture",
-        "fuzzy-c-means-texture",
-        "clustering",
-        clustering.fuzzy_c_means,
-    ),
-    ("cross-entropy, twice", "cross-entropy", "entropy", thresholding.cross_entropy),
-    ("local entropy", "local-entropy", "entropy", thresholding.local_entropy),
-    (
-        "line fluctuations",
-        "line-fluctuations",
-        "line fluctuation",
-        thresholding.line_fluctuations,
-    ),
-    ("watershed", "watershed", "region", regions.watershed),
-    ("random walker", "random-walker", "region", regions.random_walker),
-    ("graph cut", "graph-cut", "region", regions.graph_cut),
+    ("Otsu, twice", "otsu", "thresholding", otsu),
+    ("multi-Otsu", "multi-otsu", "thresholding", multi_otsu),
+    ("k-means, grey", "k-means", "clustering", k_means),
+    ("k-means, grey and texture", "k-means-texture", "clustering", k_means),
+    ("fuzzy c-means, grey", "fuzzy-c-means", "clustering", fuzzy_c_means),
+    ("fuzzy c-means, grey and texture", "fuzzy-c-means-texture", "clustering", fuzzy_c_means),
+    ("cross-entropy, twice", "cross-entropy", "entropy", cross_entropy),
+    ("local entropy", "local-entropy", "entropy", local_entropy),
+    ("line fluctuations", "line-fluctuations", "line fluctuation", line_fluctuations),
+    ("watershed", "watershed", "region", watershed),
+    ("random walker", "random-walker", "region", random_walker),
+    ("graph cut", "graph-cut", "region", graph_cut),
 )
 
 METHODS = {method[1]: ClassicalMethod(*method, _SETTINGS[method[1]]) for method in _METHODS}

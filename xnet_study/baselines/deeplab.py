@@ -10,10 +10,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from xnet_tf import classes
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError
-from xnet_tf.model import check_arguments, classify, conv_block
+from xnet_tf.model import conv_block
 
 layers = keras.layers
 
@@ -52,14 +51,8 @@ class BilinearUpsampling(layers.Layer):
         return {**super().get_config(), "factor": self.factor}
 
 
-def build_deeplab(
-    input_shape: Sequence[int | None] = (200, 200, 1),
-    num_classes: int = classes.COUNT,
-    filters: Sequence[int] = (64, 128, 256, 512),
-    kernel_size: int = 3,
-    l2: float = 1e-4,
-) -> keras.Model:
-    """Build DeepLabV3+ with random weights.
+def deeplab(image, filters: Sequence[int], kernel_size: int, l2: float):
+    """DeepLabV3+, with random weights.
 
     The encoder is a ResNet of keras-hub with the eight blocks of a ResNet-18: two at a quarter of
     the resolution, `STEM` filters wide as keras-hub prescribes, and six at an eighth, where
@@ -67,34 +60,29 @@ def build_deeplab(
     follow, as wide as XNet's deepest convolution.
 
     Args:
-        input_shape: as for `xnet_tf.build_xnet`.
-        num_classes: number of regions.
+        image: tensor ``(B, H, W, C)``.
         filters: the last is the width of deep layers, the second that of the fine details handed
             to the decoder; the others are not used.
         kernel_size: of the dilated convolutions. The encoder's are 7x7 at first, then 3x3.
         l2: as for `xnet_tf.build_xnet`, on every convolution, the encoder's too.
 
     Returns:
-        A model as `xnet_tf.build_xnet` returns it.
+        The features before the head; `xnet_study.baselines.networks.build` makes a network of them.
 
     Raises:
         InputError: if keras-hub is not installed.
-        ValueError: as `xnet_tf.build_xnet`.
 
     References:
         Chen et al., Encoder-decoder with atrous separable convolution for semantic image
         segmentation, ECCV 2018; He et al., Deep residual learning, CVPR 2016.
     """
-    check_arguments(input_shape, filters, kernel_size)
     _, narrow, _, wide = filters
-    image = keras.Input(input_shape, name="image")
     fine, deep = encode(image, wide, l2)
     deep = BilinearUpsampling(2, name="up1")(pyramid(deep, wide, kernel_size, l2))
     fine = conv_block(fine, narrow, 1, l2, name="fine")
     x = layers.Concatenate(name="skip")([deep, fine])
     x = conv_block(x, wide, 1, l2, name="decoder")
-    x = BilinearUpsampling(4, name="up2")(x)
-    return keras.Model(image, classify(x, num_classes, l2), name="deeplab")
+    return BilinearUpsampling(4, name="up2")(x)
 
 
 def encode(image, filters: int, l2: float) -> list:

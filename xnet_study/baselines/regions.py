@@ -12,7 +12,7 @@ from skimage.filters import sobel
 from skimage.segmentation import random_walker as walk
 from skimage.segmentation import watershed as flood
 
-from xnet_study.baselines.thresholding import exposed, otsu, prepare
+from xnet_study.baselines.thresholding import exposed, name_regions, otsu, prepare
 from xnet_tf import classes
 
 WALKED = 100
@@ -122,8 +122,7 @@ def graph_cut(
     planes = [prepare(image), prepare(image, "log"), prepare(image, "log", radius)]
     picture = np.round(255 * np.dstack(planes)).astype(np.uint8)
     body = _cut(picture, first > classes.OPEN_BEAM, marks, rounds)
-    bone = body & _cut(picture, first == classes.BONE, marks, rounds)
-    return np.where(bone, classes.BONE, body * classes.SOFT_TISSUE).astype(np.uint8)
+    return name_regions(body, _cut(picture, first == classes.BONE, marks, rounds))
 
 
 def certain(image: np.ndarray, core: float, field: float, factor: float) -> np.ndarray:

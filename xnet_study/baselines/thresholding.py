@@ -99,12 +99,8 @@ def twice(
         uint8 ``(H, W)``, class ids. An image of one grey level is all open beam.
     """
     body = body_of(image, threshold, smooth, field)
-    labels = body.astype(np.uint8) * classes.SOFT_TISSUE
     grey = prepare(image, scale, smooth)
-    values = grey[body]
-    if values.size and values.min() < values.max():
-        labels[body & (grey <= factor * threshold(values))] = classes.BONE
-    return labels
+    return name_regions(body, grey <= factor * _level(threshold, grey[body]))
 
 
 def body_of(
@@ -119,10 +115,12 @@ def body_of(
         bool ``(H, W)``; nothing if all grey levels are equal.
     """
     grey, inside = prepare(image, "linear", smooth), exposed(image, field)
-    values = grey[inside]
-    if values.min() == values.max():
-        return np.zeros(grey.shape, bool)
-    return inside & (grey <= threshold(values))
+    return inside & (grey <= _level(threshold, grey[inside]))
+
+
+def name_regions(body: np.ndarray, bone: np.ndarray) -> np.ndarray:
+    """Return class ids, uint8 ``(H, W)``: bone inside the body, soft tissue, open beam outside."""
+    return np.where(body & bone, classes.BONE, body * classes.SOFT_TISSUE).astype(np.uint8)
 
 
 def multi_otsu(
@@ -183,11 +181,7 @@ def local_entropy(
     """
     body = body_of(image, field=field)
     disorder = texture_entropy(prepare(image, scale), radius, body)
-    labels = body.astype(np.uint8) * classes.SOFT_TISSUE
-    values = disorder[body]
-    if values.size and values.min() < values.max():
-        labels[body & (disorder > factor * threshold_otsu(values))] = classes.BONE
-    return labels
+    return name_regions(body, disorder > factor * _level(threshold_otsu, disorder[body]))
 
 
 def texture_entropy(grey: np.ndarray, radius: int, mask: np.ndarray | None = None) -> np.ndarray:
@@ -241,9 +235,12 @@ def line_fluctuations(
     dips = _dips(grey, body, width)
     if lines == "both":
         dips = np.maximum(dips, _dips(grey.T, body.T, width).T)
-    labels = body.astype(np.uint8) * classes.SOFT_TISSUE
-    labels[body & (dips > depth)] = classes.BONE
-    return labels
+    return name_regions(body, dips > depth)
+
+
+def _level(threshold: Callable[[np.ndarray], float], values: np.ndarray) -> float:
+    """Return a threshold for values ``(N,)``; NaN, which nothing exceeds, if none differ."""
+    return threshold(values) if values.size and values.min() < values.max() else np.nan
 
 
 def _dips(grey: np.ndarray, body: np.ndarray, width: int) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
 from xnet_study.comparison import streamed_auc
-from xnet_study.comparison.compared import Method, Run
-from xnet_study.comparison.scoring import JUDGED
+from xnet_study.comparison.compared import Method, Run, grouped
+from xnet_study.comparison.scoring import JUDGED, SUBSETS
 from xnet_tf import classes, metrics
 from xnet_tf.metrics import COUNT_COLUMNS, Bootstrap, counts_of
 
@@ -58,16 +60,30 @@ def difference(
     return metrics.bootstrap(sums, score, resamples=resamples)
 
 
+def intervals(drawn: Bootstrap, fewest: int = 0) -> pd.DataFrame:
+    """Return the estimates of `SCORES` with their BCa bounds.
+
+    Args:
+        drawn: the resampled scores.
+        fewest: subjects below which the bounds are NaN.
+
+    Returns:
+        One row for each score: ``score``, ``value``, ``low``, ``high``.
+    """
+    enough = len(drawn.left_out) >= fewest
+    low, high = drawn.bca().T if enough else np.full((2, len(SCORES)), np.nan)
+    return pd.DataFrame({"score": SCORES, "value": drawn.estimate, "low": low, "high": high})
+
+
 def seeds(methods: list[Method]) -> pd.DataFrame:
     """Return the summary scores of every seed by itself, by subset."""
-    rows = []
-    for method in methods:
-        for subset in method.subsets if len(method.runs) > 1 else ():
+    tables = []
+    for method, subset in _scored(methods, SUBSETS):
+        if len(method.runs) > 1:
             of_seeds = pooled(method.confusions(subset).sum(axis=0))
-            for run, values in zip(method.runs, of_seeds, strict=True):
-                named = {**_named(method, subset), "seed": run.record["seed"]}
-                rows.append(named | dict(zip(SCORES, values, strict=True)))
-    return _table(rows, "method", "variant", "subset", "seed", *SCORES)
+            about = {**_named(method, subset), "seed": [run.record["seed"] for run in method.runs]}
+            tables.append(pd.DataFrame({**about, **dict(zip(SCORES, of_seeds.T, strict=True))}))
+    return _joined(tables, "method", "variant", "subset", "seed", *SCORES)
 
 
 def parts(methods: list[Method]) -> pd.DataFrame:
@@ -76,15 +92,13 @@ def parts(methods: list[Method]) -> pd.DataFrame:
     Returns:
         One row for each method, subset (test, population), body part and score.
     """
-    rows = []
-    for method, subset in _judged(methods):
+    tables = []
+    for method, subset in _scored(methods, JUDGED):
         counts, subjects = method.confusions(subset), method.subjects(subset)
-        groups = method.images(subset)["body_part"].to_numpy(dtype=str)
-        for part in np.unique(groups):
-            shown = groups == part
-            about = {"body_part": part, "images": int(shown.sum())}
-            rows += _scored(_named(method, subset) | about, counts[shown], subjects[shown])
-    return pd.DataFrame(rows)
+        for part, at in method.images(subset).groupby("body_part").indices.items():
+            about = {**_named(method, subset), "body_part": part, "images": len(at)}
+            tables.append(_estimated(about, counts[at], subjects[at]))
+    return _joined(tables)
 
 
 def flattery(methods: list[Method]) -> pd.DataFrame:
@@ -98,67 +112,59 @@ def flattery(methods: list[Method]) -> pd.DataFrame:
         (together minus test) with ``low`` and ``high`` by subjects of both subsets, and, where the
         population is scored, ``population`` and ``over population`` (together minus population).
     """
-    rows = []
+    tables = []
     for method in methods:
         if not {"test", "validation"} <= set(method.subsets):
             continue
-        counts = {subset: method.confusions(subset) for subset in method.subsets}
-        test, validation = counts["test"], counts["validation"]
+        test, validation = (method.confusions(subset) for subset in ("test", "validation"))
+        subjects = np.concatenate([method.subjects("test"), method.subjects("validation")])
         together = np.concatenate([test, validation])
         test_alone = np.concatenate([test, np.zeros_like(validation)])
-        subjects = np.concatenate([method.subjects("test"), method.subjects("validation")])
-        gained = difference(together, test_alone, subjects)
-        values = {subset: over_seeds(of_subset) for subset, of_subset in counts.items()}
-        values["together"] = over_seeds(together)
-        for q, (name, (low, high)) in enumerate(zip(SCORES, gained.bca(), strict=True)):
-            row = {"method": method.name, "variant": method.variant, "score": name}
-            row |= {key: values[key][q] for key in ("test", "validation", "together")}
-            row |= {"flattery": gained.estimate[q], "low": low, "high": high}
-            if "population" in values:
-                row["population"] = values["population"][q]
-                row["over population"] = row["together"] - row["population"]
-            rows.append(row)
-    return pd.DataFrame(rows)
+        columns = {"method": method.name, "variant": method.variant, "score": SCORES}
+        columns |= {"test": over_seeds(test), "validation": over_seeds(validation)}
+        table = pd.DataFrame({**columns, "together": over_seeds(together)})
+        gained = intervals(difference(together, test_alone, subjects))
+        table[["flattery", "low", "high"]] = gained[["value", "low", "high"]]
+        if "population" in method.subsets:
+            table["population"] = over_seeds(method.confusions("population"))
+            table["over population"] = table["together"] - table["population"]
+        tables.append(table)
+    return _joined(tables)
 
 
 def confusion(methods: list[Method]) -> pd.DataFrame:
     """Return pooled confusion counts by method and subset, summed over seeds."""
-    rows = [
-        _named(method, subset)
-        | dict(zip(COUNT_COLUMNS, method.confusions(subset).sum(axis=(0, 1)).flat, strict=True))
-        for method in methods
-        for subset in method.subsets
-    ]
+    rows = []
+    for method, subset in _scored(methods, SUBSETS):
+        counts = method.confusions(subset).sum(axis=(0, 1)).flat
+        rows.append(_named(method, subset) | dict(zip(COUNT_COLUMNS, counts, strict=True)))
     return pd.DataFrame(rows)
 
 
 def roc(methods: list[Method]) -> pd.DataFrame:
     """Return the ROC curves of what has scores, each the mean over its seeds at equal rates."""
     tables = []
-    for method, subset in _judged(methods):
+    for method, subset in _scored(methods, JUDGED):
         if method.areas(subset) is None:
             continue
         levels = [run.levels(subset).sum(axis=0) for run in method.runs]
         for k, name in enumerate(classes.NAMES):
             curves = [np.interp(RATES, *streamed_auc.curve(of_run[k])) for of_run in levels]
-            table = pd.DataFrame({**_named(method, subset), "class": name}, np.arange(len(RATES)))
             rates = {"false_positive_rate": RATES, "true_positive_rate": np.mean(curves, axis=0)}
-            tables.append(table.assign(**rates))
-    return pd.concat(tables) if tables else pd.DataFrame()
+            tables.append(pd.DataFrame({**_named(method, subset), "class": name, **rates}))
+    return _joined(tables)
 
 
 def history(methods: list[Method]) -> pd.DataFrame:
     """Return the learning curves of every run that was trained."""
-    tables = []
-    for method in methods:
-        for run in method.runs:
-            path = run.folder / "history.csv"
-            if path.is_file():
-                table = pd.read_csv(path)
-                table.insert(0, "seed", run.record["seed"])
-                table.insert(0, "method", method.name)
-                tables.append(table)
-    return pd.concat(tables) if tables else pd.DataFrame()
+    tables = {
+        (method.name, run.record["seed"]): pd.read_csv(path)
+        for method in methods
+        for run in method.runs
+        for path in run.folder.glob("history.csv")
+    }
+    keys = ["method", "seed"]
+    return pd.concat(tables, names=keys).reset_index(keys) if tables else pd.DataFrame()
 
 
 def folds(runs: list[Run]) -> pd.DataFrame:
@@ -174,24 +180,19 @@ def folds(runs: list[Run]) -> pd.DataFrame:
         for images of the data set, the paper's split for the population's), and the paired ``loss``
         with its interval.
     """
-    rows = []
-    divisions: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        if run.fold:
-            divisions.setdefault((run.record["method"], run.fold["kind"]), []).append(run)
-    for (method, kind), of_kind in divisions.items():
-        for subset in JUDGED:
-            tables = {r.fold["name"]: r.rows(subset) for r in of_kind if subset in r.subsets}
-            if not tables:
-                continue
-            trained_on = _trained_on(runs, of_kind[0], subset) if kind != SUBJECTS else None
-            if len(tables) > 1:
-                tables["all"] = pd.concat(tables.values())
-            for name, table in tables.items():
-                about = {"method": method, "kind": kind, "subset": subset, "fold": name}
-                rows += _fold_rows({**about, "images": len(table)}, table, trained_on)
+    divided = [run for run in runs if run.fold]
+    divisions = grouped(divided, lambda run: (run.record["method"], run.kind))
+    tables = []
+    for ((method, kind), of_kind), subset in itertools.product(divisions.items(), JUDGED):
+        images = {run.fold["name"]: run.rows(subset) for run in of_kind if subset in run.subsets}
+        if len(images) > 1:
+            images["all"] = pd.concat(images.values())
+        trained_on = None if kind == SUBJECTS else _trained_on(runs, of_kind[0], subset)
+        for name, rows in images.items():
+            about = {"method": method, "kind": kind, "subset": subset, "fold": name}
+            tables.append(_of_fold({**about, "images": len(rows)}, rows, trained_on))
     columns = ("method", "kind", "subset", "fold", "images", "subjects")
-    return _table(rows, *columns, "score", "value", "low", "high")
+    return _joined(tables, *columns, "score", "value", "low", "high")
 
 
 def _trained_on(runs: list[Run], left_out: Run, subset: str) -> pd.DataFrame | None:
@@ -199,51 +200,42 @@ def _trained_on(runs: list[Run], left_out: Run, subset: str) -> pd.DataFrame | N
 
     None if not all folds are finished.
     """
-    about = left_out.record["method"], left_out.record["seed"]
-    others = [r for r in runs if (r.record["method"], r.record["seed"]) == about]
-    if subset == "test":
-        others = [r for r in others if r.fold and r.fold["kind"] == SUBJECTS]
-    else:
-        others = [r for r in others if not r.fold and subset in r.subsets]
-    return pd.concat([r.rows(subset) for r in others]) if others else None
+    wanted = (left_out.record["method"], left_out.record["seed"])
+    kind = SUBJECTS if subset == "test" else None
+    others = [
+        run.rows(subset)
+        for run in runs
+        if (run.record["method"], run.record["seed"]) == wanted and run.kind == kind
+    ]
+    return pd.concat(others) if others else None
 
 
-def _fold_rows(about: dict, table: pd.DataFrame, trained_on: pd.DataFrame | None) -> list[dict]:
-    counts, subjects = counts_of(table)[:, None], table["subject"].to_numpy(dtype=str)
-    rows = _scored(about, counts, subjects)
-    if trained_on is not None and table.index.isin(trained_on.index).all():
-        known = counts_of(trained_on.loc[table.index])[:, None]
-        lost = difference(known, counts, subjects)
-        columns = over_seeds(known), lost.estimate, *_bounds(lost).T
-        for row, *values in zip(rows, *columns, strict=True):
-            row |= zip(("seen", "loss", "loss low", "loss high"), values, strict=True)
-    return rows
+def _of_fold(about: dict, rows: pd.DataFrame, trained_on: pd.DataFrame | None) -> pd.DataFrame:
+    counts, subjects = counts_of(rows)[:, None], rows["subject"].to_numpy(dtype=str)
+    table = _estimated(about, counts, subjects)
+    if trained_on is not None and rows.index.isin(trained_on.index).all():
+        known = counts_of(trained_on.loc[rows.index])[:, None]
+        table["seen"] = over_seeds(known)
+        lost = intervals(difference(known, counts, subjects), FEWEST)
+        table[["loss", "loss low", "loss high"]] = lost[["value", "low", "high"]]
+    return table
 
 
-def _scored(about: dict, counts: np.ndarray, subjects: np.ndarray) -> list[dict]:
+def _estimated(about: dict, counts: np.ndarray, subjects: np.ndarray) -> pd.DataFrame:
     """Return a row for each score of counts ``(N, seeds, C, C)``, pooled, mean over seeds."""
     names, sums = metrics.by_subject(counts, subjects)
     drawn = metrics.bootstrap(sums, lambda totals: pooled(totals).mean(axis=1))
-    about = {**about, "subjects": len(names)}
-    return [
-        {**about, "score": name, "value": value, "low": low, "high": high}
-        for name, value, (low, high) in zip(SCORES, drawn.estimate, _bounds(drawn), strict=True)
-    ]
+    return pd.DataFrame({**about, "subjects": len(names), **intervals(drawn, FEWEST)})
 
 
-def _bounds(drawn: Bootstrap) -> np.ndarray:
-    enough = len(drawn.left_out) >= FEWEST
-    return drawn.bca() if enough else np.full((len(SCORES), 2), np.nan)
-
-
-def _judged(methods: list[Method]) -> list[tuple[Method, str]]:
-    return [(method, name) for method in methods for name in JUDGED if name in method.subsets]
+def _scored(methods: list[Method], subsets: tuple[str, ...]) -> list[tuple[Method, str]]:
+    return [(method, name) for method in methods for name in subsets if name in method.subsets]
 
 
 def _named(method: Method, subset: str) -> dict[str, str]:
     return {"method": method.name, "variant": method.variant, "subset": subset}
 
 
-def _table(rows: list[dict], *columns: str) -> pd.DataFrame:
-    """Return rows as a table; without any it has these columns, so that it can be read back."""
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(columns))
+def _joined(tables: list[pd.DataFrame], *columns: str) -> pd.DataFrame:
+    """Join tables; without any there are these columns, so that the file can be read back."""
+    return pd.concat(tables) if tables else pd.DataFrame(columns=list(columns))

@@ -1,8 +1,7 @@
 """What the comparison's runs left behind, read back: per image and method, numbers that add up.
 
-Every score of the comparison follows from sums over images (`Sums`): confusion counts, sums of the
-images' own scores and of their surface scores with how many there are, and coarse counts of the
-logit. They are kept by subject and seed, so that all scores come from the same resampled subjects.
+Every score of the comparison follows from sums over images (`Sums`). They are kept by subject and
+seed, so that all scores come from the same resampled subjects.
 
 A method's folder is ``<run>/comparison/<slug>/`` with ``record.json``, ``counts.csv``,
 ``surfaces.csv`` and, for networks, ``scores.npz``, ``auc.csv`` and ``history.csv``.
@@ -10,10 +9,11 @@ A method's folder is ``<run>/comparison/<slug>/`` with ``record.json``, ``counts
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,43 +40,14 @@ SURFACES = {"NSD1": "nsd1", "NSD2": "nsd2", "HD95": "hd95"}
 """Surface scores and their columns in ``surfaces.csv``."""
 
 
-@dataclass(frozen=True)
-class Sums:
-    """What images add to the scores. The leading axes of all arrays are the same.
+Sums = dict[str, np.ndarray]
+"""What images add to the scores, by name; the leading axes of all arrays are the same.
 
-    Attributes:
-        confusion: counts of pixels ``(..., C, C)``.
-        images: of `PER_IMAGE` the sums of the images' own scores, and how many are defined,
-            ``(..., 2, 2)``.
-        surfaces: likewise of `SURFACES` and classes, ``(..., 3, C, 2)``.
-        levels: coarse counts of the logit ``(..., C, 2, BINS)``; None without probabilities.
-    """
-
-    confusion: np.ndarray
-    images: np.ndarray
-    surfaces: np.ndarray
-    levels: np.ndarray | None
-
-    @classmethod
-    def stacked(cls, parts: list[Sums]) -> Sums:
-        """Put the sums of several runs side by side, along a new second axis."""
-        by_name = zip(*(vars(part).values() for part in parts), strict=True)
-        return cls(*(None if a[0] is None else np.stack(a, axis=1) for a in by_name))
-
-    def by_subject(self, subjects: np.ndarray) -> Sums:
-        """Add up the images of each subject ``(N,)``; sorted by their names."""
-        return self._each(lambda array: metrics.by_subject(array, subjects)[1])
-
-    def weighted(self, times: np.ndarray) -> Sums:
-        """Add up subjects, each so many times: from ``(B, S)`` and ``(S, ...)`` to ``(B, ...)``."""
-        return self._each(lambda array: np.tensordot(times, array, 1))
-
-    def total(self) -> Sums:
-        """Add up the first axis."""
-        return self._each(lambda array: array.sum(axis=0))
-
-    def _each(self, function: Callable[[np.ndarray], np.ndarray]) -> Sums:
-        return Sums(*(None if a is None else function(a) for a in vars(self).values()))
+``confusion`` has the counts of pixels ``(..., C, C)``; ``images``, of `PER_IMAGE`, the sums of the
+images' own scores and how many are defined, ``(..., 2, 2)``; ``surfaces`` likewise of `SURFACES`
+and classes, ``(..., 3, C, 2)``; ``levels`` coarse counts of the logit ``(..., C, 2, BINS)``, where
+there are probabilities.
+"""
 
 
 @dataclass(frozen=True)
@@ -96,7 +67,17 @@ class Run:
     @property
     def fold(self) -> dict | None:
         """Which part of the data was held out, or None for the paper's split."""
-        return self.record.get("fold")
+        return self.record["fold"]
+
+    @property
+    def kind(self) -> str | None:
+        """How the data were divided, or None for the paper's split."""
+        return self.fold and self.fold["kind"]
+
+    @property
+    def variant(self) -> str:
+        """How it was tuned; empty for networks, whose variants are seeds."""
+        return "" if self.record["family"] == "network" else self.record["variant"]
 
     @cached_property
     def subsets(self) -> list[str]:
@@ -112,7 +93,9 @@ class Run:
         confusion = counts_of(self.rows(subset))
         images = np.stack([SUMMARY_SCORES[name](confusion) for name in PER_IMAGE], axis=-1)
         surfaces = _with_number(self._surfaces(subset))
-        return Sums(confusion, _with_number(images), surfaces, self.levels(subset))
+        sums = {"confusion": confusion, "images": _with_number(images), "surfaces": surfaces}
+        levels = self.levels(subset)
+        return sums if levels is None else {**sums, "levels": levels}
 
     def levels(self, subset: str) -> np.ndarray | None:
         """Return each image's coarse counts of the logit ``(N, C, 2, BINS)``; None without any."""
@@ -156,7 +139,7 @@ class Method:
 
     name: str
     variant: str
-    runs: tuple[Run, ...]
+    runs: list[Run]
 
     @property
     def title(self) -> str:
@@ -186,9 +169,10 @@ class Method:
         return np.stack([counts_of(run.rows(subset)) for run in self.runs], axis=1)
 
     def by_subject(self, subset: str) -> Sums:
-        """Return what each subject adds; the leading axes are ``(S, seeds)``."""
-        sums = Sums.stacked([run.sums(subset) for run in self.runs])
-        return sums.by_subject(self.subjects(subset))
+        """Return what each subject adds, sorted by name; the leading axes are ``(S, seeds)``."""
+        by_run, subjects = [run.sums(subset) for run in self.runs], self.subjects(subset)
+        stacked = {name: np.stack([sums[name] for sums in by_run], axis=1) for name in by_run[0]}
+        return {name: metrics.by_subject(sums, subjects)[1] for name, sums in stacked.items()}
 
     def areas(self, subset: str) -> np.ndarray | None:
         """Return the exact areas under the ROC curves ``(seeds, C)``; None without any."""
@@ -211,11 +195,9 @@ def read(folder: Path) -> list[Method]:
     runs = [run for run in read_runs(folder) if not run.fold]
     if not runs:
         raise InputError(f"{folder}: holds no finished run; `xnet compare` makes them")
-    grouped: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        grouped.setdefault((run.record["method"], _variant(run.record)), []).append(run)
     _check_images(runs)
-    methods = [Method(*key, tuple(of_method)) for key, of_method in grouped.items()]
+    by_method = grouped(runs, lambda run: (run.record["method"], run.variant))
+    methods = [Method(*key, of_method) for key, of_method in by_method.items()]
     return sorted(methods, key=lambda m: m.family != "network")
 
 
@@ -225,6 +207,14 @@ def read_runs(folder: Path) -> list[Run]:
         Run(path.parent, read_json(path), read_table(path.with_name("counts.csv")))
         for path in sorted(folder.glob("*/record.json"))
     ]
+
+
+def grouped(runs: list[Run], key: Callable[[Run], Hashable]) -> dict[Any, list[Run]]:
+    """Return the runs by their key, in their order."""
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run)
+    return groups
 
 
 def xnet(methods: list[Method]) -> Method:
@@ -255,21 +245,25 @@ def scores(totals: Sums, area_error: np.ndarray | float = 0.0) -> dict[str, np.n
     Returns:
         float64 ``(...)`` for each; NaN where not defined.
     """
-    confusion = totals.confusion
-    per_class = {name: CLASS_SCORES[name](confusion) for name in PER_CLASS}
-    surfaces = dict(zip(SURFACES, np.moveaxis(_mean(totals.surfaces), -2, 0), strict=True))
+    confusion, surfaces, images = (
+        totals["confusion"],
+        _mean(totals["surfaces"]),
+        _mean(totals["images"]),
+    )
+    of_surfaces = {name: surfaces[..., k, :] for k, name in enumerate(SURFACES)}
     areas = np.full(confusion.shape[:-1], np.nan)
-    if totals.levels is not None:
-        areas = streamed_auc.area(totals.levels) + area_error
-    per_image = zip(PER_IMAGE, np.moveaxis(_mean(totals.images), -1, 0), strict=True)
+    if "levels" in totals:
+        areas = streamed_auc.area(totals["levels"]) + area_error
+    per_class = {name: CLASS_SCORES[name](confusion) for name in PER_CLASS}
+    per_class |= {**of_surfaces, "AUC": areas}
     return {
         **{name: score(confusion) for name, score in SUMMARY_SCORES.items()},
         "AUC": metrics.macro(areas),
-        **{f"{name} per image": values for name, values in per_image},
-        **{name: metrics.macro(values) for name, values in surfaces.items()},
+        **{f"{name} per image": images[..., k] for k, name in enumerate(PER_IMAGE)},
+        **{name: metrics.macro(values) for name, values in of_surfaces.items()},
         **{
             of_class(name, of): values[..., k]
-            for name, values in {**per_class, **surfaces, "AUC": areas}.items()
+            for name, values in per_class.items()
             for k, of in enumerate(classes.NAMES)
         },
     }
@@ -283,11 +277,6 @@ def _with_number(values: np.ndarray) -> np.ndarray:
 def _mean(with_number: np.ndarray) -> np.ndarray:
     total, number = with_number[..., 0], with_number[..., 1]
     return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
-
-
-def _variant(record: dict) -> str:
-    variant = record.get("variant") or ""
-    return "" if variant.startswith("seed") else variant
 
 
 def _check_images(runs: list[Run]) -> None:

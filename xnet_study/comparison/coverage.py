@@ -92,17 +92,17 @@ def simulated(methods: list[Method], repetitions: int, resamples: int) -> pd.Dat
         studies += [("population", number), ("population", everyone)]
     score = _scores_and_differences([len(method.runs) for method in chosen])
     names = [XNET, *(f"{XNET} - {method.title}" for method in chosen[1:])]
-    quantities = pd.DataFrame(itertools.product(breakdown.SCORES, names))
-    tables = []
+    quantities = pd.DataFrame(
+        itertools.product(breakdown.SCORES, names), columns=["score", "quantity"]
+    )
+    tables = {}
     for subset, subjects in studies:
         counts = np.concatenate([method.confusions(subset) for method in chosen], axis=1)
         _, pool = metrics.by_subject(counts, xnet.subjects(subset))
         table = coverage(pool, score, subjects, repetitions, resamples)
-        table[["score", "quantity"]] = quantities.loc[table["quantity"]].to_numpy()
-        tables.append(table.assign(drawn_from=subset, subjects=subjects))
-    table = pd.concat(tables)
-    first = ["drawn_from", "subjects", "score", "quantity"]
-    return table[[*first, *table.columns.difference(first, sort=False)]]
+        tables[subset, subjects] = quantities.join(table.set_index("quantity"))
+    keys = ["drawn_from", "subjects"]
+    return pd.concat(tables, names=keys).reset_index(keys)
 
 
 def coverage(
@@ -137,18 +137,17 @@ def coverage(
     near = 1e-12
     share = ((low <= truth + near) & (truth - near <= high)).mean(axis=0)
     width = metrics.macro((high - low).T).T  # over the studies that have an interval
-    return pd.DataFrame(
-        {
-            "quantity": q,
-            "interval": name,
-            "truth": truth[q],
-            "coverage": share[k, q],
-            "standard_error": np.sqrt(share[k, q] * (1 - share[k, q]) / repetitions),
-            "width": width[k, q],
-        }
-        for q in range(len(truth))
-        for k, name in enumerate(INTERVALS)
+    share, width = share.T.ravel(), width.T.ravel()
+    columns = {
+        "truth": np.repeat(truth, len(INTERVALS)),
+        "coverage": share,
+        "standard_error": np.sqrt(share * (1 - share) / repetitions),
+        "width": width,
+    }
+    rows = pd.MultiIndex.from_product(
+        [range(len(truth)), INTERVALS], names=["quantity", "interval"]
     )
+    return pd.DataFrame(columns, rows).reset_index()
 
 
 def _chosen(methods: list[Method]) -> list[Method]:
@@ -169,9 +168,8 @@ def _scores_and_differences(seeds: list[int]) -> Score:
 
     def score(totals: np.ndarray) -> np.ndarray:
         sums = np.add.reduceat(breakdown.pooled(totals), starts, axis=1)
-        means = sums / np.array(seeds)[:, None]
-        xnets, others = means[:, :1], means[:, 1:]
-        by_method = np.concatenate([xnets, xnets - others], axis=1)
-        return by_method.swapaxes(1, 2).reshape(len(totals), -1)
+        xnets, *others = (sums / np.array(seeds)[:, None]).swapaxes(0, 1)
+        quantities = [xnets, *(xnets - of_other for of_other in others)]
+        return np.stack(quantities, axis=-1).reshape(len(totals), -1)
 
     return score

@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from xnet_tf.metrics import Bootstrap, number_defined, share_below
@@ -30,8 +31,9 @@ def p_value(drawn: Bootstrap) -> np.ndarray:
         return np.maximum(2 * np.minimum(tail, 1 - tail), 2 * edge)
 
 
-def holm(p: np.ndarray) -> np.ndarray:
+def holm(p: ArrayLike) -> np.ndarray:
     """Return p-values adjusted for their number by Holm's step-down procedure; NaN stays NaN."""
+    p = np.asarray(p)
     adjusted = np.full(len(p), np.nan)
     order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN comes last
     steps = p[order] * np.arange(len(order), 0, -1)

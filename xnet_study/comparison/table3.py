@@ -132,19 +132,16 @@ def differences(methods: list[Method]) -> pd.DataFrame:
         InputError: if XNet itself is missing.
     """
     xnet = compared.xnet(methods)
-    rows = [
-        row
+    tables = [
+        _differences(xnet, other, subset)
         for subset in JUDGED
         for other in methods
         if other is not xnet and subset in xnet.subsets and subset in other.subsets
-        for row in _differences(xnet, other, subset)
     ]
-    if not rows:
+    if not tables:
         return pd.DataFrame(columns=DIFFERENCES.split(", "))
-    table = pd.DataFrame(rows)
-    adjusted = table.groupby(["subset", "score"])["p"].transform(
-        lambda p: significance.holm(p.to_numpy())
-    )
+    table = pd.concat(tables, ignore_index=True)
+    adjusted = table.groupby(["subset", "score"])["p"].transform(significance.holm)
     return table.assign(**{"p Holm": adjusted, "significant": adjusted < LEVEL})
 
 
@@ -233,35 +230,32 @@ def _size(method: Method, subset: str) -> dict[str, int]:
 def _scores(method: Method, subset: str) -> dict[str, float]:
     """Return the mean over seeds of every score, with its interval and the spread over seeds."""
     sums, areas = method.by_subject(subset), method.areas(subset)
-    coarse = sums.total().levels
+    totals = {name: array.sum(axis=0) for name, array in sums.items()}
     # Resampled are coarse counts of the logit; their error is that of all images.
-    error = 0.0 if areas is None else areas - streamed_auc.area(coarse)
+    error = 0.0 if areas is None else areas - streamed_auc.area(totals["levels"])
 
     def over_seeds(times: np.ndarray) -> np.ndarray:
-        each = compared.scores(sums.weighted(times), error).values()
+        drawn = {name: np.tensordot(times, array, 1) for name, array in sums.items()}
+        each = compared.scores(drawn, error).values()
         return np.stack([metrics.macro(of_seeds) for of_seeds in each], axis=-1)
 
-    drawn = metrics.resample(over_seeds, len(sums.confusion))
-    by_name = compared.scores(sums.total(), error)
+    drawn = metrics.resample(over_seeds, len(sums["confusion"]))
+    by_seed = pd.DataFrame(compared.scores(totals, error))
     row = {}
-    for (name, of_seeds), value, (low, high) in zip(
-        by_name.items(), drawn.estimate, drawn.bca(), strict=True
-    ):
+    for name, value, (low, high) in zip(by_seed, drawn.estimate, drawn.bca(), strict=True):
         row |= {name: value, f"{name} low": low, f"{name} high": high}
         if name in SPREAD:
-            row[f"{name} seed SD"] = of_seeds.std(ddof=1) if len(of_seeds) > 1 else np.nan
+            row[f"{name} seed SD"] = by_seed[name].std()
     return row
 
 
-def _differences(xnet: Method, other: Method, subset: str) -> list[dict]:
+def _differences(xnet: Method, other: Method, subset: str) -> pd.DataFrame:
     """Return a row for each score of `breakdown.SCORES`."""
     first, second = xnet.confusions(subset), other.confusions(subset)
     drawn = breakdown.difference(first, second, xnet.subjects(subset), DRAWS)
-    low, high = drawn.bca().T
-    columns: dict = {"score": breakdown.SCORES, "value": drawn.estimate, "low": low, "high": high}
     of_seeds, of_others = (breakdown.pooled(counts.sum(axis=0)) for counts in (first, second))
     above = of_seeds[:, None] > of_others
-    columns |= {"p": significance.p_value(drawn), "pairs above": above.sum(axis=(0, 1))}
-    columns["pairs"] = above[..., 0].size
     about = {"other": other.name, "variant": other.variant, "family": other.family}
-    return pd.DataFrame({**about, "subset": subset, **columns}).to_dict("records")
+    pairs = {"pairs above": above.sum(axis=(0, 1)), "pairs": above[..., 0].size}
+    columns = {**breakdown.intervals(drawn), "p": significance.p_value(drawn), **pairs}
+    return pd.DataFrame({**about, "subset": subset, **columns})
