@@ -14,7 +14,8 @@ def methods(compared_run):
 
 
 def scores(methods, title):
-    return compared.scores(methods[title].by_subject("test").total())
+    sums = methods[title].by_subject("test")
+    return compared.scores({name: array.sum(axis=0) for name, array in sums.items()})
 
 
 def test_seeds_are_one_method_and_variants_are_not(methods):
@@ -46,9 +47,9 @@ def test_subjects_are_weighted_by_how_often_they_are_drawn(methods):
     sums = methods["XNet"].by_subject("test")
     times = np.zeros((2, 20))
     times[0], times[1, 3] = 1, 2
-    whole, one = compared.scores(sums.weighted(times))["accuracy"]
-    np.testing.assert_allclose(whole, compared.scores(sums.total())["accuracy"])
-    np.testing.assert_allclose(one, metrics.accuracy(sums.confusion[3]))
+    whole, one = compared.scores(compared.weighted(sums, times))["accuracy"]
+    np.testing.assert_allclose(whole, scores(methods, "XNet")["accuracy"])
+    np.testing.assert_allclose(one, metrics.accuracy(sums["confusion"][3]))
 
 
 def test_scores_of_images_are_averaged_over_images(methods):
@@ -65,7 +66,7 @@ def test_surface_scores_leave_out_what_is_not_defined(methods):
             assert found[f"{name} {of}"] == pytest.approx(expected)
     # The first subject has two images; of bone only one is defined.
     sums = methods["Otsu, overall"].by_subject("test")
-    alone = compared.scores(sums.weighted(np.eye(20)[:1]))
+    alone = compared.scores(compared.weighted(sums, np.eye(20)[:1]))
     assert alone["NSD1 bone"] == pytest.approx(0.8)
 
 
@@ -103,7 +104,7 @@ def test_subjects_may_have_any_name(tmp_path):
     method, _ = compared.read(tmp_path / "comparison")
     assert {"NA", "null"} < set(method.subjects("test"))
     assert "NA" in set(method.images("test")["body_part"])
-    assert np.isfinite(method.by_subject("test").confusion).all()
+    assert np.isfinite(method.by_subject("test")["confusion"]).all()
 
 
 def test_other_images_are_refused(tmp_path):

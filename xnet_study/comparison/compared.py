@@ -229,6 +229,11 @@ def xnet(methods: list[Method]) -> Method:
     raise InputError(f"the comparison holds no finished run of {XNET}")
 
 
+def weighted(sums: Sums, times: np.ndarray) -> Sums:
+    """Add up subjects, each so many times: from ``(S, ...)`` by ``(B, S)`` to ``(B, ...)``."""
+    return {name: np.tensordot(times, array, 1) for name, array in sums.items()}
+
+
 def of_class(score: str, name: str) -> str:
     """Return the column of a class's score, for instance ``"recall bone"``."""
     return f"{score} {name}"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from xnet_study.comparison.compared import BOUND
+from xnet_study.comparison.scoring import read_table
 
 
 def load(results: Path, name: str) -> pd.DataFrame:
@@ -18,11 +19,15 @@ def load(results: Path, name: str) -> pd.DataFrame:
 
     Only an empty field is NaN: a body part may be called "NA".
     """
-    names = dict.fromkeys(("body_part", "fold"), str)
-    table = pd.read_csv(results / f"{name}.csv", dtype=names, keep_default_na=False, na_values=[""])
+    table = read_table(results / f"{name}.csv")
     if "variant" in table:
         table["variant"] = table["variant"].astype(object).fillna("")
     return table
+
+
+def titles(table: pd.DataFrame, method: str = "method") -> pd.Series:
+    """Return each row's method, named in a column, with its variant."""
+    return table[method].where(table["variant"] == "", table[method] + ", " + table["variant"])
 
 
 def verdicts(results: Path, score: str = "macro F1") -> pd.DataFrame:
@@ -42,22 +47,13 @@ def verdicts(results: Path, score: str = "macro F1") -> pd.DataFrame:
     table = load(results, "table3-differences")
     table = table[(table["score"] == score) & (table["variant"] != BOUND)]
     table = table.sort_values(["subset", "value"], key=lambda c: c.rank(method="dense"))
-    method = table["other"].where(table["variant"] == "", table["other"] + ", " + table["variant"])
-    known = table["significant"].astype(bool)
-    return pd.DataFrame(
-        {
-            "subset": table["subset"],
-            "method": method,
-            "difference": table["value"],
-            "low": table["low"],
-            "high": table["high"],
-            "p Holm": table["p Holm"],
-            "verdict": np.where(
-                known, np.where(table["value"] > 0, "better", "worse"), "undecided"
-            ),
-            "seeds above": [f"{r['pairs above']} of {r['pairs']}" for _, r in table.iterrows()],
-        }
-    ).set_index(["subset", "method"])
+    better = np.where(table["value"] > 0, "better", "worse")
+    verdict = np.where(table["significant"].astype(bool), better, "undecided")
+    above = table["pairs above"].astype(str) + " of " + table["pairs"].astype(str)
+    table = table.rename(columns={"value": "difference"})
+    table = table.assign(method=titles(table, "other"), verdict=verdict, **{"seeds above": above})
+    shown = ["difference", "low", "high", "p Holm", "verdict", "seeds above"]
+    return table.set_index(["subset", "method"])[shown]
 
 
 def coverage(results: Path, score: str = "macro F1") -> pd.DataFrame:

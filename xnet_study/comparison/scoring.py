@@ -134,11 +134,11 @@ def save(scored: Scored, folder: Path) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a table of a method's folder: its names are text, and nothing but an empty field is NaN.
+    """Read a table of the comparison: its names are text, and nothing but an empty field is NaN.
 
     A subject may well be called "NA", "None" or "007".
     """
-    names = dict.fromkeys(("subset", "image", "body_part", "subject", "class"), str)
+    names = dict.fromkeys(("subset", "image", "body_part", "subject", "class", "fold"), str)
     return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
 
 

@@ -235,8 +235,7 @@ def _scores(method: Method, subset: str) -> dict[str, float]:
     error = 0.0 if areas is None else areas - streamed_auc.area(totals["levels"])
 
     def over_seeds(times: np.ndarray) -> np.ndarray:
-        drawn = {name: np.tensordot(times, array, 1) for name, array in sums.items()}
-        each = compared.scores(drawn, error).values()
+        each = compared.scores(compared.weighted(sums, times), error).values()
         return np.stack([metrics.macro(of_seeds) for of_seeds in each], axis=-1)
 
     drawn = metrics.resample(over_seeds, len(sums["confusion"]))

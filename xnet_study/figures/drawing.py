@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -97,3 +99,22 @@ def picture(folder: Path, stem: str, kind: str) -> np.ndarray:
     """Read ``<stem>-<kind>.png`` of a folder, uint8 ``(H, W)``."""
     with Image.open(folder / f"{stem}-{kind}.png") as opened:
         return np.asarray(opened)
+
+
+def picture_blocks(count: int, columns: int, height: float) -> tuple[Figure, list[np.ndarray]]:
+    """Make a figure for rows of pictures that belong together, in two blocks side by side.
+
+    Args:
+        count: of rows; half of them stand in each block.
+        columns: pictures in a row.
+        height: of a row, in inches.
+
+    Returns:
+        The figure, and its axes ``(columns,)`` row by row, down the first block, then the second.
+    """
+    rows = math.ceil(count / 2)
+    size = (10.4, height * rows + 0.5)
+    figure, axes = plt.subplots(rows, 2 * columns, figsize=size, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    return figure, [*axes[:, :columns], *axes[:, columns:]]
