@@ -34,14 +34,14 @@ def methods(results: Path) -> Figure:
     size = (10.4, 0.21 * len(order) + 1.6)
     figure, axes = plt.subplots(1, len(subsets), figsize=size, sharey=True, squeeze=False)
     xnet = table[table["method"] == XNET].iloc[0]
-    published = [float(xnet[f"published {score}"]) for score in ("F1", "accuracy")]
+    stars = [float(xnet[f"published {score}"]) for score in ("F1", "accuracy")]
     note = "paper's F1 and accuracy,\non the authors' own images"
     for axis, subset in zip(axes[0], subsets, strict=True):
         rows = table[table["subset"] == subset]
         for _, row in rows.iterrows():
             _dot(axis, row, "accuracy", at[row["title"]] + 0.18, fmt="s", ms=3, alpha=0.35)
             _dot(axis, row, "macro F1", at[row["title"]] - 0.08, fmt="o", ms=5)
-        axis.plot(published, [at[XNET]] * 2, "k*", ms=9, mfc="none", mew=0.8, label=note)
+        axis.plot(stars, [at[XNET]] * 2, "k*", ms=9, mfc="none", mew=0.8, label=note)
         images = "{images} images of {subjects} subjects".format(**rows.iloc[0])
         axis.set(title=f"{subset}: {images}", xlim=(0, 1))
         axis.set_xlabel("macro F1 (dot), accuracy (pale square)")
