@@ -132,7 +132,7 @@ def test_on_the_population_groups_are_set_beside_the_papers_split(tmp_path):
     runs = compared.read_runs(tmp_path / "comparison")
     table = breakdown.folds(runs)
     row = one(table, subset="population", fold="legs", score="macro F1")
-    split = next(r for r in runs if not r.fold and r.record["seed"] == 1).rows("population")
+    split = next(r for r in runs if not r.fold and r.record["seed"] == 1).counts["population"]
     knees = counts_of(split[split["body_part"] == "knee"]).sum(axis=0)
     assert row["seen"] == pytest.approx(metrics.macro_f1(knees))
     assert row["loss low"] < row["loss"] < row["loss high"]

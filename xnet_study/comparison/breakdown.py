@@ -184,7 +184,7 @@ def folds(runs: list[Run]) -> pd.DataFrame:
     divisions = grouped(divided, lambda run: (run.record["method"], run.kind))
     tables = []
     for ((method, kind), of_kind), subset in itertools.product(divisions.items(), JUDGED):
-        images = {run.fold["name"]: run.rows(subset) for run in of_kind if subset in run.subsets}
+        images = {r.fold["name"]: r.counts[subset] for r in of_kind if subset in r.counts}
         if len(images) > 1:
             images["all"] = pd.concat(images.values())
         trained_on = None if kind == SUBJECTS else _trained_on(runs, of_kind[0], subset)
@@ -200,13 +200,10 @@ def _trained_on(runs: list[Run], left_out: Run, subset: str) -> pd.DataFrame | N
 
     None if not all folds are finished.
     """
-    wanted = (left_out.record["method"], left_out.record["seed"])
     kind = SUBJECTS if subset == "test" else None
-    others = [
-        run.rows(subset)
-        for run in runs
-        if (run.record["method"], run.record["seed"]) == wanted and run.kind == kind
-    ]
+    wanted = (left_out.record["method"], left_out.record["seed"], kind)
+    alike = [r for r in runs if (r.record["method"], r.record["seed"], r.kind) == wanted]
+    others = [run.counts[subset] for run in alike if subset in run.counts]
     return pd.concat(others) if others else None
 
 

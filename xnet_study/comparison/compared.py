@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +56,12 @@ class Run:
     Attributes:
         folder: where it lies.
         record: ``record.json``.
-        counts: ``counts.csv``, one row per image.
+        counts: ``counts.csv`` by subset, one row per image.
     """
 
     folder: Path
     record: dict
-    counts: pd.DataFrame
+    counts: dict[str, pd.DataFrame]
 
     @property
     def fold(self) -> dict | None:
@@ -79,18 +78,9 @@ class Run:
         """How it was tuned; empty for networks, whose variants are seeds."""
         return "" if self.record["family"] == "network" else self.record["variant"]
 
-    @cached_property
-    def subsets(self) -> list[str]:
-        """The subsets it was scored on."""
-        return [name for name in SUBSETS if (self.counts["subset"] == name).any()]
-
-    def rows(self, subset: str) -> pd.DataFrame:
-        """Return a subset's rows of the counts, by image."""
-        return self.counts[self.counts["subset"] == subset].set_index("image")
-
     def sums(self, subset: str) -> Sums:
-        """Return what each image of a subset adds, images in `rows`' order."""
-        confusion = counts_of(self.rows(subset))
+        """Return what each image of a subset adds, images in the order of the counts."""
+        confusion = counts_of(self.counts[subset])
         images = np.stack([SUMMARY_SCORES[name](confusion) for name in PER_IMAGE], axis=-1)
         surfaces = _with_number(self._surfaces(subset))
         sums = {"confusion": confusion, "images": _with_number(images), "surfaces": surfaces}
@@ -103,7 +93,7 @@ class Run:
         if not path.is_file():
             return None
         with np.load(path) as arrays:
-            if subset not in arrays or len(arrays[subset]) != len(self.rows(subset)):
+            if subset not in arrays or len(arrays[subset]) != len(self.counts[subset]):
                 raise InputError(f"{path}: does not fit {subset}'s counts")
             return arrays[subset]
 
@@ -112,14 +102,14 @@ class Run:
         path = self.folder / "auc.csv"
         if not path.is_file():
             return None
-        table = read_table(path).set_index(["subset", "class"])["auc"]
-        return table.reindex([(subset, name) for name in classes.NAMES]).to_numpy(float)
+        areas = read_table(path).set_index(["subset", "class"])["auc"]
+        return areas[subset].reindex(classes.NAMES).to_numpy(float)
 
     def _surfaces(self, subset: str) -> np.ndarray:
         """Return each image's surface scores, float64 ``(N, 3, C)``."""
         path = self.folder / "surfaces.csv"
         table = read_table(path).set_index(["subset", "image", "class"])[list(SURFACES.values())]
-        images = self.rows(subset).index
+        images = self.counts[subset].index
         wanted = pd.MultiIndex.from_product([[subset], images, classes.NAMES])
         if not wanted.isin(table.index).all():
             raise InputError(f"{path}: lacks images of {subset}")
@@ -154,11 +144,11 @@ class Method:
     @property
     def subsets(self) -> list[str]:
         """The subsets that all its seeds were scored on."""
-        return [name for name in SUBSETS if all(name in run.subsets for run in self.runs)]
+        return [name for name in SUBSETS if all(name in run.counts for run in self.runs)]
 
     def images(self, subset: str) -> pd.DataFrame:
         """Return the first seed's rows of the counts; the other seeds saw the same images."""
-        return self.runs[0].rows(subset)
+        return self.runs[0].counts[subset]
 
     def subjects(self, subset: str) -> np.ndarray:
         """Return each image's subject, ``(N,)``."""
@@ -166,7 +156,7 @@ class Method:
 
     def confusions(self, subset: str) -> np.ndarray:
         """Return each image's confusion counts, int64 ``(N, seeds, C, C)``."""
-        return np.stack([counts_of(run.rows(subset)) for run in self.runs], axis=1)
+        return np.stack([counts_of(run.counts[subset]) for run in self.runs], axis=1)
 
     def by_subject(self, subset: str) -> Sums:
         """Return what each subject adds, sorted by name; the leading axes are ``(S, seeds)``."""
@@ -203,10 +193,11 @@ def read(folder: Path) -> list[Method]:
 
 def read_runs(folder: Path) -> list[Run]:
     """Read every finished run, folds as well; a folder without a record is unfinished."""
-    return [
-        Run(path.parent, read_json(path), read_table(path.with_name("counts.csv")))
-        for path in sorted(folder.glob("*/record.json"))
-    ]
+    runs = []
+    for path in sorted(folder.glob("*/record.json")):
+        by_subset = read_table(path.with_name("counts.csv")).set_index("image").groupby("subset")
+        runs.append(Run(path.parent, read_json(path), dict(list(by_subset))))
+    return runs
 
 
 def grouped(runs: list[Run], key: Callable[[Run], Hashable]) -> dict[Any, list[Run]]:
@@ -287,15 +278,15 @@ def _mean(with_number: np.ndarray) -> np.ndarray:
 def _check_images(runs: list[Run]) -> None:
     """Raise InputError unless all runs that were scored on a subset saw the same pixels."""
     for subset in SUBSETS:
-        scored = [run for run in runs if subset in run.subsets]
+        scored = [run for run in runs if subset in run.counts]
         for run in scored[1:]:
-            if not _pixels(run, subset).equals(_pixels(scored[0], subset)):
+            if not _pixels(run.counts[subset]).equals(_pixels(scored[0].counts[subset])):
                 raise InputError(
                     f"{run.folder}: was scored on other {subset} images, or sizes of them, than "
                     f"{scored[0].folder}; `compare` renews the older"
                 )
 
 
-def _pixels(run: Run, subset: str) -> pd.Series:
+def _pixels(counts: pd.DataFrame) -> pd.Series:
     """Return the number of pixels by image and subject."""
-    return run.rows(subset).set_index("subject", append=True)[COUNT_COLUMNS].sum(axis=1)
+    return counts.set_index("subject", append=True)[COUNT_COLUMNS].sum(axis=1)

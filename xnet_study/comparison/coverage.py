@@ -30,21 +30,22 @@ from xnet_tf import metrics
 from xnet_tf.files import save_table
 from xnet_tf.metrics import Bootstrap, Score
 
-LEVEL = 0.95
+TAILS = np.array([0.025, 0.975])
+"""What intervals of 95 % leave out on either side."""
+
 REPETITIONS = 1000
 
 
-def percentile(drawn: Bootstrap, level: float = LEVEL) -> np.ndarray:
+def percentile(drawn: Bootstrap) -> np.ndarray:
     """Return the bounds between which the middle of the resampled scores lies, ``(Q, 2)``."""
-    return np.nanquantile(drawn.drawn, [(1 - level) / 2, (1 + level) / 2], axis=0).T
+    return np.nanquantile(drawn.drawn, TAILS, axis=0).T
 
 
-def student(drawn: Bootstrap, level: float = LEVEL) -> np.ndarray:
+def student(drawn: Bootstrap) -> np.ndarray:
     """Return the estimate minus and plus t standard errors of the jackknife, ``(Q, 2)``."""
     number = len(drawn.left_out)
     error = np.sqrt(number - 1) * drawn.left_out.std(axis=0)
-    t = scipy.stats.t.ppf((1 + level) / 2, number - 1)
-    return drawn.estimate[:, None] + t * error[:, None] * np.array([-1, 1])
+    return drawn.estimate[:, None] + error[:, None] * scipy.stats.t.ppf(TAILS, number - 1)
 
 
 INTERVALS: dict[str, Callable[[Bootstrap], np.ndarray]] = {

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import multiprocessing
 import os
@@ -58,8 +59,8 @@ def compare(
     study = Study.of(dataset, profile, population)
     tasks = select(plan(dataset), only)
     failures = []
-    outcomes = attempt_all(study, tasks, jobs)
-    for number, (task, failure) in enumerate(zip(tasks, outcomes, strict=True), 1):
+    outcomes = zip(tasks, attempt_all(study, tasks, jobs), strict=True)
+    for number, (task, failure) in enumerate(outcomes, 1):
         print(f"[{number}/{len(tasks)}] {task.slug}: {failure or 'done'}", flush=True)
         if failure:
             failures.append(f"{task.slug}: {failure}")
@@ -131,9 +132,8 @@ def score_split(study: Study, task: Task, fitted: FittedMethod) -> None:
         scoring.save(scored, folder)
         milliseconds.append(scored.milliseconds)
     record = {
-        **{name: getattr(task, name) for name in ("method", "slug", "family", "variant")},
-        **{"seed": task.seed, "fold": task.fold, "population": None},
-        **{"parameters": None, "profile": None, "settings": None},
+        **dataclasses.asdict(task),
+        **dict.fromkeys(("population", "parameters", "profile", "settings")),
         "data": fingerprint(data),
         "divided_from": study.divided_from(task),
         "identity": study.identity(task),

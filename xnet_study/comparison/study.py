@@ -83,18 +83,12 @@ class Study:
     def identity(self, task: Task) -> str:
         """Return a SHA-256 of what a task's result depends on."""
         data = self.data(task)
-        content: dict = {
-            "task": dataclasses.asdict(task),
-            "data": fingerprint(data),
-            "image_size": self.profile.image_size,
-            "pixels": scoring.PIXELS,
-            "divided_from": self.divided_from(task),
-        }
+        content = {"task": dataclasses.asdict(task), "divided_from": self.divided_from(task)}
         if task.family == "network":
             content |= training.identity(data, self.settings(task))
         elif task.key:
             content["settings"] = classical.METHODS[task.key].settings
-        return _sha256(content)
+        return self._identity(data, content)
 
     def divided_from(self, task: Task) -> str | None:
         """Return the fingerprint of the data set that a task's data are another division of."""
@@ -110,9 +104,13 @@ class Study:
 
     def tuning_identity(self, method: ClassicalMethod) -> str:
         """Return a SHA-256 of what a method's tuning depends on."""
-        content = {"settings": method.settings, "data": fingerprint(self.dataset)}
-        size = {"image_size": self.profile.image_size, "pixels": scoring.PIXELS}
-        return _sha256(content | size)
+        return self._identity(self.dataset, {"settings": method.settings})
+
+    def _identity(self, data: Dataset, content: dict) -> str:
+        """Return a SHA-256 of data, how they are seen, and what else a result depends on."""
+        seen = {"image_size": self.profile.image_size, "pixels": scoring.PIXELS}
+        whole = {"data": fingerprint(data), **seen, **content}
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def fingerprint(data: Dataset) -> str:
@@ -135,7 +133,3 @@ def _arrays(folder: Path, images: tuple[str, ...], size: int) -> Arrays:
 def _made_from(identity: str, path: Path) -> dict | None:
     content = read_json(path) if path.is_file() else {}
     return content if content.get("identity") == identity else None
-
-
-def _sha256(content: dict) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

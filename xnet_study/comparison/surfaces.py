@@ -71,11 +71,11 @@ def scores(truth: np.ndarray, predicted: np.ndarray) -> list[dict[str, str | flo
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     if truth.shape != predicted.shape or truth.ndim != 2:
         raise ValueError(f"give two maps (H, W), not {truth.shape} and {predicted.shape}")
-    rows = []
-    for k, name in enumerate(classes.NAMES):
-        *dice, hausdorff = compare(truth == k, predicted == k)
-        rows.append({"class": name, "nsd1": dice[0], "nsd2": dice[1], "hd95": hausdorff})
-    return rows
+    names = ("nsd1", "nsd2", "hd95")
+    return [
+        {"class": name, **dict(zip(names, compare(truth == k, predicted == k), strict=True))}
+        for k, name in enumerate(classes.NAMES)
+    ]
 
 
 def compare(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float, float]:
@@ -91,14 +91,10 @@ def compare(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float, flo
     lengths = boundary(truth), boundary(predicted)
     if not all(of_one.any() for of_one in lengths):
         return 0.0, 0.0, float(np.hypot(*truth.shape))
-    (to_predicted, of_truth), (to_truth, of_predicted) = distances(*lengths)
-    total = of_truth.sum() + of_predicted.sum()
-    agreeing = (
-        of_truth[to_predicted <= t].sum() + of_predicted[to_truth <= t].sum() for t in TOLERANCES
-    )
-    at_1, at_2 = (float(length / total) for length in agreeing)
-    hausdorff = max(percentile(to_predicted, of_truth), percentile(to_truth, of_predicted))
-    return at_1, at_2, hausdorff
+    sides = distances(*lengths), distances(*reversed(lengths))
+    distance, length = (np.concatenate(of_both) for of_both in zip(*sides, strict=True))
+    at_1, at_2 = (float(length[distance <= t].sum() / length.sum()) for t in TOLERANCES)
+    return at_1, at_2, max(percentile(*side) for side in sides)
 
 
 def boundary(region: np.ndarray) -> np.ndarray:
@@ -115,33 +111,22 @@ def boundary(region: np.ndarray) -> np.ndarray:
     return _LENGTHS[code]
 
 
-def distances(first: np.ndarray, second: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return how far each boundary is from the other, corner by corner.
+def distances(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far a boundary is from another, corner by corner.
 
     Args:
-        first: lengths of `boundary`, not all 0.
-        second: of the same shape.
+        one: lengths of `boundary`, not all 0.
+        other: of the same shape.
 
     Returns:
-        For each of the two, float64 arrays of its corners: distance to the nearest corner of the
-        other, in pixels, and length.
+        For the corners of the one, float64: distance to the nearest corner of the other, in pixels,
+        and length.
     """
-    corners = first > 0, second > 0
-    rows, columns = (np.flatnonzero((corners[0] | corners[1]).any(axis=axis)) for axis in (1, 0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    on_first, on_second = (on[box] for on in corners)
-    return [
-        (_distance_to(on_second)[on_first], first[box][on_first]),
-        (_distance_to(on_first)[on_second], second[box][on_second]),
-    ]
-
-
-def _distance_to(corners: np.ndarray) -> np.ndarray:
-    """Return each place's distance to the nearest of the corners, float64 ``(H, W)``."""
-    away = cv2.distanceTransform((~corners).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    corners = one > 0
+    away = cv2.distanceTransform((other == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # OpenCV gives float32. The square of a distance is a whole number: below 2048 pixels, rounding
     # it gives back every digit of float64.
-    return np.sqrt(np.rint(away.astype(np.float64) ** 2))
+    return np.sqrt(np.rint(away[corners].astype(np.float64) ** 2)), one[corners]
 
 
 def percentile(distance: np.ndarray, length: np.ndarray) -> float:
