@@ -92,8 +92,9 @@ def compare(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float, flo
     if not all(of_one.any() for of_one in lengths):
         return 0.0, 0.0, float(np.hypot(*truth.shape))
     sides = distances(*lengths), distances(*reversed(lengths))
-    distance, length = (np.concatenate(of_both) for of_both in zip(*sides, strict=True))
-    at_1, at_2 = (float(length[distance <= t].sum() / length.sum()) for t in TOLERANCES)
+    total = sum(length.sum() for _, length in sides)
+    agreeing = [sum(length[away <= t].sum() for away, length in sides) for t in TOLERANCES]
+    at_1, at_2 = (float(length / total) for length in agreeing)
     return at_1, at_2, max(percentile(*side) for side in sides)
 
 
