@@ -139,10 +139,6 @@ class Progress(keras.callbacks.Callback):
         shown = {name: f"{logs[name]:.3f}" for name in ("loss", "val_loss", "val_accuracy")}
         self.bar.set_postfix(epoch=epoch + 1, **shown)
 
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        self.bar.close()
-
 
 def was_begun(folder: Path, profile: dict) -> bool:
     """Tell whether a folder holds a state of a run with this profile, as plain JSON types."""

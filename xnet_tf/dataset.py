@@ -119,10 +119,8 @@ def load(folder: str | Path | None = None) -> Dataset:
     folder = runs.data_folder() if folder is None else Path(folder)
     manifest, problems = read_manifest(folder)
     if "polarity" in manifest:
-        unsettled = manifest.index[~manifest["polarity"].isin(("", "bright"))]
-        problems += [
-            f"{folder / name}: open beam may not be bright; {_IMPORT}" for name in unsettled
-        ]
+        dark = manifest.index[~manifest["polarity"].isin(("", "bright"))]
+        problems += [f"{folder / name}: open beam may be dark; {_IMPORT}" for name in dark]
     if problems:
         raise faults(problems)
     split = read_split(folder / "split.json", manifest)

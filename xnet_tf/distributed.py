@@ -36,11 +36,12 @@ def find_strategy() -> tf.distribute.Strategy | None:
         return tf.distribute.MirroredStrategy() if len(GPUS) > 1 else None
     try:
         config = json.loads(os.environ["TF_CONFIG"])
-        workers, index = config["cluster"]["worker"], config["task"]["index"]
-        complete = 0 <= index < len(workers) and config["task"]["type"] == "worker"
+        cluster, task = config["cluster"], config["task"]
+        complete = set(cluster) == {"worker"} and task["type"] == "worker"
+        complete &= 0 <= task["index"] < len(cluster["worker"])
     except (KeyError, TypeError, json.JSONDecodeError):
         complete = False
-    if not complete or set(config["cluster"]) != {"worker"}:
+    if not complete:
         raise InputError(
             'TF_CONFIG must look like {"cluster": {"worker": ["host:port", ...]}, "task": '
             '{"type": "worker", "index": 0}}; see docs/distributed-training.md'

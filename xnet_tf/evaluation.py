@@ -67,10 +67,9 @@ def predict(
     for row in tqdm(rows.itertuples(), subset, len(rows), leave=False, delay=5):
         grey, truth = read_pair(dataset.folder, row)
         segmented = inference.segment(model, grey, working_size=working_size, quality="normal")
-        labels = {"XNet": segmented.labels} | {
-            name: of(grey) for name, of in (others or {}).items()
-        }
+        labels = {name: method(grey) for name, method in (others or {}).items()}
         names = (row.Index, row.body_part, row.subject)
+        labels = {"XNet": segmented.labels, **labels}
         predictions.append(Prediction(*names, grey, truth, labels, segmented.probabilities))
     return predictions
 

@@ -246,14 +246,9 @@ def folded(model: keras.Model, dtype: str = "float32") -> keras.Model:
         config = layer.get_config()
         config["dtype"] = "float32" if layer.name in FLOAT32_LAYERS else dtype
         if isinstance(layer, UpConv2D):
-            return layers.Conv2DTranspose(
-                layer.filters,
-                [size + 1 for size in layer.kernel_size],
-                strides=2,
-                padding="same",
-                dtype=config["dtype"],
-                name=layer.name,
-            )
+            kernel_size = [size + 1 for size in layer.kernel_size]
+            form = {"padding": "same", "dtype": config["dtype"], "name": layer.name}
+            return layers.Conv2DTranspose(layer.filters, kernel_size, strides=2, **form)
         if isinstance(layer, layers.Conv2D):
             config["use_bias"] = True
         return layer.__class__.from_config(config)
@@ -276,13 +271,10 @@ def folded(model: keras.Model, dtype: str = "float32") -> keras.Model:
 
 def _norms(model: keras.Model) -> dict:
     # The batch normalisations that directly follow a convolution, by its name.
-    found = {}
-    for layer in model.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            before = layer.input._keras_history.operation
-            if isinstance(before, layers.Conv2D):
-                found[before.name] = layer
-    return found
+    norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    before = [norm.input._keras_history.operation for norm in norms]
+    pairs = zip(before, norms, strict=True)
+    return {layer.name: norm for layer, norm in pairs if isinstance(layer, layers.Conv2D)}
 
 
 def _folded_weights(layer, norm) -> list[np.ndarray]:

@@ -13,7 +13,6 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from xnet_tf import classes
-from xnet_tf.files import write_atomically
 
 COLOUR_MAP = ListedColormap(classes.COLOURS / 255)
 STYLE = {
@@ -26,18 +25,6 @@ STYLE = {
     "savefig.dpi": 150,
     "svg.hashsalt": "xnet",
 }
-
-
-def save(figure: Figure, path: Path, suffixes: tuple[str, ...] = (".png", ".svg")) -> list[Path]:
-    """Write a figure, without a date, so that equal numbers give equal files."""
-    metadata = {".png": {"Software": None}, ".svg": {"Date": None}}
-    return [
-        write_atomically(
-            path.with_suffix(suffix),
-            lambda temporary, keys=metadata[suffix]: figure.savefig(temporary, metadata=keys),
-        )
-        for suffix in suffixes
-    ]
 
 
 def show_labels(axis, labels: np.ndarray, **kwargs) -> None:

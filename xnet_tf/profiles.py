@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 
 from xnet_tf import runs
@@ -71,8 +72,7 @@ class Profile:
 
     def as_dict(self) -> dict:
         """Return the fields as plain JSON types."""
-        emphasis = [list(pair) for pair in self.emphasis]
-        return {**asdict(self), "filters": list(self.filters), "emphasis": emphasis}
+        return json.loads(json.dumps(asdict(self)))
 
 
 _QUICK = {

@@ -21,7 +21,7 @@ from xnet_tf import classes, distributed, losses, pipeline, runs
 from xnet_tf.backend import describe_device, dtype_policy, faster_precision, keras, tf
 from xnet_tf.checkpoints import Progress, RunState, was_begun
 from xnet_tf.dataset import Dataset, read_arrays
-from xnet_tf.files import InputError, read_json, sha256
+from xnet_tf.files import InputError, sha256
 from xnet_tf.model import find_network
 from xnet_tf.presets import PRESETS, describe
 from xnet_tf.profiles import Profile
@@ -239,12 +239,11 @@ def make_optimizer(profile: Profile, steps_per_epoch: int) -> keras.optimizers.O
         ),
     }
     optimizers = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
-    if profile.optimizer not in optimizers or profile.schedule not in schedules:
-        raise ValueError(
-            f"unknown optimizer {profile.optimizer!r} or schedule {profile.schedule!r}; "
-            f"choose from {sorted(optimizers)} and {sorted(schedules)}"
-        )
-    return optimizers[profile.optimizer](schedules[profile.schedule](profile.learning_rate))
+    try:
+        return optimizers[profile.optimizer](schedules[profile.schedule](profile.learning_rate))
+    except KeyError as error:
+        known = f"choose from {sorted(optimizers)} and {sorted(schedules)}"
+        raise ValueError(f"unknown optimizer or schedule {error}; {known}") from None
 
 
 def fit(
@@ -281,7 +280,7 @@ def fit(
                 verbose=0,
                 **schedule,
             )
-    progress.close()
+    progress.bar.close()
     finish(model, state)
 
 
@@ -300,9 +299,7 @@ def finish(model: keras.Model, state: RunState) -> None:
 
 def _belongs_to(weights: Path, identity: dict) -> bool:
     try:
-        record = read_json(weights.with_suffix(".json"))
-        whole = record["sha256"] == sha256(weights)
-    except (InputError, KeyError, OSError):
+        record = read_record(weights)
+    except InputError:
         return False
-    made_by = {key: record.get(key) for key in identity}
-    return whole and made_by == identity
+    return {key: record.get(key) for key in identity} == identity

@@ -20,8 +20,8 @@ from xnet_study.figures import (
     score_figures,
     threshold_figures,
 )
-from xnet_tf.files import InputError
-from xnet_tf.plots import STYLE, save
+from xnet_tf.files import InputError, write_atomically
+from xnet_tf.plots import STYLE
 
 FIGURES: dict[str, Callable[[Path], Figure]] = {
     **score_figures.FIGURES,
@@ -62,3 +62,15 @@ def draw_all(results: Path, out: Path) -> list[Path]:
             written += save(figure, out / name, (".png",) if name in PICTURES else (".png", ".svg"))
             plt.close(figure)
     return written
+
+
+def save(figure: Figure, path: Path, suffixes: tuple[str, ...] = (".png", ".svg")) -> list[Path]:
+    """Write a figure, without a date, so that equal numbers give equal files."""
+    metadata = {".png": {"Software": None}, ".svg": {"Date": None}}
+    return [
+        write_atomically(
+            path.with_suffix(suffix),
+            lambda temporary, keys=metadata[suffix]: figure.savefig(temporary, metadata=keys),
+        )
+        for suffix in suffixes
+    ]
