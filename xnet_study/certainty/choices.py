@@ -124,13 +124,11 @@ def shrunk(part: float, overall: float, images: int, prior: float = 20, least: i
     return float(expit(logit(inner) @ [weight, 1 - weight]))
 
 
-def for_cost(
-    curve: np.ndarray, pixels: np.ndarray, ratio: float, guarded: int = classes.SOFT_TISSUE
-) -> int:
+def for_cost(curve: np.ndarray, pixels: np.ndarray, ratio: float) -> int:
     """Choose the threshold of least cost, when a false positive costs `ratio` false negatives.
 
     Were the network perfectly calibrated, this would be ``ratio / (1 + ratio)``.
     """
-    false = curve.sum(axis=-1) - curve[..., guarded]
-    missed = pixels[guarded] - curve[..., guarded]
+    false = curve.sum(axis=-1) - curve[..., TISSUE]
+    missed = pixels[TISSUE] - curve[..., TISSUE]
     return int(np.argmin(ratio * false + missed))
