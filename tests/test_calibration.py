@@ -29,19 +29,6 @@ def class_counts(probabilities, truth):
     return np.stack([calibration.count(level[:, k], truth, 3) for k in range(3)])
 
 
-def multiclass_brier(counts):
-    """Brier score of counts (C, C, LEVELS): the sum of the classes' own."""
-    of_classes = (calibration.against_rest(of_class, k) for k, of_class in enumerate(counts))
-    return sum(recalibration.brier(against_rest) for against_rest in of_classes)
-
-
-def nll(counts):
-    """Mean of -log of the true class's probability, of counts (C, C, LEVELS)."""
-    surprise = np.logaddexp(0, -calibration.CENTRES)
-    total = sum((of_class[k] * surprise).sum() for k, of_class in enumerate(counts))
-    return total / counts[0].sum()
-
-
 def test_levels_hold_what_exceeds_their_edge():
     x = np.float32([-20, -16, -calibration.STEP, 0, 1e-5, calibration.STEP, 15.9999, 20])
     assert calibration.levels(x).tolist() == [0, 0, 32766, 32767, 32768, 32768, 65535, 65535]
@@ -134,9 +121,11 @@ def test_streamed_scores_are_those_of_memory_at_the_resolution():
     np.testing.assert_array_equal(streamed, class_counts(probabilities, truth))
     hit = np.eye(3)[truth]
     log_likelihood = -np.log(probabilities[np.arange(len(truth)), truth]).mean()
-    assert nll(streamed) == pytest.approx(log_likelihood, abs=calibration.STEP / 2)
+    assert recalibration.nll(streamed) == pytest.approx(log_likelihood, abs=calibration.STEP / 2)
     exact = ((probabilities - hit) ** 2).sum(axis=1).mean()
-    assert multiclass_brier(streamed) == pytest.approx(exact, abs=calibration.STEP / 2)
+    assert recalibration.multiclass_brier(streamed) == pytest.approx(
+        exact, abs=calibration.STEP / 2
+    )
 
 
 def test_brier_parts_add_up():

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from test_calibration import class_counts, nll, softmax_pixels
+from test_calibration import class_counts, softmax_pixels
 
 from xnet_study.certainty import recalibration
 from xnet_tf import calibration
@@ -45,7 +45,7 @@ def test_every_kind_improves_an_over_sure_network(fit):
         change = FITS[fit](probabilities, truth)
     fresh, fresh_truth = softmax_pixels(seed=9, temperature=2.0)
     after = class_counts(change(fresh), fresh_truth)
-    assert nll(after) < nll(class_counts(fresh, fresh_truth)) - 0.05
+    assert recalibration.nll(after) < recalibration.nll(class_counts(fresh, fresh_truth)) - 0.05
     for k in range(3):
         sums = calibration.bin_sums(
             calibration.against_rest(after[k], k), calibration.equal_width()

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from test_calibration import multiclass_brier, nll
 
 from xnet_study import boundaries
-from xnet_study.certainty import streaming
+from xnet_study.certainty import recalibration, streaming
 from xnet_study.certainty.streaming import State, Stream
 from xnet_tf import calibration, classes, thresholds
 from xnet_tf.thresholds import Processing
@@ -70,8 +69,8 @@ def test_sums_of_the_images_are_the_counts(judged):
     for m in range(2):
         losses = judged.images.losses[:, m].sum(axis=0) / judged.top_levels[m, 0].sum()
         levels = judged.class_levels[m]
-        assert losses[0] == pytest.approx(nll(levels), rel=1e-5)
-        assert losses[1] == pytest.approx(multiclass_brier(levels), rel=1e-5)
+        assert losses[0] == pytest.approx(recalibration.nll(levels), rel=1e-5)
+        assert losses[1] == pytest.approx(recalibration.multiclass_brier(levels), rel=1e-5)
         for t, counts in enumerate(judged.top_levels[m], streaming.TOP):
             sums = calibration.bin_sums(counts, calibration.equal_width())
             np.testing.assert_allclose(judged.images.bins[:, m, t].sum(axis=0), sums, rtol=1e-4)

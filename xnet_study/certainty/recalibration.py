@@ -93,6 +93,26 @@ def brier_parts(counts: np.ndarray) -> tuple[float, float, float]:
     return brier(counts) - best, uncertainty - best, uncertainty
 
 
+def multiclass_brier(counts: np.ndarray) -> float:
+    """Brier score over all classes: the sum of the classes' own, in [0, 2].
+
+    Args:
+        counts: int64 ``(C, C, LEVELS)``: class judged, true class, level of the judged class.
+    """
+    return sum(brier(against_rest(of_class, k)) for k, of_class in enumerate(counts))
+
+
+def nll(counts: np.ndarray) -> float:
+    """Negative log likelihood, in nats: the mean of -log of the true class's probability.
+
+    Args:
+        counts: int64 ``(C, C, LEVELS)``, as for `multiclass_brier`.
+    """
+    surprise = np.logaddexp(0, -calibration.CENTRES)
+    total = sum((of_class[k] * surprise).sum() for k, of_class in enumerate(counts))
+    return float(total / counts[0].sum())
+
+
 @dataclass(frozen=True)
 class Isotonic:
     """Each class's probability is mapped on its own, monotonically; then they are made to sum to 1.
