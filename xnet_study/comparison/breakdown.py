@@ -83,7 +83,7 @@ def seeds(methods: list[Method]) -> pd.DataFrame:
             of_seeds = pooled(method.confusions(subset).sum(axis=0))
             about = {**_named(method, subset), "seed": [run.record["seed"] for run in method.runs]}
             tables.append(pd.DataFrame({**about, **dict(zip(SCORES, of_seeds.T, strict=True))}))
-    return _joined(tables, "method", "variant", "subset", "seed", *SCORES)
+    return joined(tables, "method", "variant", "subset", "seed", *SCORES)
 
 
 def parts(methods: list[Method]) -> pd.DataFrame:
@@ -98,7 +98,7 @@ def parts(methods: list[Method]) -> pd.DataFrame:
         for part, at in method.images(subset).groupby("body_part").indices.items():
             about = {**_named(method, subset), "body_part": part, "images": len(at)}
             tables.append(_estimated(about, counts[at], subjects[at]))
-    return _joined(tables)
+    return joined(tables)
 
 
 def flattery(methods: list[Method]) -> pd.DataFrame:
@@ -129,7 +129,7 @@ def flattery(methods: list[Method]) -> pd.DataFrame:
             table["population"] = over_seeds(method.confusions("population"))
             table["over population"] = table["together"] - table["population"]
         tables.append(table)
-    return _joined(tables)
+    return joined(tables)
 
 
 def confusion(methods: list[Method]) -> pd.DataFrame:
@@ -152,7 +152,7 @@ def roc(methods: list[Method]) -> pd.DataFrame:
             curves = [np.interp(RATES, *streamed_auc.curve(of_run[k])) for of_run in levels]
             rates = {"false_positive_rate": RATES, "true_positive_rate": np.mean(curves, axis=0)}
             tables.append(pd.DataFrame({**_named(method, subset), "class": name, **rates}))
-    return _joined(tables)
+    return joined(tables)
 
 
 def history(methods: list[Method]) -> pd.DataFrame:
@@ -192,7 +192,7 @@ def folds(runs: list[Run]) -> pd.DataFrame:
             about = {"method": method, "kind": kind, "subset": subset, "fold": name}
             tables.append(_of_fold({**about, "images": len(rows)}, rows, trained_on))
     columns = ("method", "kind", "subset", "fold", "images", "subjects")
-    return _joined(tables, *columns, "score", "value", "low", "high")
+    return joined(tables, *columns, "score", "value", "low", "high")
 
 
 def _trained_on(runs: list[Run], left_out: Run, subset: str) -> pd.DataFrame | None:
@@ -233,6 +233,6 @@ def _named(method: Method, subset: str) -> dict[str, str]:
     return {"method": method.name, "variant": method.variant, "subset": subset}
 
 
-def _joined(tables: list[pd.DataFrame], *columns: str) -> pd.DataFrame:
+def joined(tables: list[pd.DataFrame], *columns: str) -> pd.DataFrame:
     """Join tables; without any there are these columns, so that the file can be read back."""
     return pd.concat(tables) if tables else pd.DataFrame(columns=list(columns))

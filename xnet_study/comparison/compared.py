@@ -241,11 +241,8 @@ def scores(totals: Sums, area_error: np.ndarray | float = 0.0) -> dict[str, np.n
     Returns:
         float64 ``(...)`` for each; NaN where not defined.
     """
-    confusion, surfaces, images = (
-        totals["confusion"],
-        _mean(totals["surfaces"]),
-        _mean(totals["images"]),
-    )
+    confusion = totals["confusion"]
+    images, surfaces = _mean(totals["images"]), _mean(totals["surfaces"])
     of_surfaces = {name: surfaces[..., k, :] for k, name in enumerate(SURFACES)}
     areas = np.full(confusion.shape[:-1], np.nan)
     if "levels" in totals:

@@ -19,10 +19,7 @@ def load(results: Path, name: str) -> pd.DataFrame:
 
     Only an empty field is NaN: a body part may be called "NA".
     """
-    table = read_table(results / f"{name}.csv")
-    if "variant" in table:
-        table["variant"] = table["variant"].astype(object).fillna("")
-    return table
+    return read_table(results / f"{name}.csv").fillna({"variant": ""})
 
 
 def titles(table: pd.DataFrame, method: str = "method") -> pd.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from xnet_study.comparison.tasks import Task
 from xnet_tf import inference, training
 from xnet_tf.backend import describe_device, keras
 from xnet_tf.dataset import Arrays
-from xnet_tf.files import read_json, write_atomically, write_json
+from xnet_tf.files import read_json, write_atomically
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ def fit_classical(study: Study, task: Task) -> FittedMethod:
             lambda case: Prediction(tuning.oracle(method, case.image, case.truth)), {}
         )
     tuned = tune(study, method)
-    by_part = tuned.by_part if task.variant == "by part" else {}
+    if task.variant == "overall":
+        tuned = replace(tuned, by_part={})
 
     def segment(case: Case) -> Prediction:
-        setting = by_part.get(case.body_part, tuned.overall)
-        return Prediction(method.segment(case.image, **setting))
+        return Prediction(method.segment(case.image, **tuned.setting(case.body_part)))
 
-    return FittedMethod(segment, {"settings": by_part or tuned.overall})
+    return FittedMethod(segment, {"settings": tuned.by_part or tuned.overall})
 
 
 def tune(study: Study, method: classical.ClassicalMethod) -> tuning.Tuned:
@@ -73,8 +73,7 @@ def tune(study: Study, method: classical.ClassicalMethod) -> tuning.Tuned:
     if examined is None:
         subsets = (study.arrays(study.dataset, name) for name in ("train", "validation"))
         examined = tuning.examine(method, *subsets)
-        identity = study.tuning_identity(method)
-        write_json(study.tuning_file(method), {**examined, "identity": identity})
+        study.keep_tuning(method, examined)
     return tuning.restored(method, examined)
 
 

@@ -138,8 +138,8 @@ def read_table(path: Path) -> pd.DataFrame:
 
     A subject may well be called "NA", "None" or "007".
     """
-    names = dict.fromkeys(("subset", "image", "body_part", "subject", "class", "fold"), str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
+    names = ("subset", "image", "body_part", "subject", "class", "variant", "fold")
+    return pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=[""])
 
 
 def _replace(path: Path, rows: pd.DataFrame, subset: str) -> None:

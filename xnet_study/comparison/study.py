@@ -15,7 +15,7 @@ from xnet_study.comparison import partitions, scoring
 from xnet_study.comparison.tasks import Task, budget
 from xnet_tf import runs, training
 from xnet_tf.dataset import Arrays, Dataset, load, read_arrays
-from xnet_tf.files import read_json
+from xnet_tf.files import read_json, write_json
 from xnet_tf.profiles import Profile
 
 
@@ -96,15 +96,17 @@ class Study:
 
     def tuning(self, method: ClassicalMethod) -> dict | None:
         """Return what tuning a method on these data gave, or None if that is still to be done."""
-        return _made_from(self.tuning_identity(method), self.tuning_file(method))
+        return _made_from(*self._tuning(method))
 
-    def tuning_file(self, method: ClassicalMethod) -> Path:
-        """Return where it is kept what tuning a method gave."""
-        return self.folder / "tuning" / f"{method.slug}.json"
+    def keep_tuning(self, method: ClassicalMethod, examined: dict) -> None:
+        """Keep what tuning a method gave for `tuning`."""
+        identity, path = self._tuning(method)
+        write_json(path, {**examined, "identity": identity})
 
-    def tuning_identity(self, method: ClassicalMethod) -> str:
-        """Return a SHA-256 of what a method's tuning depends on."""
-        return self._identity(self.dataset, {"settings": method.settings})
+    def _tuning(self, method: ClassicalMethod) -> tuple[str, Path]:
+        """Return a SHA-256 of what a method's tuning depends on, and where it is kept."""
+        identity = self._identity(self.dataset, {"settings": method.settings})
+        return identity, self.folder / "tuning" / f"{method.slug}.json"
 
     def _identity(self, data: Dataset, content: dict) -> str:
         """Return a SHA-256 of data, how they are seen, and what else a result depends on."""

@@ -44,12 +44,6 @@ PUBLISHED = {
 }
 """XNet's published figures. How the paper averages its F1 and AUC over the classes is not known."""
 
-DIFFERENCES = (
-    "other, variant, family, subset, score, value, low, high, p, pairs above, pairs, p Holm, "
-    "significant"
-)
-"""Columns of `differences`."""
-
 _FALSE_POSITIVES = "results.soft_tissue_false_positives"
 
 
@@ -138,9 +132,8 @@ def differences(methods: list[Method]) -> pd.DataFrame:
         for other in methods
         if other is not xnet and subset in xnet.subsets and subset in other.subsets
     ]
-    if not tables:
-        return pd.DataFrame(columns=DIFFERENCES.split(", "))
-    table = pd.concat(tables, ignore_index=True)
+    columns = ("other", "variant", "family", "subset", "score", "value", "low", "high", "p")
+    table = breakdown.joined(tables, *columns, "pairs above", "pairs").reset_index(drop=True)
     adjusted = table.groupby(["subset", "score"])["p"].transform(significance.holm)
     return table.assign(**{"p Holm": adjusted, "significant": adjusted < LEVEL})
 
@@ -155,9 +148,9 @@ def record(methods: list[Method], all_runs: list[Run]) -> dict:
     Raises:
         InputError: if the runs were made from different data sets or populations.
     """
-    records = [run.record for method in methods for run in method.runs]
-    networks = [r for r in records if r["family"] == "network"]
     everything = [run.record for run in all_runs]
+    records = [r for r in everything if not r["fold"]]
+    networks = [r for r in records if r["family"] == "network"]
     # Where other images are held out, the data of the run are a data set divided anew.
     data = _only({r.get("divided_from") or r["data"] for r in everything}, "data sets")
     populations = {r.get("population") for r in everything} - {None}

@@ -65,10 +65,8 @@ def parts(results: Path) -> Figure:
         at = np.arange(len(xnets)) + (len(shown) / 2 - k - 0.5) * height
         bars = {"color": colour, "label": title, "ecolor": "#444444", "error_kw": {"lw": 0.8}}
         axis.barh(at, rows["value"], height * 0.92, xerr=drawing.spans(rows), **bars)
-    axis.set(ylim=(-0.6, len(xnets) - 0.4), xlim=(0, 1))
-    axis.set_xlabel(f"macro F1 on the {subset} images")
-    labels = [f"{part} ({images})" for part, images in xnets["images"].items()]
-    axis.set_yticks(range(len(xnets)), labels)
+    axis.set_yticks(range(len(xnets)), [f"{r.Index} ({r.images})" for r in xnets.itertuples()])
+    axis.set(xlabel=f"macro F1 on the {subset} images", xlim=(0, 1), ylim=(-0.6, len(xnets) - 0.4))
     axis.legend(ncols=len(shown), loc="lower center", bbox_to_anchor=(0.4, 1.0), fontsize=8)
     return _sign(figure, results)
 
@@ -84,8 +82,7 @@ def learning_curves(results: Path) -> Figure:
             axis.plot(curves.mean(axis=1), color=colour, lw=1.6, label=name)
         axis.set(xlabel="epoch")
     axes[0].set(ylabel="validation loss (cross-entropy + L2)", yscale="log")
-    lowest = history["val_accuracy"].quantile(0.1)
-    axes[1].set(ylabel="validation accuracy", ylim=(lowest, None))
+    axes[1].set(ylabel="validation accuracy", ylim=(history["val_accuracy"].quantile(0.1), None))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     return _sign(figure, results)
 
@@ -154,8 +151,7 @@ def error_maps(results: Path) -> Figure:
         axes[0].set_title(stem, fontsize=7, pad=2)
         for axis, name, labels in zip(axes[1:], ("XNet", "multi-Otsu"), answers, strict=True):
             axis.imshow(_errors(image, truth, labels))
-            wrong = f"{name}: {np.mean(labels != truth):.0%} wrong"
-            axis.set_title(wrong, fontsize=7, pad=2)
+            axis.set_title(f"{name}: {np.mean(labels != truth):.0%} wrong", fontsize=7, pad=2)
     run = read_json(results / "run.json")
     text = (
         f"wrong pixels in the colour of what they were called; weights {run['weights_sha256']:.8}"
