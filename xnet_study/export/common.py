@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from xnet_tf import dataset, preprocessing, runs
 from xnet_tf.backend import keras
+from xnet_tf.weights import load_weights
 
 LEAST_EQUAL = 0.9999
 """The share of pixels of which an exported file must say the same class as the network."""
 
 
-def options(description: str, out: str) -> argparse.Namespace:
-    """Read the command line: ``weights``, ``out`` (by default `out`), ``size`` in pixels."""
-    parser = argparse.ArgumentParser(description=description)
+def command(
+    description: str,
+    out: str,
+    export: Callable[[keras.Model, Path, int], None],
+    run: Callable[[Path, np.ndarray], np.ndarray],
+) -> None:
+    """Read the command line, export a network, and compare it on the validation images.
+
+    Args:
+        description: the module's docstring, whose first line says what it does.
+        out: the file's usual name.
+        export: writes a network as a file, for images of a size in pixels.
+        run: returns a file's probabilities ``(N, H, W, C)`` of prepared images ``(N, H, W, 1)``.
+
+    Raises:
+        SystemExit: if the file's classes differ from the network's.
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=runs.USER_WEIGHTS, metavar="FILE")
     parser.add_argument("--out", type=Path, default=Path(out), metavar="FILE")
     parser.add_argument("--size", type=_size, default=200, metavar="S", help="height and width")
-    return parser.parse_args()
+    options = parser.parse_args()
+    model, path = load_weights(options.weights), options.out
+    export(model, path, options.size)
+    images = dataset.read_arrays(dataset.load(), "validation", options.size).images
+    share = share_of_equal_pixels(model, partial(run, path), images)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; {share:.4%} of pixels equal")
+    if share < LEAST_EQUAL:
+        raise SystemExit("the exported network decides differently")
 
 
 def _size(text: str) -> int:
@@ -44,12 +68,3 @@ def share_of_equal_pixels(
     batch = preprocessing.prepare(images)
     ours = np.asarray(model(batch, training=False))
     return float((exported(batch).argmax(-1) == ours.argmax(-1)).mean())
-
-
-def check(model: keras.Model, exported: Callable, path: Path, size: int) -> None:
-    """Compare on the validation images, say what came out, and fail if the classes differ."""
-    images = dataset.read_arrays(dataset.load(), "validation", size).images
-    share = share_of_equal_pixels(model, exported, images)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; {share:.4%} of pixels equal")
-    if share < LEAST_EQUAL:
-        raise SystemExit("the exported network decides differently")

@@ -10,7 +10,6 @@ LiteRT wants fixed sizes: one image of ``--size`` squared, prepared as
 from __future__ import annotations
 
 import tempfile
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ import numpy as np
 from xnet_study.export import common
 from xnet_tf.backend import keras, tf
 from xnet_tf.model import folded
-from xnet_tf.weights import load_weights
 
 
 def export(model: keras.Model, path: Path, size: int) -> None:
@@ -45,13 +43,5 @@ def run(path: Path, batch: np.ndarray) -> np.ndarray:
     return np.stack(probabilities)
 
 
-def main() -> None:
-    """Export and compare."""
-    options = common.options(__doc__.splitlines()[0], "xnet.tflite")
-    model = load_weights(options.weights)
-    export(model, options.out, options.size)
-    common.check(model, partial(run, options.out), options.out, options.size)
-
-
 if __name__ == "__main__":
-    main()
+    common.command(__doc__, "xnet.tflite", export, run)

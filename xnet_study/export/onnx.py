@@ -12,7 +12,6 @@ filters first. Input: ``image``, float32 ``(B, 1, H, W)``, prepared as
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,18 @@ from onnx import TensorProto, helper, numpy_helper
 from xnet_study.export import common
 from xnet_tf.backend import keras
 from xnet_tf.model import folded
-from xnet_tf.weights import load_weights
 
 OPSET = 17
+
+OPERATORS = {
+    keras.layers.ReLU: ("Relu", {}),
+    keras.layers.MaxPooling2D: ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    keras.layers.Concatenate: ("Concat", {"axis": 1}),
+    keras.layers.Softmax: ("Softmax", {"axis": 1}),
+    keras.layers.Conv2D: ("Conv", {"auto_pad": "SAME_UPPER"}),
+    # A 4x4 kernel at stride 2 writes one pixel beyond each border, which is cut off.
+    keras.layers.Conv2DTranspose: ("ConvTranspose", {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+}
 
 
 def export(model: keras.Model, path: Path) -> None:
@@ -44,29 +52,18 @@ def export(model: keras.Model, path: Path) -> None:
             value = np.transpose(weight, (3, 2, 0, 1)) if weight.shape.rank == 4 else weight
             name = f"{layer.name}/{weight.name}"
             constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-    graph = helper.make_graph(
-        nodes,
-        "xnet",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["B", 1, "H", "W"])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["B", 3, "H", "W"])],
-        constants,
+    image, probabilities = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", channels, "H", "W"])
+        for name, channels in (("image", 1), ("probabilities", 3))
     )
+    graph = helper.make_graph(nodes, "xnet", [image], [probabilities], constants)
     opset = helper.make_opsetid("", OPSET)
     onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), path)
 
 
 def node(layer: keras.Layer, inputs: list[str]) -> onnx.NodeProto:
     """Return the operator of a layer, whose output has the layer's name."""
-    kinds = {
-        keras.layers.ReLU: ("Relu", {}),
-        keras.layers.MaxPooling2D: ("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2]}),
-        keras.layers.Concatenate: ("Concat", {"axis": 1}),
-        keras.layers.Softmax: ("Softmax", {"axis": 1}),
-        keras.layers.Conv2D: ("Conv", {"auto_pad": "SAME_UPPER"}),
-        # A 4x4 kernel at stride 2 writes one pixel beyond each border, which is cut off.
-        keras.layers.Conv2DTranspose: ("ConvTranspose", {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
-    }
-    operator, attributes = kinds[type(layer)]
+    operator, attributes = OPERATORS[type(layer)]
     weights = [f"{layer.name}/{weight.name}" for weight in layer.weights]
     return helper.make_node(operator, [*inputs, *weights], [layer.name], **attributes)
 
@@ -84,13 +81,5 @@ def run(path: Path, batch: np.ndarray) -> np.ndarray:
     return np.transpose(probabilities, (0, 2, 3, 1))
 
 
-def main() -> None:
-    """Export and compare."""
-    options = common.options(__doc__.splitlines()[0], "xnet.onnx")
-    model = load_weights(options.weights)
-    export(model, options.out)
-    common.check(model, partial(run, options.out), options.out, options.size)
-
-
 if __name__ == "__main__":
-    main()
+    common.command(__doc__, "xnet.onnx", lambda model, path, _: export(model, path), run)
