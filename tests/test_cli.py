@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 import time
@@ -200,3 +201,10 @@ def test_impossible_training_settings_are_refused(words, capfd):
     with pytest.raises(SystemExit, match="2"):
         cli.main(["train", *words])
     assert words[0] in capfd.readouterr().err
+
+
+def test_commands_run_where_the_output_is_no_file_as_in_notebooks(
+    monkeypatch, weights, picture, tmp_path
+):
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert segment(weights, tmp_path / "masks", picture) == 0

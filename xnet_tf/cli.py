@@ -33,8 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         why.
     """
     for stream in (sys.stdout, sys.stderr):
-        # Names of files may hold what the terminal cannot show.
-        stream.reconfigure(errors="backslashreplace")
+        # Names of files may hold what the terminal cannot show; a notebook shows everything.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)

@@ -1,6 +1,7 @@
 """The notebooks run, in order and anywhere, and what is committed of them is in order."""
 
 import json
+import os
 from pathlib import Path
 
 import nbformat
@@ -34,21 +35,22 @@ def smoke_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def kernel(smoke_run, tmp_path_factory):
+def kernel(smoke_run):
     """One kernel in a folder elsewhere, for all notebooks: TensorFlow is imported once."""
     manager = AsyncKernelManager(kernel_name="python3")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
-        folder = tmp_path_factory.mktemp("elsewhere")
-        run_sync(manager.start_kernel)(cwd=str(folder), extra_arguments=["--log-level=ERROR"])
+        (smoke_run / "elsewhere").mkdir()
+        run_sync(manager.start_kernel)(extra_arguments=["--log-level=ERROR"])
     yield manager
     run_sync(manager.shutdown_kernel)(now=True)
 
 
 def execute(path, kernel):
-    """Run a notebook in a kernel that other notebooks have left, with no names of theirs."""
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    """Run a notebook in a kernel that other notebooks have left, with nothing that they set."""
+    notebook, run = nbformat.read(path, as_version=4), os.environ["XNET_RUNS"]
+    fresh = f"%reset -f\n%cd -q {run}/elsewhere\n%env XNET_RUNS={run}"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(fresh))
     client = NotebookClient(notebook, km=kernel, timeout=600)
     try:
         client.execute()
