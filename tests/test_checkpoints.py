@@ -35,9 +35,9 @@ def test_training_stops_early_and_keeps_the_best(model, tmp_path):
 def test_the_history_is_cut_back_to_the_restored_epoch(model, tmp_path):
     early = checkpoints.RunState(tmp_path, {}, patience=9)
     run_epochs(early, model, [3.0, 2.0])
-    kept = early.path.read_bytes()
+    kept = (tmp_path / checkpoints.STATE).read_bytes()
     run_epochs(checkpoints.RunState(tmp_path, {}, patience=9), model, [5.0, 5.0, 5.0])
-    early.path.write_bytes(kept)
+    (tmp_path / checkpoints.STATE).write_bytes(kept)
     resumed = checkpoints.RunState(tmp_path, {}, patience=9)
     resumed.restore(model)
     resumed.set_model(model)

@@ -15,7 +15,6 @@ from xnet_study.baselines import classical, tuning
 from xnet_study.comparison import coverage, fitting, runner, tasks
 from xnet_study.comparison.study import Study
 from xnet_tf import cli, dataset, inference, metrics, model, preprocessing, runs, training
-from xnet_tf.checkpoints import RunState
 from xnet_tf.files import InputError, read_json, write_json
 from xnet_tf.metrics import counts_of
 from xnet_tf.profiles import Profile
@@ -252,11 +251,6 @@ def test_other_settings_are_another_result(done, data, profile, tmp_path):
     other = dataclasses.replace(profile, l2=1e-3)
     status = runner.listing(data, other, tmp_path).set_index("task")["status"]
     assert status["xnet-seed1"] == "to do" and status["constant"] == "finished"
-
-
-def test_a_training_without_a_finite_loss_has_diverged(tmp_path):
-    with pytest.raises(FloatingPointError, match="the validation loss was never finite"):
-        training.finish(None, RunState(tmp_path, {}, patience=1))
 
 
 def test_trainings_that_diverge_stop_no_other_and_no_table(copy, data, profile, tmp_path):

@@ -49,11 +49,6 @@ class RunState(keras.callbacks.Callback):
         """Whether the best epoch is longer ago than patience allows."""
         return len(self.history) - self.best_epoch >= self.patience
 
-    @property
-    def path(self) -> Path:
-        """The state file."""
-        return self.folder / STATE
-
     def restore(self, model: keras.Model) -> None:
         """Load weights, optimiser and history, if the folder holds a state of this run.
 
@@ -64,9 +59,9 @@ class RunState(keras.callbacks.Callback):
             for place in (self.folder, self.folder / "weights", self.folder / "results"):
                 for left_by_a_kill in place.glob(f"{UNFINISHED}*"):
                     left_by_a_kill.unlink(missing_ok=True)
-        if not self.path.exists():
+        if not (self.folder / STATE).exists():
             return
-        with np.load(self.path, allow_pickle=False) as saved:
+        with np.load(self.folder / STATE, allow_pickle=False) as saved:
             record = json.loads(str(saved["record"]))
             if record.pop("identity") != self.identity:
                 if self.writes:
@@ -116,7 +111,7 @@ class RunState(keras.callbacks.Callback):
         record = {"identity": self.identity, **{name: getattr(self, name) for name in KEPT}}
         arrays = {name: v.numpy() for name, v in _variables(model).items()}
         arrays["record"] = np.array(json.dumps(record))
-        write_atomically(self.path, lambda temporary: np.savez(temporary, **arrays))
+        write_atomically(self.folder / STATE, lambda temporary: np.savez(temporary, **arrays))
         table = pd.DataFrame(self.history)
         path = self.folder / "results" / "history.csv"
         write_atomically(path, lambda temporary: table.to_csv(temporary, index=False))

@@ -200,7 +200,7 @@ def _view(apply: Network, images: np.ndarray, view: View) -> np.ndarray:
     shape = images.shape[1:3]
     height, width = (max(1, round(view.size * side)) for side in shape)
     if (height, width) != shape:
-        images = _resized(images, height, width)
+        images = np.stack([preprocessing.resize_area(i, height, width) for i in images])
     if view.gamma_normalised:
         images = preprocessing.normalise_gamma(images)
     padding = ((0, 0), (0, -height % DIVISOR), (0, -width % DIVISOR), (0, 0))
@@ -212,8 +212,17 @@ def _view(apply: Network, images: np.ndarray, view: View) -> np.ndarray:
     answer = np.asarray(apply(np.ascontiguousarray(shown)))
     answer = answer[:, :, ::-1] if view.mirrored else answer
     answer = np.rot90(answer, -view.turns, axes=(1, 2))[:, :height, :width]
-    return answer if (height, width) == shape else _resized(answer, *shape)
+    return answer if (height, width) == shape else _interpolated(answer, *shape)
 
 
-def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    return np.stack([preprocessing.resize_area(image, height, width) for image in images])
+def _interpolated(answer: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Interpolate linearly; where it shrinks, average over as many pixels as become one."""
+    rows, columns = _triangles(answer.shape[1], height), _triangles(answer.shape[2], width)
+    return np.einsum("yi,bijc,xj->byxc", rows, answer, columns, optimize=True)
+
+
+def _triangles(size: int, new: int) -> np.ndarray:
+    scale = size / new
+    distance = (np.arange(new)[:, None] + 0.5) * scale - 0.5 - np.arange(size)
+    weights = np.maximum(1 - np.abs(distance) / max(scale, 1), 0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -256,6 +256,9 @@ def fit(
     """Run the epochs that remain, saving the state after each.
 
     Validation images have the profile's full size in every phase.
+
+    Raises:
+        FloatingPointError: if no epoch gave a finite validation loss.
     """
     validation = read_arrays(dataset, "validation", profile.image_size)
     judged = pipeline.evaluation_batches(validation, profile.batch_size)
@@ -281,15 +284,6 @@ def fit(
                 **schedule,
             )
     progress.bar.close()
-    finish(model, state)
-
-
-def finish(model: keras.Model, state: RunState) -> None:
-    """Mark a run as complete.
-
-    Raises:
-        FloatingPointError: if no epoch gave a finite validation loss.
-    """
     if not state.best_epoch:
         raise FloatingPointError(
             "the validation loss was never finite; lower the profile's learning rate"

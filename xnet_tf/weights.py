@@ -65,10 +65,9 @@ def load_weights(
     build = find_network(record.get("network", "xnet"))
     try:
         model = build(input_shape, **record["architecture"])
-        _assign(model, path)
     except _UNFIT as error:
-        raise InputError(f"{path}: not weights for {build.__name__} ({error})") from None
-    return model
+        raise InputError(f"{path}: its record fits no {build.__name__} ({error})") from None
+    return assign_weights(model, path)
 
 
 def assign_weights(model: keras.Model, path: str | Path) -> keras.Model:
@@ -78,7 +77,9 @@ def assign_weights(model: keras.Model, path: str | Path) -> keras.Model:
         InputError: if the file does not hold the model's weights.
     """
     try:
-        _assign(model, path)
+        with np.load(path, allow_pickle=False) as arrays:
+            for variable in model.weights:
+                variable.assign(arrays[variable.path].astype("float32"))
     except _UNFIT as error:
         raise InputError(f"{path}: not weights for {model.name} ({error})") from None
     return model
@@ -99,12 +100,6 @@ def read_record(path: str | Path) -> dict:
     if record.get("sha256") != sha256(path):
         raise InputError(f"{path}: does not match its record {path.with_suffix('.json').name}")
     return record
-
-
-def _assign(model: keras.Model, path: str | Path) -> None:
-    with np.load(path, allow_pickle=False) as arrays:
-        for variable in model.weights:
-            variable.assign(arrays[variable.path].astype("float32"))
 
 
 def _for_release(name: str, value: np.ndarray) -> np.ndarray:
