@@ -71,7 +71,7 @@ def test_the_core_is_thin():
 
 
 def test_the_house_stays_small():
-    assert sum(map(lines_of_code, EVERY)) <= 8800
+    assert sum(map(lines_of_code, EVERY)) <= 9750
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
