@@ -93,9 +93,8 @@ def simulated(methods: list[Method], repetitions: int, resamples: int) -> pd.Dat
         studies += [("population", number), ("population", everyone)]
     score = _scores_and_differences([len(method.runs) for method in chosen])
     names = [XNET, *(f"{XNET} - {method.title}" for method in chosen[1:])]
-    quantities = pd.DataFrame(
-        itertools.product(breakdown.SCORES, names), columns=["score", "quantity"]
-    )
+    pairs = itertools.product(breakdown.SCORES, names)
+    quantities = pd.DataFrame(pairs, columns=["score", "quantity"])
     tables = {}
     for subset, subjects in studies:
         counts = np.concatenate([method.confusions(subset) for method in chosen], axis=1)
@@ -145,10 +144,8 @@ def coverage(
         "standard_error": np.sqrt(share * (1 - share) / repetitions),
         "width": width,
     }
-    rows = pd.MultiIndex.from_product(
-        [range(len(truth)), INTERVALS], names=["quantity", "interval"]
-    )
-    return pd.DataFrame(columns, rows).reset_index()
+    kinds = pd.MultiIndex.from_product([range(len(truth)), INTERVALS])
+    return pd.DataFrame(columns, kinds).reset_index(names=["quantity", "interval"])
 
 
 def _chosen(methods: list[Method]) -> list[Method]:

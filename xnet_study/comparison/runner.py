@@ -126,11 +126,10 @@ def score_split(study: Study, task: Task, fitted: FittedMethod) -> None:
     folder, data = study.folder / task.slug, study.data(task)
     for name in ("record.json", *scoring.FILES):
         (folder / name).unlink(missing_ok=True)
-    milliseconds = []
-    for subset in ("validation", "test"):
-        scored = scoring.score(fitted.segment, study.arrays(data, subset), subset)
-        scoring.save(scored, folder)
-        milliseconds.append(scored.milliseconds)
+    milliseconds = [
+        scoring.score(fitted.segment, study.arrays(data, subset), subset, folder)
+        for subset in ("validation", "test")
+    ]
     record = {
         **dataclasses.asdict(task),
         **dict.fromkeys(("population", "parameters", "profile", "settings")),
@@ -148,7 +147,7 @@ def score_population(study: Study, task: Task, fitted: FittedMethod) -> None:
     """Score a method on the population, and add to its record which that was."""
     folder = study.folder / task.slug
     arrays = study.arrays(study.population_of(task), "population")
-    scoring.save(scoring.score(fitted.segment, arrays, "population"), folder)
+    scoring.score(fitted.segment, arrays, "population", folder)
     record = read_json(folder / "record.json")
     write_json(folder / "record.json", {**record, "population": fingerprint(study.population)})
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,32 +61,19 @@ class Prediction(NamedTuple):
     probabilities: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A method's numbers on one subset.
-
-    Attributes:
-        counts: one row per image.
-        surfaces: one row per image and class.
-        milliseconds: taken for each image.
-        areas: area under each class's ROC curve ``(3,)``, or None.
-        coarse: int32 ``(N, 3, 2, 256)``, of `streamed_auc.coarse`, or None.
-    """
-
-    counts: pd.DataFrame
-    surfaces: pd.DataFrame
-    milliseconds: np.ndarray
-    areas: np.ndarray | None
-    coarse: np.ndarray | None
-
-
-def score(segment: Callable[[Case], Prediction], arrays: Arrays, subset: str) -> Scored:
-    """Let a method segment images one by one.
+def score(
+    segment: Callable[[Case], Prediction], arrays: Arrays, subset: str, folder: Path
+) -> np.ndarray:
+    """Let a method segment images one by one, and keep its numbers.
 
     Args:
         segment: the method; its label maps and probabilities have the image's height and width.
         arrays: images and their true label maps, of which the pictures alone are shown and scored.
         subset: their name.
+        folder: the method's; what it holds of that subset is replaced, when all is scored.
+
+    Returns:
+        The milliseconds taken for each image ``(N,)``.
     """
     counts, boundaries, coarse, milliseconds = [], [], [], []
     levels: np.ndarray | int = 0
@@ -107,30 +93,14 @@ def score(segment: Callable[[Case], Prediction], arrays: Arrays, subset: str) ->
             of_image = streamed_auc.counts(case.truth, probabilities)
             coarse.append(streamed_auc.coarse(of_image).astype(np.int32))
             levels += of_image
-    return Scored(
-        pd.DataFrame(counts),
-        pd.DataFrame(boundaries),
-        np.array(milliseconds),
-        streamed_auc.area(levels) if coarse else None,
-        np.stack(coarse) if coarse else None,
-    )
-
-
-def save(scored: Scored, folder: Path) -> None:
-    """Write a subset's numbers into a method's folder, in place of what it had of that subset."""
-    subset = scored.counts["subset"].iloc[0]
-    _replace(folder / "counts.csv", scored.counts, subset)
-    _replace(folder / "surfaces.csv", scored.surfaces, subset)
-    if scored.areas is None:
-        return
-    areas = pd.DataFrame({"subset": subset, "class": classes.NAMES, "auc": scored.areas})
-    _replace(folder / "auc.csv", areas, subset)
-    path, arrays = folder / "scores.npz", {}
-    if path.is_file():
-        with np.load(path) as saved:
-            arrays = dict(saved)
-    arrays[subset] = scored.coarse
-    write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
+    tables = {"counts.csv": counts, "surfaces.csv": boundaries}
+    if coarse:
+        areas = {"subset": subset, "class": classes.NAMES, "auc": streamed_auc.area(levels)}
+        tables["auc.csv"] = areas
+        _replace_array(folder / "scores.npz", np.stack(coarse), subset)
+    for name, rows in tables.items():
+        _replace(folder / name, pd.DataFrame(rows), subset)
+    return np.array(milliseconds)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -147,3 +117,12 @@ def _replace(path: Path, rows: pd.DataFrame, subset: str) -> None:
         saved = read_table(path)
         rows = pd.concat([saved[saved["subset"] != subset], rows])
     write_atomically(path, lambda temporary: rows.to_csv(temporary, index=False))
+
+
+def _replace_array(path: Path, array: np.ndarray, subset: str) -> None:
+    arrays = {}
+    if path.is_file():
+        with np.load(path) as saved:
+            arrays = dict(saved)
+    arrays[subset] = array
+    write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
