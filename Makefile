@@ -24,16 +24,19 @@ reproduce: .venv/.installed  ## set up, run all notebooks in the quick profile, 
 
 setup: .venv/.dev simulation/.venv/.installed  ## set up all that the tests need
 
-test:  ## set up and run the fast tests
+# Three processes on two cores: each keeps to one thread, and no core waits for another to end.
+ALONE := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
+test:  ## set up and run the fast tests, the simulation's beside the others
 	@$(MAKE) --no-print-directory --jobs 2 test-simulation test-main
 
-# Beside each other, for the second takes much longer; the first says at its end what it found.
+# It ends long before the others and only then says what it found: theirs is the last line.
 test-simulation: simulation/.venv/.installed
-	@found=$$(simulation/.venv/bin/python -m pytest -q simulation/tests 2>&1); \
+	@found=$$($(ALONE) simulation/.venv/bin/python -m pytest -q simulation/tests 2>&1); \
 	status=$$?; echo "$$found"; exit $$status
 
 test-main: .venv/.dev
-	$(RUN) -m pytest -q
+	$(ALONE) $(RUN) -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: .venv/.dev  ## run the long tests: kills, fuzzing
 	$(RUN) -m pytest -q -m slow

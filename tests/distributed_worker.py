@@ -23,8 +23,6 @@ from xnet_tf.backend import keras  # noqa: E402
 
 PROFILE = dataclasses.replace(
     profiles.get("smoke"),
-    coarse_epochs=0,
-    image_size=32,
     images_per_part=18,
     batch_size=6,
     epochs=4,

@@ -1,4 +1,4 @@
-import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +9,17 @@ from PIL import Image
 import xnet_tf
 from xnet_io import masks, radiographs
 from xnet_study import evaluate, real
-from xnet_tf import classes, dataset, metrics, training
+from xnet_tf import classes, dataset, metrics
 from xnet_tf.files import read_json
 
 
 @pytest.fixture(scope="module")
-def evaluated(data_folder, tiny_profile, tmp_path_factory):
-    """A tiny network, trained and evaluated once for all tests."""
-    root = tmp_path_factory.mktemp("runs")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("XNET_RUNS", str(root))
-    profile = dataclasses.replace(
-        tiny_profile, augmentation="none", images_per_part=20, epochs=8, learning_rate=1e-2
-    )
+def evaluated(data_folder, trained_run, tmp_path_factory):
+    """A tiny network, evaluated once for all tests."""
+    folder, profile = trained_run
+    copy = shutil.copytree(folder, tmp_path_factory.mktemp("runs") / profile.name)
     data = dataset.load(data_folder)
-    training.train(data, profile)
-    results = evaluate.evaluate(data, profile)
-    patch.undo()
-    return data, profile, results
+    return data, profile, evaluate.evaluate(data, profile, copy)
 
 
 def read(evaluated, name):

@@ -230,7 +230,8 @@ def test_a_run_killed_at_ten_random_moments_ends_as_the_undisturbed_one(data_fol
     script = (
         "import sys, dataclasses; from pathlib import Path; "
         "from xnet_tf import dataset, profiles, training; "
-        "profile = dataclasses.replace(profiles.get('smoke'), epochs=24, coarse_epochs=12); "
+        "profile = dataclasses.replace("
+        "profiles.get('smoke'), epochs=24, coarse_size=16, coarse_epochs=12); "
         "training.train(dataset.load(sys.argv[1]), profile, Path(sys.argv[2]))"
     )
 

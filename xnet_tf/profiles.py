@@ -98,14 +98,14 @@ _WIDE = _QUICK | {
 }
 
 PROFILES = {
+    # For tests. Most of its time goes into tracing, once for each size of pictures and of batches:
+    # one size, and an epoch that equal batches make up, in half as many pictures too.
     "smoke": Profile(
         "smoke",
         **_QUICK | {"filters": (4, 8, 16, 32)},
-        image_size=64,
-        images_per_part=2,
+        image_size=32,
+        images_per_part=10,
         epochs=2,
-        coarse_size=32,
-        coarse_epochs=1,
     ),
     "quick": Profile(
         "quick",
