@@ -13,6 +13,9 @@ from xnet_tf import dataset, pipeline, training
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError, sha256
 
+BRIEF = {"epochs": 1, "coarse_epochs": 0, "augmentation": "none"}
+"""What makes a run of several phases as short as can be."""
+
 
 @pytest.fixture
 def data(data_folder):
@@ -48,12 +51,20 @@ def test_training_learns_and_leaves_its_files(data, toy_profile, tmp_path):
 
 @pytest.fixture(scope="module")
 def undisturbed(data_folder, toy_profile, tmp_path_factory):
-    """One short run in two phases, to compare others with."""
-    folder = tmp_path_factory.mktemp("undisturbed")
+    """One short run in two phases, to compare others with; what each epoch leaves is copied."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
     profile = dataclasses.replace(
         toy_profile, augmentation="affine-elastic", coarse_size=16, coarse_epochs=1
     )
-    return training.train(dataset.load(data_folder), profile, folder), profile, folder
+
+    class Copied(training.RunState):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            shutil.copytree(folder, folder.with_name(f"after-{epoch}"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "RunState", Copied)
+        return training.train(dataset.load(data_folder), profile, folder), profile, folder
 
 
 def test_a_finished_run_is_loaded_and_not_trained_again(data, undisturbed):
@@ -65,22 +76,9 @@ def test_a_finished_run_is_loaded_and_not_trained_again(data, undisturbed):
 
 
 @pytest.mark.parametrize("last", [0, 1], ids=["at the change of size", "within a phase"])
-def test_an_interrupted_run_ends_as_the_undisturbed_one(
-    last, data, undisturbed, tmp_path, monkeypatch
-):
-    first, profile, _ = undisturbed
-
-    class Interrupted(training.RunState):
-        def on_epoch_end(self, epoch, logs=None):
-            super().on_epoch_end(epoch, logs)
-            if epoch == last:
-                raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "RunState", Interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            training.train(data, profile, tmp_path)
-    resumed = training.train(data, profile, tmp_path)
+def test_an_interrupted_run_ends_as_the_undisturbed_one(last, data, undisturbed):
+    first, profile, folder = undisturbed
+    resumed = training.train(data, profile, folder.with_name(f"after-{last}"))
     assert_equal_weights(first, resumed)
     assert first.history.equals(resumed.history)
 
@@ -142,15 +140,16 @@ def test_another_seed_gives_other_weights(data, undisturbed, tmp_path):
 def test_a_state_of_another_profile_is_not_taken_up(data, undisturbed, tmp_path):
     first, profile, folder = undisturbed
     copy = shutil.copytree(folder, tmp_path / "copy")
-    other = dataclasses.replace(profile, epochs=2)
-    assert len(training.train(data, other, copy).history) == 2
+    other = dataclasses.replace(profile, **BRIEF)
+    assert len(training.train(data, other, copy).history) == 1
     assert (copy / "previous-1" / "weights" / "toy.npz").read_bytes() == first.weights.read_bytes()
 
 
 def test_training_begins_with_given_weights(data, undisturbed, tmp_path):
     first, profile, _ = undisturbed
     # Nothing moves but batch-norm's running means: what was given comes out again.
-    still = dataclasses.replace(profile, learning_rate=0.0, filters=(8, 8, 8, 8), l2=0.0)
+    still = {"learning_rate": 0.0, "filters": (8, 8, 8, 8), "l2": 0.0}
+    still = dataclasses.replace(profile, **BRIEF, **still)
     trained = training.train(data, still, tmp_path, first.weights)
     before, after = weights_of(first), weights_of(trained)
     np.testing.assert_array_equal(before["conv1/kernel"], after["conv1/kernel"])
@@ -162,7 +161,7 @@ def test_training_begins_with_given_weights(data, undisturbed, tmp_path):
 
 def test_a_run_from_other_weights_is_not_taken_up(data, undisturbed, tmp_path):
     first, profile, _ = undisturbed
-    short = dataclasses.replace(profile, epochs=1, coarse_epochs=0)
+    short = dataclasses.replace(profile, **BRIEF)
     training.train(data, short, tmp_path)
     training.train(data, short, tmp_path, first.weights)
     assert (tmp_path / "previous-1" / "state.npz").exists()
