@@ -1,5 +1,6 @@
 """The notebooks run, in order and anywhere, and what is committed of them is in order."""
 
+import ast
 import json
 import os
 from pathlib import Path
@@ -14,10 +15,6 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
-
-
-TRAIN_MUCH = [path for path in SOLUTIONS if path.name[:2] in ("04", "09")]
-"""Solutions that train several networks."""
 
 
 def named(paths, marks=()):
@@ -58,13 +55,18 @@ def execute(path, kernel):
         client.kc.stop_channels()
 
 
-IN_ORDER = named(NOTEBOOKS + [path for path in SOLUTIONS if path not in TRAIN_MUCH])
-IN_ORDER += named(TRAIN_MUCH, marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("path", IN_ORDER)
+@pytest.mark.parametrize("path", named(NOTEBOOKS) + named(SOLUTIONS, marks=pytest.mark.slow))
 def test_notebook_runs_from_another_folder(path, kernel):
     execute(path, kernel)
+
+
+@pytest.mark.parametrize("path", named(SOLUTIONS))
+def test_solution_imports_what_there_is(path):
+    cells = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    lines = [node for cell in cells for node in ast.parse(cell).body]
+    imports = [node for node in lines if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert imports
+    exec(compile(ast.Module(imports, []), path.name, "exec"), {})
 
 
 @pytest.mark.slow
