@@ -43,7 +43,7 @@ def find(values: np.ndarray) -> Region:
         for side, lines in enumerate(_sides(inner)):
             if not cuts[side] and lines[0, 0] == values[0, 0]:
                 cuts[side] = min(_uniform(lines), widest)
-    return _region(values, cuts)
+    return _region(values, [0] * 4 if _too_little(values, cuts) else cuts)
 
 
 def varying(values: np.ndarray) -> Region:
@@ -121,14 +121,19 @@ def _region(values: np.ndarray, cuts: list[int]) -> Region:
     return slice(cuts[0], rows - cuts[1]), slice(cuts[2], columns - cuts[3])
 
 
+def _too_little(values: np.ndarray, cuts: list[int]) -> bool:
+    """Whether what the cuts leave is too small to be a picture."""
+    inner = values[_region(values, cuts)]
+    return min(inner.shape) < _SMALLEST_SIDE or inner.size < _SMALLEST_SHARE * values.size
+
+
 def _cuts(values: np.ndarray, count: Callable[[np.ndarray], int]) -> list[int]:
     """Cut off lines on the four sides until `count` finds none in what is left."""
     cuts, more = [0] * 4, [1] * 4
     while any(more):
-        inner = values[_region(values, cuts)]
-        if min(inner.shape) < _SMALLEST_SIDE or inner.size < _SMALLEST_SHARE * values.size:
+        if _too_little(values, cuts):
             return [0] * 4
-        more = [count(lines) for lines in _sides(inner)]
+        more = [count(lines) for lines in _sides(values[_region(values, cuts)])]
         cuts = [cut + lines for cut, lines in zip(cuts, more, strict=True)]
     return cuts
 

@@ -22,7 +22,7 @@ from xnet_io.masks import Rules
 from xnet_io.pairing import find_pairs
 from xnet_io.radiographs import Radiograph
 from xnet_tf.dataset import read_split
-from xnet_tf.files import UNFINISHED, InputError, write_json
+from xnet_tf.files import UNFINISHED, InputError, umask, write_json
 
 
 def import_masks(folder: str | Path, out: str | Path, rules: Rules | None = None) -> Outcome:
@@ -64,7 +64,7 @@ def import_masks(folder: str | Path, out: str | Path, rules: Rules | None = None
         if outcome.fatal:
             raise outcome.refusal(folder)
         _finish(building, pairs, split, rules, outcome)
-        building.chmod(0o755)
+        building.chmod(0o777 & ~umask())
         if out.exists():
             out.rmdir()
         building.rename(out)
@@ -82,9 +82,15 @@ def _check_folders(folder: Path, out: Path) -> None:
 
 
 def _read_split(folder: Path, pairs: pd.DataFrame) -> dict[str, list[str]] | None:
-    """Return the split by the images' new names, if a manifest and a split came with them."""
-    if not ((folder / "manifest.csv").exists() and (folder / "split.json").exists()):
+    """Return the split by the images' new names, if one came with them.
+
+    Raises:
+        InputError: if it does not fit the manifest, or there is none.
+    """
+    if not (folder / "split.json").exists():
         return None
+    if not (folder / "manifest.csv").exists():
+        raise InputError(f"{folder / 'split.json'}: needs a manifest.csv; add it, or take it away")
     split = read_split(folder / "split.json", pairs)
     return {name: pairs.loc[images, "new image"].tolist() for name, images in split.items()}
 

@@ -29,7 +29,8 @@ _GREY_TOLERANCE = 2
 _DOUBT = float(np.log(0.7 / 0.3))
 """Log odds of 70 %: polarity less certain than this is worth a warning.
 
-Of the 228 pictures called `choice` 1.8 % warn as they are, 98 % if their polarity is given wrongly.
+Of the 228 simulated subjects that choices are made on 1.8 % warn as they are, 98 % if their
+polarity is given wrongly.
 """
 
 _CONTRADICTION = 3.0

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from xnet_io import masks, radiographs
 from xnet_tf import dataset, pipeline
 from xnet_tf.dataset import Arrays, Dataset
-from xnet_tf.files import UNFINISHED, InputError, write_json
+from xnet_tf.files import UNFINISHED, InputError, umask, write_json
 from xnet_tf.profiles import Profile
 
 
@@ -55,7 +55,7 @@ def write(data: Dataset, profile: Profile, out: Path, per_part: int = 500) -> in
         pd.DataFrame(rows).to_csv(building / "manifest.csv", index=False)
         content = {"profile": profile.as_dict(), "data": data.fingerprint()}
         write_json(building / "augmented.json", content)
-        building.chmod(0o755)
+        building.chmod(0o777 & ~umask())
         building.rename(out)
     finally:
         shutil.rmtree(building, ignore_errors=True)

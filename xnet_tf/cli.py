@@ -2,7 +2,7 @@
 
 What the rooms offer on the command line is written there, in `xnet_io.commands` and
 `xnet_study.commands`; here are the commands that need several rooms, and what all have in common.
-Each command loads what it needs when it runs, so that help and mistakes are answered at once.
+What computes is loaded when a command runs, so that help and mistakes are answered at once.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: words of the command line; by default the process's own.
 
     Returns:
-        Exit status: 0, or 2 if an input cannot be used; then one line on the standard error says
-        why.
+        Exit status: 0; 2 if an input cannot be used, and 130 if the user interrupts; then one line
+        on the standard error says so.
     """
     for stream in (sys.stdout, sys.stderr):
         # Names of files may hold what the terminal cannot show; a notebook shows everything.
@@ -39,11 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
-    except (InputError, OSError) as error:
+    except (InputError, OSError, FloatingPointError) as error:
         print(f"xnet: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("xnet: interrupted; give the same command to go on", file=sys.stderr)
+        print("xnet: interrupted; the same command begins anew or goes on", file=sys.stderr)
         return 130
     return 0
 
@@ -119,6 +119,7 @@ def train(options: argparse.Namespace) -> None:
     data, profile = dataset.load(options.data), profiles.get(options.profile)
     changes = {"batch_size": options.batch_size, "precision": options.precision}
     profile = dataclasses.replace(profile, **{k: v for k, v in changes.items() if v})
+    from xnet_study.baselines import networks  # noqa: F401 - makes the other networks known
     from xnet_tf.backend import describe_device
 
     print(f"{profile.name} profile; {describe_device()}")

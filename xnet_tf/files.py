@@ -56,7 +56,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     temporary = Path(name)
     try:
         write(temporary)
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         # For reading alone Windows would refuse to flush it.
         with temporary.open("r+b") as stream:
             os.fsync(stream.fileno())
@@ -101,7 +101,8 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the process's mask of permissions."""
     # The process's umask can only be read by setting it.
     mask = os.umask(0)
     os.umask(mask)

@@ -55,9 +55,9 @@ VIEWS = {
 *High* is what users get unless they ask for less. From its four views it takes the turn of which
 the network is surest, adds what `further_views` has of that, and lets a view count the more the
 surer the network is of it; ``results/qualities.csv`` has what that gains. *Turned* is the plain
-mean of eight views. Both are about ten times the work of *normal*, the network as it is, which is
-what is scored beside other methods. *Low* is the fastest form of the network: folded, in bfloat16
-where the device gains from it.
+mean of eight views. They are about eleven and eight times the work of *normal*, the network as it
+is, which is what is scored beside other methods. *Low* is the fastest form of the network: folded,
+in bfloat16 where the device gains from it.
 """
 
 SIZES = (0.64, 0.8, 1.0, 1.24)
