@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbclient.output_widget import OutputWidget
 
 from xnet_tf import profiles, runs
 from xnet_tf.files import write_atomically
@@ -23,8 +24,23 @@ from xnet_tf.files import write_atomically
 NOTEBOOKS = runs.REPOSITORY / "notebooks"
 
 
+class QuietOutput(OutputWidget):
+    """What a page shows of a widget's output, without telling the kernel, which need not know.
+
+    Told while the client waits for a cell's reply on the same socket, it may never see the reply
+    (github.com/jupyter/nbclient/issues/312).
+    """
+
+    def sync_state(self):
+        """Send nothing."""
+
+
 class TalkingClient(NotebookClient):
     """A client that passes on what a cell prints, so that long training shows its progress."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.widget_registry["@jupyter-widgets/output"]["OutputModel"] = QuietOutput
 
     def process_message(self, msg, cell, cell_index):
         """Show text streams; then treat the message as usual."""

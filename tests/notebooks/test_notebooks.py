@@ -4,13 +4,15 @@ import ast
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
-from nbclient import NotebookClient
+
+from xnet_study.notebooks import QuietOutput, TalkingClient
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -48,7 +50,7 @@ def execute(path, kernel):
     notebook, run = nbformat.read(path, as_version=4), os.environ["XNET_RUNS"]
     fresh = f"%reset -f\n%cd -q {run}/elsewhere\n%env XNET_RUNS={run}"
     notebook.cells.insert(0, nbformat.v4.new_code_cell(fresh))
-    client = NotebookClient(notebook, km=kernel, timeout=600)
+    client = TalkingClient(notebook, km=kernel, timeout=600)
     try:
         client.execute()
     finally:
@@ -67,6 +69,16 @@ def test_solution_imports_what_there_is(path):
     imports = [node for node in lines if isinstance(node, ast.Import | ast.ImportFrom)]
     assert imports
     exec(compile(ast.Module(imports, []), path.name, "exec"), {})
+
+
+def test_a_widget_sends_nothing_while_a_cell_is_waited_for():
+    no_kernel = None
+    widget = QuietOutput("id", {"outputs": []}, no_kernel, SimpleNamespace())
+    message = {"parent_header": {}, "msg_type": "stream", "content": {"name": "o", "text": "seen"}}
+    widget.output([], message | {"header": message}, None, 0)
+    assert widget.outputs[0].text == "seen"
+    widget.clear_output([], message | {"content": {"wait": False}}, 0)
+    assert widget.outputs == []
 
 
 @pytest.mark.slow
