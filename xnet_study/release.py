@@ -31,7 +31,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 MADE_APART = {
     "results": (
         *("*.md", "paper.json", runs.WIDE, "ablation-*", "bench-*", "classical-*", "coverage*"),
-        *("qualities*", "seeds*", "table3*", "users-weights*"),
+        *("qualities*", "recipe*", "seeds*", "table3*", "users-weights*"),
     ),
     "figures": ("*.md", f"*-{runs.WIDE}.*", "comparison*"),
 }
