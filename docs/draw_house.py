@@ -34,9 +34,9 @@ EVERY = {name for room in ROOMS for name in modules(room)}
 
 @cache
 def imported(module: str) -> frozenset[str]:
-    """Return the modules of ours that a module imports, wherever in its text."""
+    """Return the modules of ours that a module imports at its head."""
     tree = ast.parse((ROOT / Path(*module.split("."))).with_suffix(".py").read_text("utf-8"))
-    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    froms = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
     names = {node.module for node in froms}
     names |= {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
     return frozenset(names & EVERY - {module})
