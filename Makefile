@@ -41,8 +41,9 @@ test-main: .venv/.dev
 test-slow: .venv/.dev  ## run the long tests: kills, fuzzing
 	$(RUN) -m pytest -q -m slow
 
-lab: .venv/.installed  ## open JupyterLab on copies of the notebooks, in runs/lab
-	@mkdir -p runs/lab && cp -Rn notebooks/. runs/lab/
+lab: .venv/.installed  ## open JupyterLab on copies of the notebooks, in runs/lab (SOLUTIONS=1: solved ones too)
+	@mkdir -p runs/lab/notebooks && cp -R docs runs/lab/ && cp -Rn notebooks/. runs/lab/notebooks/
+	@[ -z "$(SOLUTIONS)" ] || $(RUN) -m xnet_study.teaching.solutions --out runs/lab/solutions
 	.venv/bin/jupyter lab --notebook-dir=runs/lab
 
 figures: $(FIGURES_ENV)/.installed  ## redraw every figure from results/ (needs no TensorFlow)

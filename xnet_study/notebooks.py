@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -22,6 +23,17 @@ from xnet_tf import profiles, runs
 from xnet_tf.files import write_atomically
 
 NOTEBOOKS = runs.REPOSITORY / "notebooks"
+
+FIRST_CELL = """\
+# On Colab this fetches the project; elsewhere it does nothing.
+import sys
+
+REPOSITORY = "{address}"
+if "google.colab" in sys.modules:
+    !git clone -q --depth 1 {{REPOSITORY}} xnet
+    !pip install -q -r xnet/.binder/colab.txt && pip install -q --no-deps -e xnet
+    sys.path.insert(0, "xnet")"""
+"""What every notebook begins with."""
 
 
 class QuietOutput(OutputWidget):
@@ -48,6 +60,12 @@ class TalkingClient(NotebookClient):
             sys.stderr.write(msg["content"]["text"])
             sys.stderr.flush()
         return super().process_message(msg, cell, cell_index)
+
+
+def first_cell() -> str:
+    """Return the code that every notebook begins with: pyproject.toml has the address in it."""
+    project = tomllib.loads((runs.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    return FIRST_CELL.format(address=project["tool"]["xnet"]["repository"])
 
 
 def run(path: Path, out: Path) -> None:

@@ -28,6 +28,9 @@ from xnet_tf.files import InputError, read_json, write_atomically
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
+KEPT = ("tags", "mystnb")
+"""What a cell's metadata may hold: an exercise's number, and a picture's alternative text."""
+
 MADE_APART = {
     "results": (
         *("*.md", "paper.json", runs.WIDE, "ablation-*", "bench-*", "classical-*", "coverage*"),
@@ -132,13 +135,17 @@ def released_notebook(executed: Path) -> tuple[Path, nbformat.NotebookNode]:
 
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
-    """Remove from a notebook's outputs what differs from run to run or machine to machine."""
+    """Remove from a notebook's outputs what differs from run to run or machine to machine.
+
+    A cell's alternative text, which Sphinx reads, is given to its picture too, where nbconvert
+    looks for it.
+    """
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT}
         if cell.cell_type != "code":
             continue
         # A widget without its kernel is a line of error, or of its code.
@@ -146,8 +153,15 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
             o for o in cell.outputs if o.get("name") != "stderr" and WIDGET not in o.get("data", {})
         ]
         for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                output.metadata["image/png"] = {"alt": alternative_text(cell)}
             texts = output.get("data", output)
             texts |= {kind: clean(texts[kind]) for kind in texts if kind.startswith("text")}
+
+
+def alternative_text(cell: nbformat.NotebookNode) -> str:
+    """Return what a code cell's metadata say that its picture shows."""
+    return cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
 
 
 def clean(text: str) -> str:

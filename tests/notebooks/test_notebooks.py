@@ -3,6 +3,8 @@
 import ast
 import json
 import os
+import re
+import statistics
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,11 +14,16 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 
-from xnet_study.notebooks import QuietOutput, TalkingClient
+from xnet_study.notebooks import QuietOutput, TalkingClient, first_cell
+from xnet_study.release import alternative_text
+from xnet_study.teaching import solutions
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
+# The lessons that have been written anew; the others still have a notebook of solutions.
+TEACHING = ROOT / "xnet_study" / "teaching"
+LESSONS = [p for p in NOTEBOOKS if (TEACHING / f"notebook{p.stem.split('-')[0]}.py").is_file()]
 
 
 def named(paths, marks=()):
@@ -45,9 +52,9 @@ def kernel(smoke_run):
     run_sync(manager.shutdown_kernel)(now=True)
 
 
-def execute(path, kernel):
+def execute(notebook, kernel):
     """Run a notebook in a kernel that other notebooks have left, with nothing that they set."""
-    notebook, run = nbformat.read(path, as_version=4), os.environ["XNET_RUNS"]
+    run = os.environ["XNET_RUNS"]
     fresh = f"%reset -f\n%cd -q {run}/elsewhere\n%env XNET_RUNS={run}"
     notebook.cells.insert(0, nbformat.v4.new_code_cell(fresh))
     client = TalkingClient(notebook, km=kernel, timeout=600)
@@ -59,7 +66,21 @@ def execute(path, kernel):
 
 @pytest.mark.parametrize("path", named(NOTEBOOKS) + named(SOLUTIONS, marks=pytest.mark.slow))
 def test_notebook_runs_from_another_folder(path, kernel):
-    execute(path, kernel)
+    execute(nbformat.read(path, as_version=4), kernel)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", named(LESSONS))
+def test_solutions_run_and_pass_their_checks(path, kernel):
+    notebook = solutions.solved(path)
+    execute(notebook, kernel)
+    printed = {
+        solutions.exercise_number(cell): [output.get("text") for output in cell.outputs]
+        for cell in notebook.cells
+        if solutions.exercise_number(cell)
+    }
+    for number, texts in printed.items():
+        assert f"Exercise {number}: right.\n" in "".join(map(str, texts))
 
 
 @pytest.mark.parametrize("path", named(SOLUTIONS))
@@ -85,9 +106,9 @@ def test_a_widget_sends_nothing_while_a_cell_is_waited_for():
 def test_a_second_training_notebook_changes_no_weights(smoke_run, kernel):
     training = next(path for path in NOTEBOOKS if path.stem == "04-training")
     weights = smoke_run / "smoke" / "weights" / "xnet.npz"
-    execute(training, kernel)
+    execute(nbformat.read(training, as_version=4), kernel)
     before = weights.read_bytes()
-    execute(training, kernel)
+    execute(nbformat.read(training, as_version=4), kernel)
     assert weights.read_bytes() == before
 
 
@@ -129,7 +150,7 @@ def test_committed_outputs_are_those_of_the_released_run():
     assert f"{scores['value'].item():.3f}" in outputs["06-evaluation"]
 
 
-@pytest.mark.parametrize("path", named(NOTEBOOKS))
+@pytest.mark.parametrize("path", named(p for p in NOTEBOOKS if p not in LESSONS))
 def test_every_notebook_has_exercises_and_their_solutions(path):
     notebook = nbformat.read(path, as_version=4)
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
@@ -137,3 +158,53 @@ def test_every_notebook_has_exercises_and_their_solutions(path):
     assert "**You need**" in prose
     assert (ROOT / "notebooks" / "solutions" / path.name).is_file()
     assert f"solutions/{path.name}" in prose
+
+
+@pytest.mark.parametrize("path", named(LESSONS))
+def test_lessons_have_one_form(path):
+    cells = nbformat.read(path, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    lengths = [len([line for line in c.source.splitlines() if line.strip()]) for c in code[1:]]
+    assert code[0].source == first_cell()
+    assert statistics.median(lengths) <= 6
+    assert len(cells) <= 60
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    opening = cells[0].source
+    assert re.findall(r"^(\d)\. ", opening.split("**After it you can**")[1], re.M) == list("123")
+    assert re.search(r"\*\*You need\*\* .*minutes to read.* to run", opening)
+    questions = prose.split("## Three questions to yourself")[1].split("\n## ")[0]
+    assert len(re.findall(r"<details>\s*<summary>.+?</summary>.+?</details>", questions, re.S)) == 3
+    assert "../docs/glossary.md#" in prose
+    assert ":::" not in prose and "```{" not in prose  # one extension's syntax shows nowhere else
+
+
+@pytest.mark.parametrize("path", named(LESSONS))
+def test_each_exercise_has_a_cell_to_begin_in(path):
+    cells = nbformat.read(path, as_version=4).cells
+    numbers = [solutions.exercise_number(cell) for cell in cells]
+    exercises = [number for number, _ in solutions.exercises_of(path).items()]
+    assert [number for number in numbers if number] == exercises
+    for number in exercises:
+        starter, task = cells[numbers.index(number)], cells[numbers.index(number) - 1].source
+        assert f"exercise.check({number}, answer)" in starter.source
+        level = r"\d+ minutes?, (easy|medium|hard)"
+        assert re.match(rf"(## Exercises\n.*)?### Exercise {number} \({level}\)\n", task, re.S)
+
+
+@pytest.mark.parametrize("path", named(LESSONS))
+def test_every_picture_says_what_is_seen(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        pictures = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+        drawings = [o for o in cell.get("outputs", []) if "image/svg+xml" in o.get("data", {})]
+        if pictures or drawings:
+            assert len(pictures + drawings) == 1, cell.source  # one text is one picture's
+            assert len(alternative_text(cell)) >= 25, cell.source
+        for output in pictures:
+            assert output.metadata["image/png"]["alt"] == alternative_text(cell)
+
+
+def test_what_colab_lacks_has_the_locked_versions():
+    locked = (ROOT / "requirements.txt").read_text()
+    lines = (ROOT / ".binder" / "colab.txt").read_text().splitlines()
+    for line in [line for line in lines if not line.startswith("#")]:
+        assert re.search(rf"^{re.escape(line)} ", locked, re.M), line
