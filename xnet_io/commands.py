@@ -1,4 +1,4 @@
-"""What this room offers on the command line: `import-masks`, and the arguments of `segment`."""
+"""What this room offers on the command line: `import-masks`, `verify`, `segment`'s arguments."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from xnet_tf import runs
+from xnet_tf.files import InputError
 
 
 def add_commands(commands) -> None:
@@ -42,6 +43,10 @@ def add_commands(commands) -> None:
         metavar="CLASS",
         help="what fully transparent pixels are, for instance 'open beam'",
     )
+    text = "look for what is wrong with a data set: exit status 0, 1 (notes) or 2 (faults)"
+    command = commands.add_parser("verify", help=text, description=text)
+    command.set_defaults(run=verify)
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="with a manifest.csv")
 
 
 def import_masks(options: argparse.Namespace) -> None:
@@ -67,6 +72,39 @@ def import_masks(options: argparse.Namespace) -> None:
     )
     report = options.out / importing.REPORT
     print(f"{outcome.pairs} pairs -> {options.out}; {repaired} (each mask's: {report})")
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Print a table of a data set and what is wrong with it; return the exit status."""
+    from xnet_io.verify import verify
+
+    report = verify(options.folder)
+    if len(report.pairs):
+        print(report.summary().to_string(index=False, float_format="{:.2f}".format))
+    for finding in report.findings:
+        print(f"{'fault' if finding.fault else 'note'}: {finding.file}: {finding.what}")
+    faults, notes = len(report.faults), len(report.findings) - len(report.faults)
+    print(f"{options.folder}: {len(report.pairs)} pairs; {faults} faults, {notes} notes")
+    return report.status
+
+
+def check_before_training(folder: Path) -> None:
+    """Say how many notes there are about a data set.
+
+    Raises:
+        InputError: if there are faults, by the first of them.
+    """
+    from xnet_io.verify import verify
+
+    report = verify(folder, polarity=False)
+    if report.faults:
+        first = report.faults[0]
+        raise InputError(
+            f"{folder / first.file}: {first.what} ({len(report.faults)} faults in all, which "
+            f"`xnet verify {folder}` lists)"
+        )
+    if report.findings:
+        print(f"{len(report.findings)} notes about the data; `xnet verify {folder}` lists them")
 
 
 def add_segment_arguments(command: argparse.ArgumentParser) -> None:

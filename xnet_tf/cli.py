@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import xnet_tf
-from xnet_io.commands import add_segment_arguments
+from xnet_io.commands import add_segment_arguments, check_before_training
 from xnet_tf import profiles, runs
 from xnet_tf.files import InputError
 
@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: words of the command line; by default the process's own.
 
     Returns:
-        Exit status: 0; 2 if an input cannot be used, and 130 if the user interrupts; then one line
-        on the standard error says so.
+        Exit status: 0, or what the command itself says; 2 if an input cannot be used, and 130 if
+        the user interrupts; then one line on the standard error says so.
     """
     for stream in (sys.stdout, sys.stderr):
         # Names of files may hold what the terminal cannot show; a notebook shows everything.
@@ -38,14 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except (InputError, OSError, FloatingPointError) as error:
         print(f"xnet: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("xnet: interrupted; the same command begins anew or goes on", file=sys.stderr)
         return 130
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -117,6 +116,7 @@ def train(options: argparse.Namespace) -> None:
     from xnet_tf import dataset
 
     data, profile = dataset.load(options.data), profiles.get(options.profile)
+    check_before_training(data.folder)
     changes = {"batch_size": options.batch_size, "precision": options.precision}
     profile = dataclasses.replace(profile, **{k: v for k, v in changes.items() if v})
     from xnet_study.baselines import networks  # noqa: F401 - makes the other networks known
