@@ -9,7 +9,7 @@ from xnet_tf.metrics import COUNT_COLUMNS
 
 PIXELS = 900
 PARTS = ("hand", "knee", "thorax")
-IMAGES = {"test": 22, "validation": 23, "population": 60}
+IMAGES = {"test": 22, "validation": 23, "evaluation": 60}
 
 PROFILE = {"filters": [16, 32], "epochs": 10, "image_size": 200, "images_per_part": 6}
 NETWORK = {"family": "network", "parameters": 1000, "milliseconds": 12.0}
@@ -19,7 +19,7 @@ CLASSICAL = {"family": "thresholding", "parameters": None, "milliseconds": 3.0}
 def images(subset):
     """Images of a subset; the first subjects of test and validation have two."""
     number = IMAGES[subset]
-    subjects = np.arange(number) if subset == "population" else np.maximum(np.arange(number) - 2, 0)
+    subjects = np.arange(number) if subset == "evaluation" else np.maximum(np.arange(number) - 2, 0)
     return pd.DataFrame(
         {
             "subset": subset,

@@ -122,6 +122,6 @@ def compared_run(tmp_path_factory):
 
     folder = made.comparison(tmp_path_factory.mktemp("compared"))
     for name, parts in (("legs", ["knee"]), ("arms", ["hand"])):
-        made.held_out(folder, "region group", name, parts, 0.3, 5, ("test", "population"))
+        made.held_out(folder, "region group", name, parts, 0.3, 5, ("test", "evaluation"))
     table3.write(folder)
     return folder

@@ -196,7 +196,7 @@ def test_a_population_is_scored_later_without_training(copy, data, profile, popu
     images = {}
     for slug in ("constant", "xnet-seed1", "xnet-without-leg", "multi-otsu-oracle"):
         counts = pd.read_csv(copy / slug / "counts.csv")
-        images[slug] = (counts["subset"] == "population").sum()
+        images[slug] = (counts["subset"] == "evaluation").sum()
     assert list(images.values()) == [24, 24, 12, 0]
     before = stamps(copy)
     runner.compare(data, profile, population, ONLY)
@@ -207,7 +207,7 @@ def test_folds_of_subjects_and_bounds_are_not_scored_on_the_population(data, pro
     study = Study.of(data, profile, population)
     for slug, number in (("xnet-fold2", None), ("otsu-oracle", None), ("otsu-overall", 24)):
         shown = study.population_of(task_of(data, slug))
-        assert (shown and len(shown.split["population"])) == number
+        assert (shown and len(shown.split["evaluation"])) == number
 
 
 def test_a_population_without_the_parts_left_out_is_not_waited_for(copy, data, profile, population):
@@ -244,7 +244,7 @@ def test_another_process_is_sent_all_that_a_task_needs(data, profile, population
     study = Study.of(data, profile, population)
     sent, task = pickle.loads(pickle.dumps((study, task_of(data, "xnet-without-leg"))))
     assert sent.folder == done and sent.record(task) == study.record(task) is not None
-    assert len(sent.arrays(sent.population_of(task), "population").images) == 12
+    assert len(sent.arrays(sent.population_of(task), "evaluation").images) == 12
 
 
 def test_other_settings_are_another_result(done, data, profile, tmp_path):

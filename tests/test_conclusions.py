@@ -11,8 +11,8 @@ def results(compared_run):
 
 def test_verdicts_say_who_is_better_worse_and_undecided(results):
     table = conclusions.verdicts(results)
-    assert list(dict.fromkeys(table.index.get_level_values("subset"))) == ["population", "test"]
-    of_population = table.loc["population"]
+    assert list(dict.fromkeys(table.index.get_level_values("subset"))) == ["evaluation", "test"]
+    of_population = table.loc["evaluation"]
     assert of_population["difference"].is_monotonic_increasing, "the best of the others first"
     assert of_population["verdict"].to_dict() == {
         "DeepLabV3+": "worse",

@@ -46,8 +46,8 @@ def test_every_method_is_scored_on_images_that_fitted_nothing(judged):
     ]
     expected = {"as trained", *kinds, "eight views", "ensemble"}
     for name in ("test", "evaluation"):
-        assert set(scores[scores["set"] == name]["method"]) == expected
-    assert set(scores[scores["set"] == "calibration"]["method"]) == {"as trained"}
+        assert set(scores[scores["subset"] == name]["method"]) == expected
+    assert set(scores[scores["subset"] == "calibration"]["method"]) == {"as trained"}
 
 
 def test_scores_have_intervals_that_hold_them(judged):
@@ -58,7 +58,9 @@ def test_scores_have_intervals_that_hold_them(judged):
 
 
 def test_temperature_changes_no_decision_and_an_ensemble_of_equals_nothing(judged):
-    scores = table(judged, "calibration-scores").query("over == 'pixels' and set == 'evaluation'")
+    scores = table(judged, "calibration-scores").query(
+        "over == 'pixels' and subset == 'evaluation'"
+    )
     value = scores.set_index(["method", "score", "class"])["value"]
     accuracy = value["as trained", "accuracy", "top label"]
     assert value["temperature (calibration)", "accuracy", "top label"] == accuracy
@@ -73,7 +75,7 @@ def test_temperature_changes_no_decision_and_an_ensemble_of_equals_nothing(judge
 
 
 def test_network_confidence_of_all_parts_is_the_pixels_mean(judged):
-    parts = table(judged, "calibration-parts").query("set == 'test'")
+    parts = table(judged, "calibration-parts").query("subset == 'test'")
     whole = parts[parts["body_part"] == "all"].set_index("class")
     single = parts[parts["body_part"] != "all"]
     for name, rows in single.groupby("class"):
@@ -83,7 +85,7 @@ def test_network_confidence_of_all_parts_is_the_pixels_mean(judged):
 
 def test_curves_fall_and_agree_with_the_images(judged):
     pooled = table(judged, "thresholds-curves").query("guarded == 'soft tissue'")
-    for name, rows in pooled.groupby("set"):
+    for name, rows in pooled.groupby("subset"):
         assert (np.diff(rows["recall"]) <= 0).all()
         above, pixels, _, _ = curves.read_images(judged[2], name)
         rates = thresholds.fdr(above.sum(axis=0))
@@ -94,7 +96,7 @@ def test_curves_fall_and_agree_with_the_images(judged):
 def test_choices_stand_side_by_side_or_are_refused_with_what_they_need(judged):
     chosen = table(judged, "thresholds-choices")
     assert set(chosen["rule"]) == {"naive, pooled", *promises.PROMISES}
-    refused = chosen[chosen["set"] == "refused"]
+    refused = chosen[chosen["verdict"] == "refused"]
     assert (refused["needed"] > refused["subjects"]).all(), "what n allows is not refused here"
     half = refused.query("target == 0.005 and rule == 'learn then test'")
     assert (half["needed"] == 614).all() and len(half)
@@ -125,7 +127,7 @@ def test_results_are_found_again_and_not_those_of_other_weights(judged, tmp_path
     write_json(copy / "results" / "confidence.json", {**record, "weights_sha256": "other"})
     found, origin = confidence.find(data, profile)
     assert origin == "validation and test images, just now"
-    assert set(pd.read_csv(found / "calibration-scores.csv")["set"]) == {"validation", "test"}
+    assert set(pd.read_csv(found / "calibration-scores.csv")["subset"]) == {"validation", "test"}
     assert curves.read_images(found, "evaluation")[0].shape == (0, len(thresholds.GRID), 3)
 
 
@@ -138,7 +140,9 @@ def test_every_figure_is_drawn_from_the_tables_alone(name, judged):
 
 def test_the_answer_holds_the_numbers_of_the_tables(judged):
     answer = confidence.answer(judged[2])
-    scores = table(judged, "calibration-scores").query("set == 'evaluation' and over == 'pixels'")
+    scores = table(judged, "calibration-scores").query(
+        "subset == 'evaluation' and over == 'pixels'"
+    )
     scores = scores[scores["method"] == "as trained"].set_index(["score", "class"])
     assert answer.loc[("ECE", "top label"), "low"] == scores.loc[("ECE", "top label"), "low"]
     assert set(classes.NAMES) < set(answer.loc["ECE"].index)

@@ -69,13 +69,13 @@ def folder(compared_run, tmp_path_factory):
 def test_scores_and_differences_are_covered_at_our_numbers_of_subjects(folder):
     table = pd.read_csv(folder / "results" / "coverage.csv")
     studies = table[["drawn_from", "subjects"]].drop_duplicates().to_numpy().tolist()
-    assert studies == [["test", 20], ["population", 20], ["population", 60]]
+    assert studies == [["test", 20], ["evaluation", 20], ["evaluation", 60]]
     others = ["U-Net", "DeepLabV3+", "Otsu, by part"]  # the best that is no network, no oracle
     assert set(table["quantity"]) == {"XNet", *(f"XNet - {name}" for name in others)}
     assert len(table) == 3 * 2 * 4 * 3
     assert table["coverage"].between(0, 1).all()
     few, many = (
-        table.query("drawn_from == 'population' and subjects == @n and quantity == 'XNet'")
+        table.query("drawn_from == 'evaluation' and subjects == @n and quantity == 'XNet'")
         for n in (20, 60)
     )
     ratio = few["width"].to_numpy() / many["width"].to_numpy()

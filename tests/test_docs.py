@@ -121,7 +121,6 @@ def recorded(path: Path) -> dict[str, set[str]]:
     if "score" in rows:
         groups = rows.groupby("score")[["value", "low", "high"]]
         return {name: {score(*row) for row in group.to_numpy()} for name, group in groups}
-    rows = rows.rename(columns={"macro_f1": "macro F1"})
     if "low" in rows:
         rows = rows.rename(columns={"low": "macro F1 low", "high": "macro F1 high"})
     found = {}

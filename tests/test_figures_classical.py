@@ -30,7 +30,7 @@ def test_tuning_shows_each_variants_mean(tmp_path):
         for k, method in enumerate(("worse", "better"))
         for variant, value in zip(classical_figures.VARIANTS, (0.3, 0.4, 0.5, 0.6), strict=True)
     ]
-    table = pd.DataFrame(rows * 2, columns=["method", "variant", "macro_f1"])
+    table = pd.DataFrame(rows * 2, columns=["method", "variant", "macro F1"])
     table.to_csv(tmp_path / "classical-validation.csv")
     axis = classical_figures.tuning(tmp_path).axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["worse", "better"]

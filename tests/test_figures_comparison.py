@@ -23,7 +23,7 @@ def closed():
 @pytest.mark.parametrize("name", [n for n in comparison_figures.FIGURES if n != "error-maps"])
 def test_every_figure_is_signed(name, results):
     text = comparison_figures.FIGURES[name](results).get_supxlabel()
-    assert text.startswith("data 00000000; test 22 images of 20 subjects, population 60 images")
+    assert text.startswith("data 00000000; test 22 images of 20 subjects, evaluation 60 images")
     assert "width 16" in text
 
 
@@ -39,7 +39,7 @@ def test_every_method_has_a_line_and_the_paper_a_star(results):
 
 def test_dots_are_the_tables_values(results):
     figure = comparison_figures.methods(results)
-    table = conclusions.load(results, "table3").query("subset == 'population'")
+    table = conclusions.load(results, "table3").query("subset == 'evaluation'")
     drawn = {x.get_xdata()[0] for x in figure.axes[1].get_lines() if x.get_marker() == "o"}
     assert drawn == set(table["macro F1"])
 
@@ -63,7 +63,7 @@ def test_confusion_matrices_have_rows_of_one(results):
 def test_unseen_parts_are_set_beside_the_same_when_seen(results):
     figure = comparison_figures.unseen_parts(results)
     table = conclusions.load(results, "table3-folds")
-    rows = table.query("subset == 'population' and score == 'macro F1'")
+    rows = table.query("subset == 'evaluation' and score == 'macro F1'")
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels[::-1] == [f"{r.fold} ({r.images})" for r in rows.itertuples()]
     seen = next(x for x in figure.axes[0].get_lines() if x.get_label() == "trained on others")

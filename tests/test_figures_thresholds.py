@@ -10,7 +10,7 @@ from xnet_study.figures import threshold_figures
 def results(tmp_path):
     """A curve of three thresholds."""
     columns = {"threshold": [0.5, 0.7, 0.9], "fdr": [0.2, 0.1, 0.05], "recall": [0.9, 0.7, 0.4]}
-    table = pd.DataFrame({**columns, "guarded": "soft tissue", "set": "test", "prevalence": 0.3})
+    table = pd.DataFrame({**columns, "guarded": "soft tissue", "subset": "test", "prevalence": 0.3})
     table.to_csv(tmp_path / "thresholds-curves.csv", index=False)
     return record(tmp_path, "test")
 

@@ -72,7 +72,7 @@ def test_what_fills_a_square_up_is_neither_shown_nor_counted(arrays, tmp_path):
 def test_subjects_and_parts_may_have_any_name(name, arrays, tmp_path):
     named = arrays.manifest.assign(subject=name, body_part=name)
     strange = dataclasses.replace(arrays, manifest=named)
-    for subset in ("test", "population"):
+    for subset in ("test", "evaluation"):
         scoring.score(lambda case: Prediction(case.truth), strange, subset, tmp_path)
     counts = scoring.read_table(tmp_path / "counts.csv")
     assert len(counts) == 2 * len(named)
@@ -82,18 +82,18 @@ def test_subjects_and_parts_may_have_any_name(name, arrays, tmp_path):
 
 
 def test_a_subset_scored_again_replaces_its_own_rows_alone(arrays, tmp_path):
-    for subset in ("test", "population", "test"):
+    for subset in ("test", "evaluation", "test"):
         scoring.score(unsure, arrays, subset, tmp_path)
     counts = pd.read_csv(tmp_path / "counts.csv")
     assert counts["subset"].value_counts().to_dict() == {
         "test": len(arrays.images),
-        "population": len(arrays.images),
+        "evaluation": len(arrays.images),
     }
     assert len(pd.read_csv(tmp_path / "surfaces.csv")) == 6 * len(arrays.images)
     assert len(pd.read_csv(tmp_path / "auc.csv")) == 6
     with np.load(tmp_path / "scores.npz") as coarse:
-        assert set(coarse) == {"test", "population"}
-        np.testing.assert_array_equal(coarse["test"], coarse["population"])
+        assert set(coarse) == {"test", "evaluation"}
+        np.testing.assert_array_equal(coarse["test"], coarse["evaluation"])
 
 
 def test_methods_without_probabilities_leave_no_curves(arrays, tmp_path):

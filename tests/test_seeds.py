@@ -12,11 +12,11 @@ from xnet_tf.files import write_json
 def test_seeds_are_pooled_and_the_users_weights_compared_with_each():
     shares = {"seed 1": 0.6, "seed 2": 0.7, seeds.USERS: 0.8}
     tables = {
-        name: counts(share, "set", ("test", "evaluation"), weights=f"of {name}")
+        name: counts(share, "subset", ("test", "evaluation"), weights=f"of {name}")
         for name, share in shares.items()
     }
     table = seeds.score_table(tables, ["seed 1", "seed 2"])
-    rows = table.query("set == 'evaluation' and score == 'macro F1'").set_index("network")
+    rows = table.query("subset == 'evaluation' and score == 'macro F1'").set_index("network")
     # All classes are alike, so that macro F1 is the share of correct pixels.
     assert rows["value"]["all seeds"] == pytest.approx(0.65, abs=0.01)
     assert rows["difference"]["seed 1"] == pytest.approx(0.2, abs=0.01)

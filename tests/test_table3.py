@@ -32,7 +32,7 @@ def test_one_row_for_each_method_variant_and_subset(table):
     row = one(table, method="XNet", subset="test")
     assert (row["images"], row["subjects"], row["seeds"]) == (22, 20, 3)
     assert (row["parameters"], row["milliseconds"]) == (1000, 12)
-    assert one(table, method="XNet", subset="population")["subjects"] == 60
+    assert one(table, method="XNet", subset="evaluation")["subjects"] == 60
 
 
 def test_scores_are_those_of_the_counts_with_scipys_intervals(compared_run, table):
@@ -82,13 +82,13 @@ def test_published_figures_are_in_columns_of_their_own(table):
     assert float(row["published precision soft tissue"]) == pytest.approx(0.95)
     assert float(row["published parameters"]) == 11742275
     others = table[table["method"] != "XNet"].filter(like="published")
-    assert (others == table3.NOT_AVAILABLE).all(axis=None)
+    assert others.isna().all(axis=None)
 
 
 def test_differences_are_those_of_the_table(table, differences):
-    own = one(table, method="XNet", subset="population")
-    for row in differences.query("subset == 'population' and score == 'macro F1'").itertuples():
-        other = one(table, method=row.other, variant=row.variant, subset="population")
+    own = one(table, method="XNet", subset="evaluation")
+    for row in differences.query("subset == 'evaluation' and score == 'macro F1'").itertuples():
+        other = one(table, method=row.other, variant=row.variant, subset="evaluation")
         assert row.value == pytest.approx(own["macro F1"] - other["macro F1"], abs=1e-5)
         assert row.low <= row.value <= row.high
 
@@ -105,7 +105,7 @@ def test_differences_of_two_single_runs_have_scipys_interval(tmp_path):
 
 
 def test_better_worse_and_equal_methods_are_told_apart(differences):
-    rows = differences.query("score == 'macro F1' and subset == 'population'")
+    rows = differences.query("score == 'macro F1' and subset == 'evaluation'")
     significant = rows.set_index(["other", "variant"])["significant"]
     assert significant["DeepLabV3+", ""] and significant["Otsu", "by part"]
     assert not significant["U-Net", ""], "as good, and lucky with other images"
@@ -190,7 +190,7 @@ def test_xnet_alone_has_tables_without_rows(tmp_path):
 
 def test_runs_scored_on_two_populations_are_refused(tmp_path):
     for number, method in enumerate(("Otsu", "k-means")):
-        path = made.write(tmp_path, method, "overall", subsets=("population",)) / "record.json"
+        path = made.write(tmp_path, method, "overall", subsets=("evaluation",)) / "record.json"
         write_json(path, {**read_json(path), "population": str(number)})
     with pytest.raises(InputError, match="2 populations"):
         folder = tmp_path / "comparison"

@@ -89,7 +89,7 @@ def test_what_fills_a_square_up_chooses_nothing():
     cut = dataclasses.replace(arrays, sizes=np.array([[8, 20], [8, 20]]))
     examined = tuning.examine(STEPS, cut, cut)
     assert examined["overall"] == 0 and examined["scores"]["all"] == 1
-    assert set(examined["validation"]["macro_f1"]) == {1}
+    assert set(examined["validation"]["macro F1"]) == {1}
     assert tuning.examine(STEPS, arrays, arrays)["overall"] == 2
 
 
@@ -120,13 +120,13 @@ def test_tables_hold_choices_and_scores_of_validation_images(tmp_path):
     assert len(values) == 2 * len(tuning.VARIANTS) * 3
     assert set(values["image"]) == set(split["validation"])
     assert (values["milliseconds"] > 0).all()
-    wide = values.pivot(index=["slug", "image"], columns="variant", values="macro_f1")
+    wide = values.pivot(index=["slug", "image"], columns="variant", values="macro F1")
     assert set(wide) == set(tuning.VARIANTS)
     for variant in ("untuned", "overall", "by part"):
         assert (wide["oracle"] >= wide[variant] - 1e-6).all()
     images, truth = seen[1].unpadded
-    for row in values[values["variant"] == "untuned"].itertuples():
+    for _, row in values[values["variant"] == "untuned"].iterrows():
         index = split["validation"].index(row.image)
         method = classical.METHODS[row.slug]
         labels = method.segment(images[index], **method.settings[0])
-        assert row.macro_f1 == pytest.approx(tuning.score(labels, truth[index]), abs=1e-5)
+        assert row["macro F1"] == pytest.approx(tuning.score(labels, truth[index]), abs=1e-5)

@@ -31,7 +31,7 @@ def score_table(tables: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
 
     Returns:
         Columns ``preset, condition, value, low, high, lowest_seed, highest_seed, previous,
-        difference, difference_low, difference_high``.
+        difference, difference low, difference high``.
     """
     pairs = {preset: (preset, before) for before, preset in itertools.pairwise(tables)}
     table = common.compare(tables, "condition", pairs, ("macro F1",))

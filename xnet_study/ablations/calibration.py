@@ -107,11 +107,11 @@ def main() -> None:
     trainings.append((f"{UNSEEN} left out", profile.seed, unseen, *without_unseen(data, profile)))
     tables = [
         scores(trained_on, options.evaluation, changed, parts).assign(
-            change=change, seed=seed, images=UNSEEN if parts else "all"
+            change=change, seed=seed, body_part=UNSEEN if parts else "all"
         )
         for change, seed, parts, trained_on, changed in trainings
     ]
-    table = pd.concat(tables)[["change", "seed", "images", "score", "class", *common.VALUE]]
+    table = pd.concat(tables)[["change", "seed", "body_part", "score", "class", *common.VALUE]]
     common.save(options, "ablation-calibration", table, profile=usual.as_dict())
 
 

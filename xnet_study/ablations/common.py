@@ -20,7 +20,7 @@ from xnet_tf.profiles import Profile
 
 SCORES = {"accuracy": metrics.accuracy, "macro F1": metrics.macro_f1}
 VALUE = ["value", "low", "high"]
-DIFFERENCE = ["difference", "difference_low", "difference_high"]
+DIFFERENCE = ["difference", "difference low", "difference high"]
 """Columns of a score and of a paired difference, each with its interval by subject."""
 
 

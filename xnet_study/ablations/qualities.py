@@ -50,8 +50,8 @@ def score_table(measured: pd.DataFrame) -> pd.DataFrame:
         measured: as `measure` returns it; *normal* is among them.
 
     Returns:
-        Columns ``quality, images, score, value, low, high, difference, difference_low,
-        difference_high, times_normal``.
+        Columns ``quality, images, score, value, low, high, difference, difference low,
+        difference high, times_normal``.
     """
     groups = measured.assign(images=measured["image"].nunique()).groupby("quality", sort=False)
     tables = {quality: [table] for quality, table in groups}

@@ -39,16 +39,16 @@ def counts(data: Dataset, population: Path, profile: Profile) -> pd.DataFrame:
     """Score one network as far as that has not been done.
 
     Returns:
-        Pixel counts per image; column ``set`` is ``validation``, ``test`` or ``evaluation``.
+        Pixel counts per image; column ``subset`` is ``validation``, ``test`` or ``evaluation``.
     """
     results, used = runs.folder(profile) / "results", common.weights_hash(profile)
     made_from = {"weights_sha256": used, "data_sha256": data.fingerprint()}
     if not common.made_from(results / "run.json", **made_from):
         evaluate.evaluate(data, profile)
     small = pd.read_csv(results / "confusion.csv", dtype={"subject": str})
-    small = small[small["method"] == "XNet"].rename(columns={"subset": "set"})
+    small = small[small["method"] == "XNet"]
     large = common.population_counts(population, profile)
-    large = large[large["condition"] == robustness.PLAIN].assign(set="evaluation")
+    large = large[large["condition"] == robustness.PLAIN].assign(subset="evaluation")
     return pd.concat([small, large], join="inner").assign(weights=used)
 
 
@@ -60,13 +60,13 @@ def score_table(tables: dict[str, pd.DataFrame], seeds: list[str]) -> pd.DataFra
         seeds: names of those that differ by the seed alone; they are also pooled.
 
     Returns:
-        Columns ``network, weights, set, score, value, low, high, difference, difference_low,
-        difference_high``, the differences being `USERS` minus the network.
+        Columns ``network, weights, subset, score, value, low, high, difference, difference low,
+        difference high``, the differences being `USERS` minus the network.
     """
     networks = {network: [table] for network, table in tables.items()}
     networks["all seeds"] = [tables[network] for network in seeds]
     pairs = {network: (USERS, network) for network in networks if network != USERS}
-    table = common.compare(networks, "set", pairs)
+    table = common.compare(networks, "subset", pairs)
     hashes = {network: table["weights"].iloc[0] for network, table in tables.items()}
     table.insert(1, "weights", table["network"].map(hashes))
     return table.drop(columns=["lowest_seed", "highest_seed"])

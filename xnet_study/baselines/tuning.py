@@ -206,7 +206,7 @@ def choice_table(method: ClassicalMethod, tuned: Tuned) -> pd.DataFrame:
             "body_part": part,
             "images": count,
             "setting": json.dumps(tuned.overall if part == "all" else tuned.by_part[part]),
-            "macro_f1": tuned.scores[part],
+            "macro F1": tuned.scores[part],
         }
         for part, count in images.items()
     )
@@ -216,7 +216,7 @@ def score_table(method: ClassicalMethod, tuned: Tuned, arrays: Arrays) -> pd.Dat
     """Score each variant of a method on each image, without what fills it up to a square.
 
     Returns:
-        Columns ``method, slug, family, variant, image, body_part, macro_f1, milliseconds``; the
+        Columns ``method, slug, family, variant, image, body_part, macro F1, milliseconds``; the
         last for one image with the setting chosen over all.
     """
     images, truth = arrays.unpadded
@@ -232,7 +232,7 @@ def score_table(method: ClassicalMethod, tuned: Tuned, arrays: Arrays) -> pd.Dat
     duration = milliseconds(method, tuned.overall, images)
     described = {"method": method.name, "slug": method.slug, "family": method.family}
     return pd.concat(
-        frame.assign(**described, variant=name, macro_f1=values, milliseconds=duration)
+        frame.assign(**described, variant=name, milliseconds=duration, **{"macro F1": values})
         for name, values in rows.items()
     )
 

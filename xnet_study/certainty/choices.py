@@ -51,18 +51,18 @@ def _reached(choice: dict, position: int | None, judged: dict[str, Judged]) -> l
     delta = {"learn then test": promises.DELTA, "conformal": None}
     needed = guarantees.needed(choice["target"], delta[rule]) if rule in delta else np.nan
     if position is None:
-        return [{**choice, "needed": needed, "set": "refused", "useful": "refused"}]
+        return [{**choice, "needed": needed, "verdict": "refused"}]
     choice = {**choice, "threshold": promises.at_position(position, processed), "needed": needed}
     rows = []
     for name, one in among(judged, JUDGING).items():
         curve = one.curves(processed)[:, position]
         proportions = thresholds.fdr(curve[:, None])[:, 0]
         recall = ratio(curve[:, TISSUE], one.pixels[:, TISSUE], one.subjects)
-        row = {**choice, "set": name}
+        row = {**choice, "subset": name}
         row |= bounded("fdr", metrics.interval(curve, one.subjects, thresholds.fdr))
         row |= bounded("loss", ratio(proportions, 1, one.subjects)) | bounded("recall", recall)
         row["abstained"] = (curve.sum(axis=1) == 0).mean()
-        row["useful"] = promises.verdict(recall[0])
+        row["verdict"] = promises.verdict(recall[0])
         rows.append(row)
     return rows
 

@@ -207,7 +207,9 @@ def answer(results: Path) -> pd.DataFrame:
     name = "evaluation" if "evaluation" in read_json(results / RECORD)["sets"] else "test"
     table = pd.read_csv(results / "calibration-scores.csv")
     asked = ["confidence", "accuracy", "ECE", "confidence where wrong", "confidence where right"]
-    wanted = (table["set"] == name) & (table["method"] == AS_TRAINED) & (table["over"] == "pixels")
+    wanted = (
+        (table["subset"] == name) & (table["method"] == AS_TRAINED) & (table["over"] == "pixels")
+    )
     rows = table[wanted & table["score"].isin([*asked, "AURC"])]
     return rows.set_index(["score", "class"])[["value", "low", "high"]]
 

@@ -51,7 +51,7 @@ def curve_table(judged: dict[str, Judged]) -> pd.DataFrame:
             table[[f"share {source}" for source in classes.NAMES]] = sources(curve, k)
             if k == classes.SOFT_TISSUE:
                 table = pd.concat([table, _bands(subjects_of(one))], axis=1)
-            parts.append(table.assign(set=name, guarded=guarded))
+            parts.append(table.assign(subset=name, guarded=guarded))
     return pd.concat(parts)
 
 

@@ -70,7 +70,7 @@ def effect_table(judged: dict[str, Judged], tuned: Processing) -> pd.DataFrame:
             counts, boundary = effects[:, : classes.COUNT], effects[:, classes.COUNT]
             there = np.isfinite(boundary)
             recall = ratio(counts[:, TISSUE], one.pixels[:, TISSUE], one.subjects)
-            row = {"set": name, "variant": variant, **asdict(steps)}
+            row = {"subset": name, "variant": variant, **asdict(steps)}
             row |= bounded("fdr", metrics.interval(counts, one.subjects, thresholds.fdr))
             row |= bounded("recall", recall)
             row |= bounded("boundary_f1", ratio(boundary[there], 1, one.subjects[there]))

@@ -133,7 +133,7 @@ def score_table(counts: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns ``condition``, ``score``, ``value``, ``low``, ``high``, and, paired by subject,
-        ``difference``, ``difference_low``, ``difference_high``; intervals of 95 %.
+        ``difference``, ``difference low``, ``difference high``; intervals of 95 %.
     """
     groups = dict(list(counts.groupby("condition", sort=False)))
     plain = groups[PLAIN].set_index("image")

@@ -22,7 +22,7 @@ def tables(judged: dict[str, Judged]) -> dict[str, pd.DataFrame]:
         "coverage": coverage_table,
     }
     return {
-        f"calibration-{name}": _together({s: make(one) for s, one in judged.items()}, "set")
+        f"calibration-{name}": _together({s: make(one) for s, one in judged.items()}, "subset")
         for name, make in makers.items()
     }
 
@@ -58,7 +58,7 @@ def ratio(
 
 def bounded(name: str, interval: tuple[float, float, float]) -> dict[str, float]:
     """Return a value and its bounds by the names of their columns."""
-    return dict(zip((name, f"{name}_low", f"{name}_high"), interval, strict=True))
+    return dict(zip((name, f"{name} low", f"{name} high"), interval, strict=True))
 
 
 def _together(tables: dict, *names: str) -> pd.DataFrame:
@@ -124,7 +124,7 @@ def bin_table(one: Judged) -> pd.DataFrame:
                 tables[method, target, "equal width"] = calibration.diagram(of_subjects[:, t])
                 mass = calibration.diagram(_equal_mass(counts)[None])
                 tables[method, target, "equal mass"] = mass.drop(columns=["low", "high"])
-    return _together(tables, "method", "target", "bins")
+    return _together(tables, "method", "class", "bins")
 
 
 def image_table(one: Judged) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def parts(methods: list[Method]) -> pd.DataFrame:
     """Return accuracy and macro F1 by body part, with intervals where subjects suffice.
 
     Returns:
-        One row for each method, subset (test, population), body part and score.
+        One row for each method, subset (test, evaluation), body part and score.
     """
     tables = []
     for method, subset in _scored(methods, JUDGED):
@@ -101,16 +101,16 @@ def parts(methods: list[Method]) -> pd.DataFrame:
     return joined(tables)
 
 
-def flattery(methods: list[Method]) -> pd.DataFrame:
+def authors_protocol(methods: list[Method]) -> pd.DataFrame:
     """Return what the authors' own protocol would have reported: test and validation together.
 
     Validation images chose the epoch (and, for classical methods, nothing), so they are seen images
     of a kind.
 
     Returns:
-        One row for each method and score: ``test``, ``validation``, ``together``, ``flattery``
-        (together minus test) with ``low`` and ``high`` by subjects of both subsets, and, where the
-        population is scored, ``population`` and ``over population`` (together minus population).
+        One row for each method and score: ``test``, ``validation``, ``together``,
+        ``together minus test`` with ``low`` and ``high`` by subjects of both subsets, and, where
+        the evaluation population is scored, ``evaluation`` and ``together minus evaluation``.
     """
     tables = []
     for method in methods:
@@ -124,10 +124,10 @@ def flattery(methods: list[Method]) -> pd.DataFrame:
         columns |= {"test": over_seeds(test), "validation": over_seeds(validation)}
         table = pd.DataFrame({**columns, "together": over_seeds(together)})
         gained = intervals(difference(together, test_alone, subjects))
-        table[["flattery", "low", "high"]] = gained[["value", "low", "high"]]
-        if "population" in method.subsets:
-            table["population"] = over_seeds(method.confusions("population"))
-            table["over population"] = table["together"] - table["population"]
+        table[["together minus test", "low", "high"]] = gained[["value", "low", "high"]]
+        if "evaluation" in method.subsets:
+            table["evaluation"] = over_seeds(method.confusions("evaluation"))
+            table["together minus evaluation"] = table["together"] - table["evaluation"]
         tables.append(table)
     return joined(tables)
 

@@ -35,7 +35,7 @@ def verdicts(results: Path, score: str = "macro F1") -> pd.DataFrame:
         score: ``"macro F1"`` or ``"accuracy"``.
 
     Returns:
-        One row for each subset, population first, and method but the bound, the best of the others
+        One row for each subset, evaluation first, and method but the bound, the best of the others
         first: ``difference`` (XNet minus the other), ``low``, ``high``, ``p Holm``, the ``verdict``
         on XNet (``better`` or ``worse`` if p < 0.05 after Holm's adjustment, by resampling
         subjects, else ``undecided``) and ``seeds above``, in how many of all pairs of seeds XNet

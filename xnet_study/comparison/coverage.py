@@ -88,9 +88,9 @@ def simulated(methods: list[Method], repetitions: int, resamples: int) -> pd.Dat
     xnet = chosen[0]
     number = len(np.unique(xnet.subjects("test")))
     studies = [("test", number)]
-    if all("population" in method.subsets for method in chosen):
-        everyone = len(np.unique(xnet.subjects("population")))
-        studies += [("population", number), ("population", everyone)]
+    if all("evaluation" in method.subsets for method in chosen):
+        everyone = len(np.unique(xnet.subjects("evaluation")))
+        studies += [("evaluation", number), ("evaluation", everyone)]
     score = _scores_and_differences([len(method.runs) for method in chosen])
     names = [XNET, *(f"{XNET} - {method.title}" for method in chosen[1:])]
     pairs = itertools.product(breakdown.SCORES, names)

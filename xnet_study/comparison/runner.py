@@ -146,8 +146,8 @@ def score_split(study: Study, task: Task, fitted: FittedMethod) -> None:
 def score_population(study: Study, task: Task, fitted: FittedMethod) -> None:
     """Score a method on the population, and add to its record which that was."""
     folder = study.folder / task.slug
-    arrays = study.arrays(study.population_of(task), "population")
-    scoring.score(fitted.segment, arrays, "population", folder)
+    arrays = study.arrays(study.population_of(task), "evaluation")
+    scoring.score(fitted.segment, arrays, "evaluation", folder)
     record = read_json(folder / "record.json")
     write_json(folder / "record.json", {**record, "population": fingerprint(study.population)})
 

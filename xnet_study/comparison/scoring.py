@@ -26,10 +26,10 @@ from xnet_tf.dataset import Arrays
 from xnet_tf.files import write_atomically
 from xnet_tf.metrics import counts_row
 
-SUBSETS = ("test", "validation", "population")
+SUBSETS = ("test", "validation", "evaluation")
 """Every subset that methods are scored on."""
 
-JUDGED = ("test", "population")
+JUDGED = ("test", "evaluation")
 """Subsets that chose nothing."""
 
 PIXELS = "the picture's"

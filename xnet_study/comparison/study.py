@@ -64,7 +64,7 @@ class Study:
             return None
         manifest = self.population.manifest
         images = manifest.index[manifest["body_part"].isin(left_out or manifest["body_part"])]
-        shown = dataclasses.replace(self.population, split={"population": list(images)})
+        shown = dataclasses.replace(self.population, split={"evaluation": list(images)})
         return shown if len(images) else None
 
     def arrays(self, data: Dataset, subset: str) -> Arrays:

@@ -33,7 +33,6 @@ DRAWS = 10_000
 """Resamples behind a p-value: with 2,000 none could be small enough after Holm's adjustment."""
 
 LEVEL = 0.05
-NOT_AVAILABLE = "not available"
 
 PUBLISHED = {
     "accuracy": "results.accuracy",
@@ -67,7 +66,7 @@ def write(folder: Path) -> list[Path]:
         "table3-differences": differences(methods),
         "table3-seeds": breakdown.seeds(methods),
         "table3-parts": breakdown.parts(methods),
-        "table3-flattery": breakdown.flattery(methods),
+        "table3-protocol": breakdown.authors_protocol(methods),
         "table3-confusion": breakdown.confusion(methods),
         "table3-roc": breakdown.roc(methods),
         "table3-history": breakdown.history(methods),
@@ -93,18 +92,18 @@ def table(methods: list[Method]) -> pd.DataFrame:
         for method in methods
         for subset in method.subsets
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"published parameters": "Int64"})
 
 
 def published(name: str) -> dict[str, object]:
-    """Return the published figures of a method by column; ``"not available"`` where there is none.
+    """Return the published figures of a method by column; NaN where there is none.
 
     Of the methods compared with XNet no figure is public.
     """
     recalls = [of_class("recall", k) for k in classes.NAMES]
     columns = [*PUBLISHED, "precision soft tissue", *recalls]
     if name != XNET:
-        return {f"published {column}": NOT_AVAILABLE for column in columns}
+        return {f"published {column}": np.nan for column in columns}
     figures = read_json(runs.REPOSITORY / "results" / "paper.json")["figures"]
     shares = np.diagonal(figures["results.confusion_matrix"]["value"])
     values = [figures[key]["value"] for key in PUBLISHED.values()]

@@ -53,7 +53,7 @@ def tuning(results: Path) -> Figure:
         results: folder with ``classical-validation.csv``.
     """
     table = pd.read_csv(results / "classical-validation.csv")
-    means = table.pivot_table("macro_f1", "method", "variant").sort_values("overall")
+    means = table.pivot_table("macro F1", "method", "variant").sort_values("overall")
     figure, axis = plt.subplots(figsize=(8.6, 0.32 * len(means) + 1.4))
     rows = np.arange(len(means))
     for name, style in VARIANTS.items():

@@ -20,7 +20,7 @@ def reliability(results: Path) -> Figure:
     """Reliability diagrams of each class and of the top label, before and after re-calibration."""
     name = judged(results)
     table = pd.read_csv(results / "calibration-bins.csv")
-    table = table.query("set == @name and bins == 'equal width'")
+    table = table.query("subset == @name and bins == 'equal width'")
     figure, axes = plt.subplots(
         2, 4, figsize=(11, 4.9), sharex="col", sharey="row", height_ratios=(3, 1)
     )
@@ -31,7 +31,7 @@ def reliability(results: Path) -> Figure:
     for (diagram, pixels), target in zip(axes.T, (*classes.NAMES, "top label"), strict=True):
         drawing.diagonal(diagram)
         for method in shown:
-            rows = table.query("method == @method and target == @target")
+            rows = table.query("method == @method and `class` == @target")
             at, colour = rows["confidence"], METHOD_COLOURS[kind(method)]
             style = {"color": colour, "lw": 1.2, "ms": 3}
             diagram.plot(at, rows["accuracy"], "o-", label=_spelt(method), **style)
@@ -51,7 +51,7 @@ def border(results: Path) -> Figure:
     """Reliability of the top label within 3 pixels of a true boundary, and elsewhere."""
     name = judged(results)
     table = pd.read_csv(results / "calibration-bins.csv")
-    table = table.query("set == @name and method == 'as trained'")
+    table = table.query("subset == @name and method == 'as trained'")
     places = {
         "interior": ("farther away", drawing.BLUE),
         "border": ("within 3 pixels of a boundary", drawing.RED),
@@ -60,7 +60,7 @@ def border(results: Path) -> Figure:
     for axis, bins in zip(axes, ("equal width", "equal mass"), strict=True):
         drawing.diagonal(axis)
         for target, (label, colour) in places.items():
-            rows = table[(table["target"] == target) & (table["bins"] == bins)]
+            rows = table[(table["class"] == target) & (table["bins"] == bins)]
             at = rows["confidence"]
             axis.plot(at, rows["accuracy"], "o-", ms=3.5, color=colour, label=label)
             if bins == "equal width":
@@ -74,8 +74,8 @@ def border(results: Path) -> Figure:
 def network_confidence(results: Path) -> Figure:
     """The paper's network confidence against the accuracy reached, by body part and by image."""
     name = judged(results)
-    parts = pd.read_csv(results / "calibration-parts.csv").query("set == @name")
-    images = pd.read_csv(results / "calibration-images.csv").query("set == @name")
+    parts = pd.read_csv(results / "calibration-parts.csv").query("subset == @name")
+    images = pd.read_csv(results / "calibration-images.csv").query("subset == @name")
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), sharex=True, sharey=True)
     for axis, title in zip(axes, ("each body part", "each image"), strict=True):
         drawing.diagonal(axis)
@@ -99,11 +99,11 @@ def recalibration(results: Path) -> Figure:
     table = pd.read_csv(results / "calibration-scores.csv").query("over == 'pixels'")
     panels = {"NLL": ("NLL", "all"), "Brier score": ("Brier", "all")}
     panels |= {f"ECE, {k}": ("ECE", k) for k in ("mean of classes", "soft tissue")}
-    sets = [s for s in ("evaluation", "test") if s in set(table["set"])]
-    methods = table["method"][table["set"] == sets[0]].unique()[::-1]
+    sets = [s for s in ("evaluation", "test") if s in set(table["subset"])]
+    methods = table["method"][table["subset"] == sets[0]].unique()[::-1]
     height = 0.34 * len(methods) + 1.3
     figure, axes = plt.subplots(1, len(panels), figsize=(11, height), sharey=True)
-    table = table.set_index(["score", "class", "set", "method"]).sort_index()
+    table = table.set_index(["score", "class", "subset", "method"]).sort_index()
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         rows = table.loc[panel]
         for name, offset, colour in zip(
@@ -122,7 +122,7 @@ def recalibration(results: Path) -> Figure:
 def risk_coverage(results: Path) -> Figure:
     """Share of errors among the surest pixels, and images, as more are accepted."""
     name = judged(results)
-    table = pd.read_csv(results / "calibration-coverage.csv").query("set == @name")
+    table = pd.read_csv(results / "calibration-coverage.csv").query("subset == @name")
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
     methods = [m for m in ("as trained", "eight views", "ensemble") if m in set(table["method"])]
     for axis, over in zip(axes, ("pixels", "images"), strict=True):

@@ -53,9 +53,9 @@ def sign(figure: Figure, text: str) -> Figure:
 def spans(rows: pd.DataFrame, value: str = "value") -> np.ndarray:
     """Return the lengths of error bars below and above the values, float ``(2, N)``.
 
-    The bounds' columns are ``low`` and ``high``, or ``<column>_low`` and ``<column>_high``.
+    The bounds' columns are ``low`` and ``high``, or ``<column> low`` and ``<column> high``.
     """
-    bounds = ["low", "high"] if value == "value" else [f"{value}_low", f"{value}_high"]
+    bounds = ["low", "high"] if value == "value" else [f"{value} low", f"{value} high"]
     return np.abs(rows[bounds].to_numpy().T - rows[value].to_numpy())
 
 

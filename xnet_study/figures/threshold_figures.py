@@ -31,7 +31,7 @@ def trade_off(results: Path) -> Figure:
     figure, axis = plt.subplots(figsize=(7.6, 4.6))
     # Without a population the test images are judged, and shown once.
     for shown, colour in {"test": drawing.SILVER, name: drawing.TEAL}.items():
-        rows = table.query("set == @shown")
+        rows = table.query("subset == @shown")
         axis.plot(rows["fdr"], rows["recall"], color=colour, lw=2, label=f"here, {shown} images")
     for threshold in MARKED:
         row = rows.iloc[(rows["threshold"] - threshold).abs().argmin()]
@@ -51,7 +51,7 @@ def against_threshold(results: Path) -> Figure:
     """Recall, false discovery and where it comes from, against the threshold."""
     name = judged(results)
     table = pd.read_csv(results / "thresholds-curves.csv")
-    rows = table.query("guarded == 'soft tissue' and set == @name")
+    rows = table.query("guarded == 'soft tissue' and subset == @name")
     at = logit(rows["threshold"])
     figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.0))
     lines = {"image recall": ("recall", "recall", drawing.TEAL)}
@@ -80,7 +80,7 @@ def against_threshold(results: Path) -> Figure:
 def precision_recall(results: Path) -> Figure:
     """Precision against recall of every class, with what a blind guess reaches."""
     name = judged(results)
-    table = pd.read_csv(results / "thresholds-curves.csv").query("set == @name")
+    table = pd.read_csv(results / "thresholds-curves.csv").query("subset == @name")
     figure, axis = plt.subplots(figsize=(5.6, 4.4))
     for k, colour in CLASS_COLOURS.items():
         rows = table.query("guarded == @k and recall > 0")
@@ -123,7 +123,7 @@ def promises(results: Path) -> Figure:
 def post_processing(results: Path) -> Figure:
     """What each step does to false discovery, recall and the boundary."""
     name = judged(results)
-    rows = pd.read_csv(results / "thresholds-effects.csv").query("set == @name").iloc[::-1]
+    rows = pd.read_csv(results / "thresholds-effects.csv").query("subset == @name").iloc[::-1]
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.2), sharey=True)
     panels = {"fdr": "false discovery rate", "recall": "recall", "boundary_f1": "boundary F1"}
     for axis, (column, title) in zip(axes, panels.items(), strict=True):
