@@ -208,3 +208,11 @@ def test_what_colab_lacks_has_the_locked_versions():
     lines = (ROOT / ".binder" / "colab.txt").read_text().splitlines()
     for line in [line for line in lines if not line.startswith("#")]:
         assert re.search(rf"^{re.escape(line)} ", locked, re.M), line
+
+
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
+def test_terms_that_are_linked_stand_in_the_glossary(path):
+    cells = nbformat.read(path, as_version=4).cells
+    linked = re.findall(r"glossary\.md#([\w-]+)", "\n".join(cell.source for cell in cells))
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    assert [term for term in linked if f'id="{term}"' not in glossary] == []
