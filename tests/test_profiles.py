@@ -22,7 +22,7 @@ def test_profile_comes_from_the_environment(monkeypatch):
 
 
 def test_unknown_profile_is_refused():
-    with pytest.raises(InputError, match="smoke, quick, tune, base, fine, wide, paper"):
+    with pytest.raises(InputError, match="smoke, lesson, quick, tune, base, fine, wide, paper"):
         profiles.get("fast")
 
 

@@ -5,27 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from xnet_tf.appearance import (
-    Blur,
-    Collimate,
-    Field,
-    Fold,
-    Frame,
-    Gain,
-    Gamma,
-    GreyLevels,
-    Jpeg,
-    LogScale,
-    Noise,
-    NormaliseGamma,
-    Offset,
-    ReduceLatitude,
-    Saturate,
-    SCurve,
-    Sharpen,
-    Texture,
-    Window,
-)
+from xnet_tf import appearance as grey
 from xnet_tf.transforms import Crop, Elastic, Flip, Rotate, Shear, Sometimes, Translate, Zoom
 
 # The ranges of the authors' code, step by step as the ablation adds them. Their elastic field
@@ -34,25 +14,33 @@ from xnet_tf.transforms import Crop, Elastic, Flip, Rotate, Shear, Sometimes, Tr
 _AFFINE = [Flip(0.5, 0.5), Translate(0.01), Crop(0.1, 0.4), Rotate(15), Shear(2)]
 _AFFINE_ELASTIC = [*_AFFINE, Sometimes(0.5, Elastic(0.56))]
 
+# What two minutes, or twenty, have time to learn: any place and size, and grey values that hardly
+# change.
+_MILD = [
+    *(Flip(0.5, 0.5), Translate(0.05), Zoom(0.8, 1.35), Rotate(180)),
+    Sometimes(0.6, Elastic(2.0)),
+    *(grey.Blur(0.0, 0.4), grey.Noise(0.01), grey.Gamma(0.8, 1.25)),
+]
+
 # Wide ranges, for weights that meet radiographs of other hospitals and detectors. Some pictures are
 # shown as hospitals show them: on a logarithmic scale, and then at times altered further.
 _ROBUST = [
     *(Flip(0.5, 0.5), Translate(0.1), Zoom(0.7, 1.6), Rotate(180), Shear(8)),
     Sometimes(0.7, Elastic(4.0)),
-    Blur(0.0, 1.2),
-    Sometimes(0.3, Collimate(0.3, degrees=45)),
-    *(Noise(0.04), Gain(1.3), Field(0.15), Offset(0.2), Saturate()),
-    Sometimes(0.4, LogScale(), name="hospital"),
-    Gamma(0.35, 1.6),
+    grey.Blur(0.0, 1.2),
+    Sometimes(0.3, grey.Collimate(0.3, degrees=45)),
+    *(grey.Noise(0.04), grey.Gain(1.3), grey.Field(0.15), grey.Offset(0.2), grey.Saturate()),
+    Sometimes(0.4, grey.LogScale(), name="hospital"),
+    grey.Gamma(0.35, 1.6),
     Sometimes(
         0.4,
-        Sometimes(0.3, SCurve()),
-        Sometimes(0.5, Sharpen(1.2)),
-        Sometimes(0.5, Window(0.4)),
+        Sometimes(0.3, grey.SCurve()),
+        Sometimes(0.5, grey.Sharpen(1.2)),
+        Sometimes(0.5, grey.Window(0.4)),
         name="hospital",
     ),
-    Saturate(),
-    Sometimes(0.08, Frame(0.15)),
+    grey.Saturate(),
+    Sometimes(0.08, grey.Frame(0.15)),
 ]
 
 # For the weights that people use: less of what blots out ribs or turns a chest upside down, and
@@ -65,33 +53,34 @@ _UNEVEN = [
         *(Flip(0.5, 0.0), Translate(0.1), Zoom(0.8, 1.8), Rotate(30), Shear(4)),
         Sometimes(0.5, Elastic(2.0)),
     ),
-    Sometimes(0.6, Fold((0.1, 1.5), flatness=0.8)),
-    Sometimes(0.6, Texture(0.1)),
-    Blur(0.0, 0.7),
-    Sometimes(0.3, Collimate(0.3, degrees=45)),
-    *(Noise(0.02), Gain(1.3), Field(0.15), Offset(0.2), Saturate()),
-    Sometimes(0.5, LogScale(), name="hospital"),
-    Gamma(0.35, 1.6),
+    Sometimes(0.6, grey.Fold((0.1, 1.5), flatness=0.8)),
+    Sometimes(0.6, grey.Texture(0.1)),
+    grey.Blur(0.0, 0.7),
+    Sometimes(0.3, grey.Collimate(0.3, degrees=45)),
+    *(grey.Noise(0.02), grey.Gain(1.3), grey.Field(0.15), grey.Offset(0.2), grey.Saturate()),
+    Sometimes(0.5, grey.LogScale(), name="hospital"),
+    grey.Gamma(0.35, 1.6),
     Sometimes(
         0.5,
-        Sometimes(0.3, SCurve()),
-        Sometimes(0.5, ReduceLatitude(0.8)),
-        Sometimes(0.5, Sharpen(1.2)),
-        Sometimes(0.5, Window(0.4)),
+        Sometimes(0.3, grey.SCurve()),
+        Sometimes(0.5, grey.ReduceLatitude(0.8)),
+        Sometimes(0.5, grey.Sharpen(1.2)),
+        Sometimes(0.5, grey.Window(0.4)),
         name="hospital",
     ),
-    Saturate(),
-    Sometimes(0.08, Frame(0.15)),
-    Sometimes(0.3, GreyLevels(24, 256)),
-    Sometimes(0.2, Jpeg(30, 95)),
-    Sometimes(0.5, NormaliseGamma()),
+    grey.Saturate(),
+    Sometimes(0.08, grey.Frame(0.15)),
+    Sometimes(0.3, grey.GreyLevels(24, 256)),
+    Sometimes(0.2, grey.Jpeg(30, 95)),
+    Sometimes(0.5, grey.NormaliseGamma()),
 ]
 
 PRESETS = {
     "none": [],
     "affine": _AFFINE,
     "affine-elastic": _AFFINE_ELASTIC,
-    "paper": [*_AFFINE_ELASTIC, Blur(0.0, 0.4)],
+    "paper": [*_AFFINE_ELASTIC, grey.Blur(0.0, 0.4)],
+    "mild": _MILD,
     "robust": _ROBUST,
     "uneven": _UNEVEN,
 }
