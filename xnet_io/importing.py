@@ -6,12 +6,14 @@ and PNG masks of class ids. Nothing has to be decided when it is used.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -22,7 +24,7 @@ from xnet_io.masks import Rules
 from xnet_io.pairing import find_pairs
 from xnet_io.radiographs import Radiograph
 from xnet_tf.dataset import read_split
-from xnet_tf.files import UNFINISHED, InputError, umask, write_json
+from xnet_tf.files import UNFINISHED, InputError, write_json
 
 
 def import_masks(folder: str | Path, out: str | Path, rules: Rules | None = None) -> Outcome:
@@ -58,19 +60,36 @@ def import_masks(folder: str | Path, out: str | Path, rules: Rules | None = None
         raise InputError(f"{folder / 'images'}: holds no images; put radiographs there")
     split = _read_split(folder, pairs) if not outcome.fatal else None
     out.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=out.parent))
-    try:
+    with _building(out) as building:
         _convert(folder, building, pairs, rules, outcome)
         if outcome.fatal:
             raise outcome.refusal(folder)
         _finish(building, pairs, split, rules, outcome)
-        building.chmod(0o777 & ~umask())
         if out.exists():
             out.rmdir()
         building.rename(out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return outcome
+
+
+@contextlib.contextmanager
+def _building(out: Path) -> Iterator[Path]:
+    """Give an empty folder beside `out`, and take it away in the end if it is still there.
+
+    What a killed process left in it goes first; the lock says that there is no living one.
+    """
+    building = out.parent / f"{UNFINISHED}{out.name}"
+    lock = out.parent / f"{UNFINISHED}{out.name}.lock"
+    try:
+        with filelock.FileLock(lock, timeout=0):
+            shutil.rmtree(building, ignore_errors=True)
+            building.mkdir()
+            try:
+                yield building
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
+                lock.unlink(missing_ok=True)
+    except filelock.Timeout:
+        raise InputError(f"{out}: another import is writing it; wait for its end") from None
 
 
 def _check_folders(folder: Path, out: Path) -> None:
