@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup reproduce test test-simulation test-main test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference dataset population wide compare robustness seeds confidence release lint lock clean
+.PHONY: help setup reproduce test test-simulation test-main test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference bench-serving dataset population wide compare robustness seeds confidence release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
@@ -68,6 +68,9 @@ bench-training: .venv/.installed  ## a training step against plain Keras layers 
 bench-inference: .venv/.installed  ## one image against model.predict and plain layers; the qualities
 	$(RUN) benchmarks/inference.py
 
+bench-serving: .venv/.installed .venv-light/.installed  ## one radiograph from a cold start, with and without TensorFlow
+	$(RUN) benchmarks/first_mask.py .venv-light/bin/python
+
 dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
 	simulation/.venv/bin/python -m simulation dataset --out data
 
@@ -108,7 +111,7 @@ lock: .venv/.dev  ## renew the exact versions of all requirements files
 	$(RUN) .ci/lock.py
 
 clean:  ## remove environments and caches, not the runs
-	rm -rf .venv .venv-figures simulation/.venv benchmarks/.venv-* .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
+	rm -rf .venv .venv-figures .venv-light simulation/.venv benchmarks/.venv-* .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What the notebooks need. TensorFlow's GPU support exists for Linux on x86-64 alone.
@@ -141,6 +144,13 @@ clean:  ## remove environments and caches, not the runs
 	@$(call need_python)
 	$(PYTHON) -m venv .venv-figures
 	.venv-figures/bin/python $(PIP) --quiet -r requirements-figures.txt
+	@touch $@
+
+# What whoever only segments installs.
+.venv-light/.installed: pyproject.toml
+	@$(call need_python)
+	$(PYTHON) -m venv --clear .venv-light
+	.venv-light/bin/python $(PIP) --quiet --editable .
 	@touch $@
 
 # Libraries that augmentation is compared with; imgaug needs a NumPy of its time.

@@ -27,16 +27,6 @@ def images():
 
 
 @pytest.mark.slow
-def test_onnx_decides_alike(model, tmp_path):
-    pytest.importorskip("onnx", reason="pip install -r xnet_study/export/requirements-onnx.txt")
-    from xnet_study.export import onnx
-
-    onnx.export(model, tmp_path / "xnet.onnx")
-    exported = partial(onnx.run, tmp_path / "xnet.onnx")
-    assert common.share_of_equal_pixels(model, exported, images()) == 1
-
-
-@pytest.mark.slow
 def test_litert_decides_alike(model, tmp_path):
     from xnet_study.export import litert
 

@@ -5,7 +5,7 @@ Importing this package is quick; what reads files is loaded when it is first use
 Example:
     >>> import xnet_io, xnet_tf                                 # doctest: +SKIP
     >>> image = xnet_io.read("leg.dcm")                         # doctest: +SKIP
-    >>> xnet_tf.segment(xnet_tf.load_weights(), image).labels   # doctest: +SKIP
+    >>> xnet_tf.segment(xnet_io.load_network(), image).labels   # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import importlib
 
 _LAZY = {
     "import_masks": "importing",
+    "load_network": "engines",
     "read": "radiographs",
     "read_mask": "masks",
     "write_mask": "masks",

@@ -16,7 +16,6 @@ from xnet_io.exposure import Region
 from xnet_io.pictures import fault
 from xnet_io.polarity import log_odds
 from xnet_tf import classes, preprocessing
-from xnet_tf.dataset import POLARITIES
 from xnet_tf.files import InputError, write_atomically
 
 # What `preprocessing.stretch` takes at most.
@@ -100,8 +99,10 @@ def load(path: str | Path, polarity: str = "auto") -> Radiograph:
     Raises:
         InputError: if the file cannot be read as such a picture; one line with file, fault, remedy.
     """
-    if polarity not in POLARITIES:
-        raise InputError(f"polarity {polarity!r} is unknown; choose from {', '.join(POLARITIES)}")
+    if polarity not in classes.POLARITIES:
+        raise InputError(
+            f"polarity {polarity!r} is unknown; choose from {', '.join(classes.POLARITIES)}"
+        )
     shown, prior = _shown(path)
     exposed, image = _stretched(path, shown)
     inner = image[exposed]

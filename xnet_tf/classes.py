@@ -26,6 +26,9 @@ come as blue, green, red: a file must hold these rows reversed, white, cyan, red
 COUNT = len(NAMES)
 """Number of classes."""
 
+POLARITIES = ("auto", "bright", "dark")
+"""How the open beam looks in pictures that are to be read; "auto" finds out."""
+
 
 def colour(labels: np.ndarray) -> np.ndarray:
     """Paint a label map in the paper's colours.

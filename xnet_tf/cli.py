@@ -42,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (InputError, OSError, FloatingPointError) as error:
         print(f"xnet: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"xnet: {error.name} is missing: pip install 'xnet-tf[study]'", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("xnet: interrupted; the same command begins anew or goes on", file=sys.stderr)
         return 130
@@ -92,22 +95,19 @@ def make_folder(path: Path) -> None:
 def segment(options: argparse.Namespace) -> None:
     """Write ``<stem>_mask.png`` for each image, and what was asked of it, beyond the likeliest."""
     from xnet_io import segmenting
+    from xnet_study import baselines
     from xnet_study.certainty import operating
 
-    # Every file is looked at before the slow start of TensorFlow, and before anything is written.
+    # Every file is looked at before anything is written.
     targets = segmenting.plan(options)
-    if not options.weights.is_file():
-        raise InputError(f"{options.weights}: no such weights file")
     quality = options.quality or ("high" if options.target_fdr is None else "normal")
     if options.target_fdr is not None and quality != "normal":
         raise InputError("--target-fdr was certified for --quality normal alone")
     decision = operating.decision(
         options.weights, options.threshold, options.target_fdr, options.post_process
     )
+    network = baselines.load_network(options.weights)
     make_folder(options.out)
-    from xnet_study.baselines import networks  # noqa: F401 - makes the other networks known
-
-    network = xnet_tf.load_weights(options.weights)
     segmenting.write_masks(targets, network, quality, decision, options)
 
 

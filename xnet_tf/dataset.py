@@ -25,9 +25,6 @@ from xnet_tf import classes, preprocessing, runs
 from xnet_tf.files import InputError, faults
 
 COLUMNS = ("image", "mask", "body_part", "subject", "source")
-POLARITIES = ("auto", "bright", "dark")
-"""How the open beam looks in pictures that are to be imported; "auto" finds out."""
-
 SUBSETS = ("train", "validation", "test")
 FRACTIONS = (0.70, 0.15, 0.15)
 """Shares of train, validation and test, as in the paper: 105, 23 and 22 of 150 images."""
@@ -370,6 +367,6 @@ def _row_faults(folder: Path, row: dict[str, str]) -> list[str]:
         elif not (folder / name).is_file():
             wrong.append(f"{column} {name!r}: no such file")
     wrong += [f"{column} is empty" for column in ("body_part", "subject") if not row[column]]
-    if row.get("polarity", "") not in ("", *POLARITIES):
-        wrong.append(f"polarity {row['polarity']!r} is none of {', '.join(POLARITIES)}")
+    if row.get("polarity", "") not in ("", *classes.POLARITIES):
+        wrong.append(f"polarity {row['polarity']!r} is none of {', '.join(classes.POLARITIES)}")
     return wrong

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import special
 
 from xnet_tf import preprocessing, thresholds
 
@@ -186,13 +185,14 @@ def _refined(apply: Network, image: np.ndarray, turned: np.ndarray) -> np.ndarra
     turns = views[int(np.argmin(_mean_entropy(turned) + margin))].turns
     further = [_view(apply, image[None], view)[0] for view in further_views(turns)]
     every = np.concatenate([turned, further])
-    weights = special.softmax(-SURENESS * _mean_entropy(every)).astype(np.float32)
-    return np.tensordot(weights, every, axes=1)
+    weights = np.exp(-SURENESS * _mean_entropy(every))
+    return np.tensordot(weights / weights.sum(), every, axes=1)
 
 
 def _mean_entropy(views: np.ndarray) -> np.ndarray:
     """Mean over the pixels of each view ``(V, H, W, C)``, in nats."""
-    return special.entr(np.maximum(views, 0)).sum(axis=-1).mean(axis=(1, 2))
+    exact = np.maximum(views, 1e-30, dtype=np.float64)  # of which the logarithm exists
+    return (-exact * np.log(exact)).astype(np.float32).sum(axis=-1).mean(axis=(1, 2))
 
 
 def _view(apply: Network, images: np.ndarray, view: View) -> np.ndarray:

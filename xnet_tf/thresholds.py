@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from xnet_tf import calibration, classes
+from xnet_tf import classes
 
-GRID = np.arange(-4 * 8, 10 * 8 + 1) * 256 + calibration.LEVELS // 2
+GRID = np.arange(-4 * 8, 10 * 8 + 1) * 256 + 2**15
 """int64 ``(113,)``: the levels of the logit at which each image's own curve is kept.
 
-In steps of 1/8 of the logit, from a probability of 0.018 to one of 0.99995: a choice made before
-any image was seen, as the guarantees need it.
+Levels are those of `xnet_tf.calibration`, where 2**15 is a logit of 0. In steps of 1/8 of the
+logit, from a probability of 0.018 to one of 0.99995: a choice made before any image was seen, as
+the guarantees need it.
 """
 
 _PIECE = 2**18
@@ -79,6 +80,8 @@ def curve(
         int64 ``(LEVELS + 1, 3)``; row ``l`` belongs to the threshold `calibration.edge` of ``l``,
         the last to 1.
     """
+    from xnet_tf import calibration  # loads SciPy and pandas, which deciding does without
+
     flat, true = probabilities.reshape(-1, classes.COUNT), truth.ravel()
     counts = np.zeros((classes.COUNT, calibration.LEVELS), dtype=np.int64)
     # In pieces that stay in the processor's cache.

@@ -6,13 +6,15 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xnet_tf import runs
-from xnet_tf.backend import keras
 from xnet_tf.files import InputError, read_json, sha256, write_atomically, write_json
-from xnet_tf.model import find_network
+
+if TYPE_CHECKING:
+    from xnet_tf.backend import keras
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error)
 _UNFIT = (KeyError, TypeError, ValueError, AttributeError, EOFError, *_DAMAGED)
@@ -40,7 +42,7 @@ def save_weights(model: keras.Model, path: str | Path, record: dict) -> Path:
 
 
 def load_weights(
-    path: str | Path | None = None, input_shape: Sequence[int | None] = (None, None, 1)
+    path: str | Path = runs.USER_WEIGHTS, input_shape: Sequence[int | None] = (None, None, 1)
 ) -> keras.Model:
     """Load released weights into the network that they were saved from, in float32.
 
@@ -60,7 +62,8 @@ def load_weights(
         >>> load_weights().name
         'xnet'
     """
-    path = runs.USER_WEIGHTS if path is None else path
+    from xnet_tf.model import find_network
+
     record = read_record(path)
     build = find_network(record.get("network", "xnet"))
     try:

@@ -1,0 +1,84 @@
+"""onnxruntime computes what Keras computes, from the same weights, and without TensorFlow."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import xnet_io
+import xnet_tf
+from xnet_io import engines, onnx_graph
+from xnet_tf import runs
+from xnet_tf.backend import keras
+from xnet_tf.files import InputError, read_json, write_json
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def saved(folder, num_classes=3, kernel_size=3):
+    """Return a small network whose batch normalisation is not the identity, and its file."""
+    keras.utils.set_random_seed(4)
+    form = {"filters": (4, 6, 8, 10), "num_classes": num_classes, "kernel_size": kernel_size}
+    network = xnet_tf.build_xnet((None, None, 1), **form)
+    rng = np.random.default_rng(3)
+    for variable in network.variables:
+        if "_bn/" in variable.path:
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    record = {"architecture": form | {"l2": 1e-6}}
+    path = xnet_tf.save_weights(network, folder / "own.npz", record)
+    return xnet_tf.load_weights(path), path
+
+
+@pytest.mark.parametrize(("num_classes", "kernel_size"), [(3, 3), (5, 5)])
+def test_probabilities_are_those_of_keras(tmp_path, num_classes, kernel_size):
+    network, path = saved(tmp_path, num_classes, kernel_size)
+    images = np.random.default_rng(1).uniform(-1, 1, (2, 40, 64, 1)).astype("float32")
+    theirs = np.asarray(network(images, training=False))
+    ours = xnet_io.load_network(path)(images)
+    assert ours.shape == (2, 40, 64, num_classes)
+    np.testing.assert_allclose(ours, theirs, atol=2e-6)
+    half = engines.OnnxNetwork(onnx_graph.build(path, half=True))(images)
+    np.testing.assert_allclose(half, theirs, atol=2e-3)
+
+
+def test_the_users_weights_are_small_enough_to_send():
+    assert len(onnx_graph.build(runs.USER_WEIGHTS, half=True)) <= 4e6
+
+
+def test_other_weights_are_refused_in_one_line(tmp_path):
+    _, path = saved(tmp_path)
+    record = path.with_suffix(".json")
+    write_json(record, read_json(record) | {"network": "unet"})
+    with pytest.raises(InputError, match="only XNet"):
+        onnx_graph.build(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "encoded"), [(0, "00"), (127, "7f"), (128, "8001"), (300, "ac02")]
+)
+def test_integers_are_encoded_as_the_format_says(value, encoded):
+    assert onnx_graph._varint(value).hex() == encoded
+
+
+@pytest.mark.slow
+def test_the_file_is_what_the_library_onnx_calls_valid(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    for half in (False, True):
+        model = onnx.load_from_string(onnx_graph.build(runs.USER_WEIGHTS, half))
+        onnx.checker.check_model(model, full_check=True)
+
+
+def test_segmenting_loads_neither_tensorflow_nor_what_the_study_needs(tmp_path):
+    code = (
+        "import sys; from xnet_tf.cli import main;"
+        "heavy = {'tensorflow', 'keras', 'pandas', 'scipy', 'matplotlib', 'sklearn', 'skimage'};"
+        "words = ['segment', 'data/images/hand-03.png', '--out', sys.argv[1]];"
+        "sys.exit(main(words) or ' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (tmp_path / "hand-03_mask.png").is_file()
+    assert (done.returncode, done.stderr) == (0, "")
