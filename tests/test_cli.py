@@ -65,7 +65,9 @@ def test_a_gimp_project_holds_the_same_map(weights, picture, tmp_path, capfd):
     assert segment(weights, tmp_path / "out", picture, "--gimp") == 0
     png, project = (read_mask(tmp_path / "out" / f"bars_mask.{end}") for end in ("png", "xcf"))
     np.testing.assert_array_equal(png, project)
-    assert segment(weights, tmp_path / "out", picture, "--gimp") == 2
+    assert segment(weights, tmp_path / "out", picture, "--gimp") == 0
+    assert "was there" in capfd.readouterr().out
+    assert segment(weights, tmp_path / "out", picture, "--gimp", "--threshold", "1") == 2
     assert "may hold corrections" in capfd.readouterr().err
 
 
@@ -85,11 +87,15 @@ def faulty(kind, tmp_path, picture):
 @pytest.mark.parametrize("kind", ["missing", "text", "truncated", "empty", "folder"])
 def test_bad_images_give_one_line_and_status_2(kind, weights, picture, tmp_path, capfd):
     path = faulty(kind, tmp_path, picture)
-    assert segment(weights, tmp_path / "out", picture, path) == 2
-    error = capfd.readouterr().err
-    assert error.count("\n") == 1
-    assert path.name in error
-    assert not (tmp_path / "out").exists(), "the good image must not be half of a result"
+    if kind != "folder":
+        assert segment(weights, tmp_path / "out", path) == 2
+        error = capfd.readouterr().err
+        assert error.count("\n") == 1 and path.name in error
+        assert not (tmp_path / "out").exists()
+    assert segment(weights, tmp_path / "out", picture, path) == 1
+    failed = [line for line in capfd.readouterr().err.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 1 and path.name in failed[0]
+    assert (tmp_path / "out" / "bars_mask.png").exists(), "the others are segmented"
 
 
 def test_bad_weights_give_one_line_and_status_2(picture, tmp_path, capfd):
@@ -109,7 +115,7 @@ def test_images_that_would_share_a_mask_are_refused(weights, picture, tmp_path, 
 def test_a_mask_never_overwrites_an_image_to_be_segmented(weights, picture, capfd):
     other = picture.with_name("bars_mask.png")
     other.write_bytes(picture.read_bytes())
-    assert segment(weights, picture.parent, picture, other) == 2
+    assert segment(weights, picture.parent, picture, other) == 1
     assert "would overwrite" in capfd.readouterr().err
     assert other.read_bytes() == picture.read_bytes()
 

@@ -109,8 +109,27 @@ def check_before_training(folder: Path) -> None:
 
 def add_segment_arguments(command: argparse.ArgumentParser) -> None:
     """Say which radiographs, what is to be written of them, and how they are decided upon."""
-    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    command.add_argument("--out", required=True, type=Path, metavar="DIR", help="for the masks")
+    command.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE|FOLDER",
+        help="radiographs, and folders of them, which are walked",
+    )
+    command.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="for the masks, and segment.csv, a row for each picture; what is there is kept",
+    )
+    command.add_argument(
+        "--jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="processes that work at a time, of one core each (default: one, of all cores)",
+    )
     command.add_argument(
         "--weights",
         type=runs.weights_path,
@@ -154,6 +173,30 @@ def add_segment_arguments(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also write <stem>_mask.xcf, to correct the mask in GIMP over the radiograph",
     )
+    command.add_argument(
+        "--overlay",
+        action="store_true",
+        help="also write <stem>_overlay.png, the radiograph with the regions' outlines, and for "
+        "several radiographs review.html, to look through them",
+    )
+    command.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="also write <stem>_probabilities.npz, float16 (H, W, classes)",
+    )
+    command.add_argument(
+        "--dicom-seg",
+        action="store_true",
+        help="also write <stem>_seg.dcm, a DICOM Segmentation of a DICOM radiograph",
+    )
+
+
+def positive(text: str) -> int:
+    """Read a number of the command line that must be 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
 
 
 def _probability(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from xnet_io.palettes import PAPER, Palette, normal_name
 from xnet_io.pictures import decode, fault
 from xnet_tf import classes
 from xnet_tf.classes import checked, colour
-from xnet_tf.files import InputError, sha256, write_atomically
+from xnet_tf.files import InputError, write_atomically
 
 _BLOCK = 1 << 17
 
-_SOURCE = "Source SHA-256"
+SOURCE, SETTINGS = "Source SHA-256", "Settings"
+"""What a mask notes in itself: of which file it was made, and how."""
 
 _GREY_HELP = "paint the classes in their colours (GIMP: Image > Mode > RGB)"
 
@@ -280,13 +282,15 @@ def _first(where: np.ndarray) -> str:
     return f"the first at (x, y) = ({x}, {y})"
 
 
-def write_mask(path: str | Path, labels: np.ndarray, source: Path | None = None) -> Path:
+def write_mask(
+    path: str | Path, labels: np.ndarray, notes: Mapping[str, str] | None = None
+) -> Path:
     """Write a label map as an indexed PNG: the index is the class id, the palette the paper's.
 
     Args:
         path: destination; its name should end in ".png". Written whole or not at all.
         labels: integer ``(H, W)`` of class ids.
-        source: the picture that it was made of; its SHA-256 is noted, for `source_of`.
+        notes: texts that it carries, such as `SOURCE` and `SETTINGS`, for `notes_of`.
 
     Returns:
         The destination.
@@ -299,21 +303,21 @@ def write_mask(path: str | Path, labels: np.ndarray, source: Path | None = None)
 
     image = Image.fromarray(checked(labels))
     image.putpalette(classes.COLOURS.tobytes())
-    notes = PngInfo()
-    if source is not None:
-        notes.add_text(_SOURCE, sha256(source))
-    return write_atomically(path, lambda p: image.save(p, format="PNG", pnginfo=notes))
+    texts = PngInfo()
+    for name, text in (notes or {}).items():
+        texts.add_text(name, text)
+    return write_atomically(path, lambda p: image.save(p, format="PNG", pnginfo=texts))
 
 
-def source_of(path: Path) -> str:
-    """Return the SHA-256 of the picture that a mask was made of, or "" if it does not say."""
+def notes_of(path: Path) -> dict[str, str]:
+    """Return the texts that a mask carries; none if it is no picture."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            return image.info.get(_SOURCE, "")
-    except OSError:
-        return ""
+            return {name: text for name, text in image.info.items() if isinstance(text, str)}
+    except (OSError, ValueError):
+        return {}
 
 
 def write_ids(path: str | Path, labels: np.ndarray) -> Path:

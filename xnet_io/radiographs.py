@@ -75,6 +75,13 @@ class Radiograph:
         whole[self.exposed] = labels
         return whole
 
+    def widen_probabilities(self, probabilities: np.ndarray) -> np.ndarray:
+        """As `widen`, of probabilities ``(h, w, C)``: margins are open beam, surely."""
+        whole = np.zeros((*self.image.shape[:2], probabilities.shape[-1]), probabilities.dtype)
+        whole[..., classes.OPEN_BEAM] = 1
+        whole[self.exposed] = probabilities
+        return whole
+
 
 def load(path: str | Path, polarity: str = "auto") -> Radiograph:
     """Read a radiograph: PNG, JPEG, BMP, TIFF or DICOM, told apart by content.

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from xnet_io.commands import positive
 from xnet_tf import profiles, runs
-from xnet_tf.cli import add, add_profile, make_folder, positive
-from xnet_tf.files import InputError
+from xnet_tf.cli import add, add_profile
+from xnet_tf.files import InputError, make_folder
 
 
 def add_commands(commands) -> None:

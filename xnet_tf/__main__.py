@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from xnet_tf.cli import main
 
-raise SystemExit(main())
+if __name__ == "__main__":  # not in processes that `xnet segment --jobs` starts
+    raise SystemExit(main())

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import xnet_tf
-from xnet_io.commands import add_segment_arguments, check_before_training
+from xnet_io.commands import add_segment_arguments, check_before_training, positive
 from xnet_tf import profiles, runs
 from xnet_tf.files import InputError
 
@@ -84,31 +84,13 @@ def add_profile(command: argparse.ArgumentParser) -> None:
     )
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder for output, or raise InputError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be used as output folder ({error.strerror})") from None
-
-
-def segment(options: argparse.Namespace) -> None:
+def segment(options: argparse.Namespace) -> int:
     """Write ``<stem>_mask.png`` for each image, and what was asked of it, beyond the likeliest."""
-    from xnet_io import segmenting
-    from xnet_study import baselines
-    from xnet_study.certainty import operating
+    from xnet_io import segment_runs
+    from xnet_study import serving
 
-    # Every file is looked at before anything is written.
-    targets = segmenting.plan(options)
-    quality = options.quality or ("high" if options.target_fdr is None else "normal")
-    if options.target_fdr is not None and quality != "normal":
-        raise InputError("--target-fdr was certified for --quality normal alone")
-    decision = operating.decision(
-        options.weights, options.threshold, options.target_fdr, options.post_process
-    )
-    network = baselines.load_network(options.weights)
-    make_folder(options.out)
-    segmenting.write_masks(targets, network, quality, decision, options)
+    method = serving.method(options)
+    return segment_runs.run(options.images, options.out, method, options.jobs)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -152,11 +134,3 @@ def _add_train(command: argparse.ArgumentParser) -> None:
         choices=("float32", "bfloat16", "auto"),
         help="auto: bfloat16 where the device is faster with it (default: the profile's)",
     )
-
-
-def positive(text: str) -> int:
-    """Read a number of the command line that must be 1 or more."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value

@@ -101,6 +101,14 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for output, or raise InputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be used as output folder ({error.strerror})") from None
+
+
 def umask() -> int:
     """Return the process's mask of permissions."""
     # The process's umask can only be read by setting it.

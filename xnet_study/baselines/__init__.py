@@ -9,8 +9,12 @@ if TYPE_CHECKING:
     from xnet_tf.inference import Network
 
 
-def load_network(weights: Path) -> Network:
+def load_network(weights: Path, threads: int = 0) -> Network:
     """Return released weights for segmenting: XNet's by onnxruntime, another network's by Keras.
+
+    Args:
+        weights: the ``.npz``.
+        threads: how many onnxruntime may compute on at once; 0 for one on each core.
 
     Raises:
         InputError: if the weights cannot be used.
@@ -19,7 +23,7 @@ def load_network(weights: Path) -> Network:
     from xnet_tf.weights import load_weights, read_record
 
     if read_record(weights).get("network", "xnet") == "xnet":
-        return engines.load_network(weights)
+        return engines.load_network(weights, threads)
     from xnet_study.baselines import networks  # noqa: F401 - makes the other networks known
 
     return load_weights(weights)
