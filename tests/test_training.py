@@ -53,9 +53,8 @@ def test_training_learns_and_leaves_its_files(data, toy_profile, tmp_path):
 def undisturbed(data_folder, toy_profile, tmp_path_factory):
     """One short run in two phases, to compare others with; what each epoch leaves is copied."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    profile = dataclasses.replace(
-        toy_profile, augmentation="affine-elastic", coarse_size=16, coarse_epochs=1
-    )
+    changes = {"augmentation": "affine-elastic", "optimizer": "muon"}
+    profile = dataclasses.replace(toy_profile, coarse_size=16, coarse_epochs=1, **changes)
 
     class Copied(training.RunState):
         def on_epoch_end(self, epoch, logs=None):
@@ -258,3 +257,25 @@ def test_a_run_killed_at_ten_random_moments_ends_as_the_undisturbed_one(data_fol
     )
     for key in whole:
         np.testing.assert_array_equal(whole[key], killed[key])
+
+
+def test_muon_moves_a_kernel_by_an_orthogonal_matrix_and_leaves_the_rest_to_adam():
+    hidden, last = (keras.layers.Conv2D(6, 3, name=name) for name in ("conv", "logits"))
+    for layer in (hidden, last):
+        layer.build((None, 8, 8, 4))
+    variables = [hidden.kernel, hidden.bias, last.kernel]
+    before = [v.numpy() for v in variables]
+    rng = np.random.default_rng(5)
+    gradients = [rng.normal(size=v.shape).astype("float32") for v in variables]
+    training.ConvolutionMuon(1e-3, weight_decay=None).apply_gradients(
+        zip(map(tf.constant, gradients), variables, strict=True)
+    )
+    kernel, bias, logits = (b - v.numpy() for b, v in zip(before, variables, strict=True))
+    # Before the rate, and the factor 0.2 times the root of the longer side that goes with it.
+    update = kernel.reshape(36, 6) / (1e-3 * 0.2 * 6)
+    u, _, v = np.linalg.svd(gradients[0].reshape(36, 6), full_matrices=False)
+    assert np.linalg.svd(update, compute_uv=False) == pytest.approx(1, abs=0.35)
+    assert np.abs(np.diag(u.T @ update @ v.T) - 1).max() < 0.35
+    # Adam's first step is the rate, whatever the gradient's size.
+    for moved, gradient in ((bias, gradients[1]), (logits, gradients[2])):
+        np.testing.assert_allclose(moved, 1e-3 * np.sign(gradient), rtol=1e-2)

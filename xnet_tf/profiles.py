@@ -27,7 +27,7 @@ class Profile:
         coarse_size: image size of the first epochs, where a step costs a fraction; 0 for none.
         coarse_epochs: how many epochs use it.
         patience: epochs without a better validation loss before training stops.
-        optimizer: ``"rmsprop"`` as published, or ``"adam"``.
+        optimizer: ``"rmsprop"`` as published, ``"adam"`` or ``"muon"``.
         learning_rate: at the start.
         schedule: ``"inverse"`` as published (divided by 1 + 1e-6 x step), or ``"cosine"`` to zero.
         seed: of initial weights, order and augmentation.

@@ -238,12 +238,38 @@ def make_optimizer(profile: Profile, steps_per_epoch: int) -> keras.optimizers.O
             rate, decay_steps=profile.epochs * steps_per_epoch
         ),
     }
-    optimizers = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
+    optimizers = {
+        "rmsprop": keras.optimizers.RMSprop,
+        "adam": keras.optimizers.Adam,
+        "muon": functools.partial(ConvolutionMuon, weight_decay=None, adam_weight_decay=None),
+    }
     try:
         return optimizers[profile.optimizer](schedules[profile.schedule](profile.learning_rate))
     except KeyError as error:
         known = f"choose from {sorted(optimizers)} and {sorted(schedules)}"
         raise ValueError(f"unknown optimizer or schedule {error}; {known}") from None
+
+
+class ConvolutionMuon(keras.optimizers.Muon):
+    """Muon for convolutions: a kernel is a matrix with a column for each filter.
+
+    Keras' own leaves every variable that is not a matrix to Adam, and so all of XNet. Here Adam
+    moves biases, batch normalisation and the last convolution, as usual with Muon.
+
+    References:
+        Jordan et al., Muon: an optimizer for hidden layers in neural networks, 2024; Liu et al.,
+        Muon is scalable for LLM training, arXiv:2502.16982, for the size of the steps.
+    """
+
+    def _should_use_adamw(self, variable):
+        return len(variable.shape) != 4 or "logits" in variable.path
+
+    def _muon_update_step(self, gradient, variable, lr, m):
+        self.assign_add(m, gradient + m * (self.momentum - 1))
+        direction = gradient + self.momentum * m if self.nesterov else m
+        matrix = tf.reshape(direction, (-1, variable.shape[-1]))
+        update = self.lr_adjust(self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
+        self.assign_sub(variable, lr * tf.reshape(update, variable.shape))
 
 
 def fit(

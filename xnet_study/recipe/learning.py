@@ -9,6 +9,7 @@ import numpy as np
 from xnet_study.recipe.settings import Settings
 from xnet_tf import losses
 from xnet_tf.backend import keras, tf
+from xnet_tf.training import ConvolutionMuon
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -35,28 +36,6 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             "trapezoid": lambda: tf.minimum(1.0, (1 - done) / 0.4),
         }[self.shape]()
         return self.rate * tf.minimum(1.0, rising) * falling
-
-
-class ConvolutionMuon(keras.optimizers.Muon):
-    """Muon for convolutions: a kernel is a matrix with a column for each filter.
-
-    Keras' own leaves every variable that is not a matrix to Adam, and so all of XNet. Here Adam
-    moves biases, batch normalisation and the last convolution, as usual with Muon.
-
-    References:
-        Jordan et al., Muon: an optimizer for hidden layers in neural networks, 2024; Liu et al.,
-        Muon is scalable for LLM training, arXiv:2502.16982, for the size of the steps.
-    """
-
-    def _should_use_adamw(self, variable):
-        return len(variable.shape) != 4 or "logits" in variable.path
-
-    def _muon_update_step(self, gradient, variable, lr, m):
-        self.assign_add(m, gradient + m * (self.momentum - 1))
-        direction = gradient + self.momentum * m if self.nesterov else m
-        matrix = tf.reshape(direction, (-1, variable.shape[-1]))
-        update = self.lr_adjust(self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
-        self.assign_sub(variable, lr * tf.reshape(update, variable.shape))
 
 
 class CrossEntropyDice(keras.losses.Loss):
