@@ -35,6 +35,7 @@ def test_a_certified_wish_gives_its_threshold_and_its_record(pointed, picture, t
     assert record["threshold"] == 0.8
     assert record["operating_point"]["reached"] == {"mean_fdr": 0.03}
     assert "simulated bodies, not patients" in record["promise"]
+    assert record["polarity_given"] is False and 0.5 <= record["polarity_certainty"] <= 1
     words = ("--threshold", "0.8", "--quality", "normal")
     assert segment(pointed, tmp_path / "t", picture, *words) == 0
     masks = [np.asarray(Image.open(tmp_path / k / "bars_mask.png")) for k in ("out", "t")]
@@ -76,6 +77,13 @@ def test_points_of_other_weights_and_no_points_are_refused(pointed, weights):  #
     write_json(pointed.with_suffix(".json"), {**record, "sha256": "other"})
     with pytest.raises(InputError, match="other weights"):
         operating.read(pointed)
+
+
+def test_points_of_another_working_size_are_refused(pointed):
+    path = operating.path_for(pointed)
+    write_json(path, {**read_json(path), "working_size": 64})
+    with pytest.raises(InputError, match="certified at 64 pixels, not at 200"):
+        operating.decision(pointed, target_fdr=0.05)
 
 
 def test_no_options_leave_no_record(pointed, picture, tmp_path):  # noqa: F811

@@ -183,8 +183,9 @@ def _write_extras(
     """Write what belongs beside a mask."""
     files = outputs.beside(task.mask)
     if method.decision.record:
-        polarity = {"polarity": radiograph.polarity, "polarity_certainty": radiograph.certainty}
-        write_json(files["record"], {**method.decision.record, **polarity})
+        taken = {"polarity": radiograph.polarity, "polarity_certainty": radiograph.certainty}
+        taken["polarity_given"] = method.polarity != "auto"
+        write_json(files["record"], method.decision.record | taken)
     if "probabilities" in method.extras:
         write_probabilities(files["probabilities"], radiograph.widen_probabilities(probabilities))
     if "dicom-seg" in method.extras:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_tf import thresholds
+from xnet_tf import inference, thresholds
 from xnet_tf.files import InputError, read_json, write_json
 from xnet_tf.thresholds import Processing
 
@@ -19,9 +19,11 @@ OFFERED = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
 """False discovery rates that are tried for."""
 
 PROMISE = (
-    "The mean over new subjects of the false discovery proportion of soft tissue in their images "
-    "is at most target_fdr, with confidence 1 - delta over the calibration subjects, if new "
-    "subjects come from where the calibration subjects came from: simulated bodies, not patients."
+    "The mean over new subjects, as many of each body part as among the calibration subjects, of "
+    "the false discovery proportion of soft tissue in their images is at most target_fdr, with "
+    "confidence 1 - delta over the calibration subjects, if new subjects come from where these did "
+    "(simulated bodies, not patients) and their polarity is known, as it was there. A single "
+    "image or body part may exceed it."
 )
 
 
@@ -88,7 +90,9 @@ def decision(
     """
     if threshold is not None and target_fdr is not None:
         raise InputError("give --threshold or --target-fdr, not both")
-    points, tuned = read(weights) if post_process or target_fdr is not None else ([], Processing())
+    points, tuned = [], Processing()
+    if post_process or target_fdr is not None:
+        points, tuned = read(weights, inference.WORKING_SIZE)
     processing, promise = tuned if post_process else Processing(), {"promise": None}
     if target_fdr is not None:
         point = certified(points, target_fdr, post_process)
@@ -120,11 +124,15 @@ def write(weights: Path, points: list[Point], processing: Processing, record: di
     return write_json(path_for(weights), content)
 
 
-def read(weights: Path) -> tuple[list[Point], Processing]:
+def read(weights: Path, working_size: int | None = None) -> tuple[list[Point], Processing]:
     """Read the operating points of weights.
 
+    Args:
+        weights: whose they are.
+        working_size: at which they are to be used, in pixels; None for any.
+
     Raises:
-        InputError: if there are none, or they belong to other weights.
+        InputError: if there are none, or they belong to other weights or another working size.
     """
     path = path_for(weights)
     if not path.is_file():
@@ -140,6 +148,9 @@ def read(weights: Path) -> tuple[list[Point], Processing]:
         raise InputError(f"{path}: not a record of operating points ({error})") from None
     if used != _hash(weights):
         raise InputError(f"{path}: was made for other weights than {weights.name}")
+    certified_at = content.get("working_size")
+    if working_size is not None and certified_at != working_size:
+        raise InputError(f"{path}: was certified at {certified_at} pixels, not at {working_size}")
     return points, processing
 
 
