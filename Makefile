@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup reproduce test test-simulation test-main test-slow lab figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference bench-serving dataset population wide compare robustness seeds confidence release lint lock clean
+.PHONY: help setup reproduce test test-simulation test-main test-slow lab slides wheelhouse figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference bench-serving dataset population wide compare robustness seeds confidence release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
@@ -45,6 +45,13 @@ lab: .venv/.installed  ## open JupyterLab on copies of the notebooks, in runs/la
 	@mkdir -p runs/lab/notebooks && cp -R docs runs/lab/ && cp -Rn notebooks/. runs/lab/notebooks/
 	@[ -z "$(SOLUTIONS)" ] || $(RUN) -m xnet_study.teaching.solutions --out runs/lab/solutions
 	.venv/bin/jupyter lab --notebook-dir=runs/lab
+
+slides: .venv/.slides  ## slides of the notebooks, in build/slides (reveal.js inside, for any browser)
+	$(RUN) docs/teaching/slides.py
+
+FOR ?= here
+wheelhouse: .venv/.installed  ## packages to install without internet, in dist/wheelhouse (FOR=windows FOR_PYTHON=3.12)
+	$(RUN) docs/teaching/wheelhouse.py --system $(FOR) $(if $(FOR_PYTHON),--python $(FOR_PYTHON))
 
 figures: $(FIGURES_ENV)/.installed  ## redraw every figure from results/ (needs no TensorFlow)
 	PYTHONPATH=. $(FIGURES_ENV)/bin/python -m xnet_tf figures
@@ -135,8 +142,13 @@ clean:  ## remove environments and caches, not the runs
 	$(RUN) $(PIP) --quiet --no-deps --editable .
 	@touch $@
 
+# Of sphinx-revealjs nothing but the copy of reveal.js is used, so without what it depends on.
+.venv/.slides: .venv/.installed requirements-slides.txt
+	$(RUN) $(PIP) --quiet --no-deps -r requirements-slides.txt
+	@touch $@
+
 # What tests, style and locks need besides. Without dependencies: keras-hub works without some of its.
-.venv/.dev: .venv/.installed requirements-dev.txt
+.venv/.dev: .venv/.slides requirements-dev.txt
 	$(RUN) $(PIP) --quiet --no-deps -r requirements-dev.txt
 	@touch $@
 

@@ -50,6 +50,7 @@ compile_lock(
     *("requirements-elasticdeform.in", "--no-deps"),
     *("--no-binary", "elasticdeform", "--emit-build-options"),
 )
+compile_lock("requirements-slides.txt", "requirements-slides.in", "--no-deps")
 compile_lock("requirements-figures.txt", "requirements-figures.in", *SAME_VERSIONS)
 compile_lock("simulation/requirements.txt", "simulation/requirements.in")
 compile_lock(

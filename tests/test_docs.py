@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -31,9 +31,10 @@ def table(text: str, first: str) -> list[dict[str, str]]:
 
 
 def anchors(text: str) -> set[str]:
-    """Return the anchors that the usual hosts make of headings."""
+    """Return the anchors that the usual hosts make of headings, and those that are set."""
     titles = re.findall(r"^#+ (.+)$", prose(text), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    written = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return written | set(re.findall(r'<a id="([^"]+)"', text))
 
 
 def score(value: float, low: float, high: float) -> str:
