@@ -57,7 +57,7 @@ def test_what_is_said_of_answers(capsys):
         "Exercise 1: not yet; that is half of it.",
         "Exercise 1: not yet; 5 is too large.",
         "Exercise 1: not yet; 1 is too small.",
-        "Exercise 1: not yet; no answer yet: put yours where the three dots are.",
+        "Exercise 1: not yet; put your answer where the three dots are.",
         "Exercise 1: not yet; the check stopped with ValueError: could not convert string to "
         "float: 'four'.",
         "Twice two.",

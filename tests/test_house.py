@@ -72,7 +72,9 @@ def test_the_core_is_thin():
 
 def test_the_house_stays_small():
     # Raised when a capability is added, after a look for what it supersedes.
-    assert sum(map(lines_of_code, EVERY)) <= 13_000
+    # A notebook's exercises are text, as the notebook is.
+    house = [path for path in EVERY if not path.match("teaching/notebook*.py")]
+    assert sum(map(lines_of_code, house)) <= 13_000
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)

@@ -42,7 +42,7 @@ class Exercise:
     def verdict(self, answer: object) -> tuple[bool, str]:
         """Return whether an answer is right, and what to tell whoever gave it."""
         if answer is ...:
-            return False, "no answer yet: put yours where the three dots are"
+            return False, "put your answer where the three dots are"
         try:
             complaint = self.check(answer)
         except Exception as error:  # an answer may be anything, a function that fails too

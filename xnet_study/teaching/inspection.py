@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,28 +11,32 @@ from xnet_tf.backend import keras, tf
 
 layers = keras.layers
 
-INK, DOWN, UP, SKIP = "#333333", "#440154", "#b5367a", "#888888"
+CONVOLUTIONS = (layers.Conv2D, layers.Conv2DTranspose)
+
+INK, DOWN, UP, SKIP, PLACES = "#333333", "#440154", "#b5367a", "#777777", "#c26a00"
 BOX, COPY = "#21908c", "#a3d5d1"
-COLUMN, LEVEL, LEFT, TOP = 84, 100, 70, 60
+COLUMN, LEVEL, LEFT, TOP = 84, 112, 90, 70
 """Distances in the drawing, in pixels: between stages, between resolutions, and the margins."""
 
 LEGEND = {
     INK: "same size",
     DOWN: "2x2 max pooling",
-    UP: "up-sampling by 2",
+    UP: "up by 2",
     SKIP: "skip: copied beside",
+    PLACES: "places of the maxima",
 }
+DASHED = (SKIP, PLACES)
 
 
 def network_svg(model: keras.Model) -> str:
-    """Draw XNet: one box for each convolution block, lower where the resolution is lower.
+    """Draw a network: one box for each convolution, lower where the resolution is lower.
 
     A box is as high as its output is and as wide as it has filters, both on a root scale.
-    What a skip brings is laid beside it, in a lighter colour. Nothing
-    is drawn from memory: sizes, filters, ways up and skips are read from the model.
+    What a skip brings is laid beside it, in a lighter colour. Nothing is drawn from memory: sizes,
+    filters, ways up, skips and places of maxima are read from the model.
 
     Args:
-        model: of `xnet_tf.build_xnet`, with a fixed input shape.
+        model: XNet, U-Net or SegNet of this project, with a fixed input shape.
 
     Returns:
         The SVG's text; ``IPython.display.SVG`` shows it.
@@ -44,25 +49,29 @@ def network_svg(model: keras.Model) -> str:
         lines.append(_line(copied["right"], copied["y"], place["right"], place["y"], SKIP))
         drawn.append(_box(place["right"], place["y"], copied["width"], place["height"], COPY))
         place["end"] += copied["width"]
+    for start, end in maxima_places(model):
+        lines.append(_line(boxes[start]["x"], *_under(boxes, start, end), PLACES))
     for one, other in itertools.pairwise(boxes):
         colour = DOWN if other["size"] < one["size"] else UP if other["size"] > one["size"] else INK
         lines.append(_line(one["end"], one["y"], other["left"], other["y"], colour))
     for box in boxes:
         drawn.append(_box(box["left"], box["y"], box["width"], box["height"], BOX))
-        drawn.append(_text(box["x"], box["y"] - box["height"] / 2 - 5, box["filters"]))
-        drawn.append(_text(box["x"], box["y"] + box["height"] / 2 + 13, box["stage"]))
+        drawn.append(_text(box["x"], box["y"] - box["height"] / 2 - 6, box["filters"]))
+        drawn.append(_text(box["x"], box["y"] + box["height"] / 2 + 18, box["stage"]))
     levels = {f"{box['size']} px": box["y"] for box in boxes}
-    drawn += [_text(24, y + 4, text) for text, y in levels.items()]
-    width, bottom = LEFT + COLUMN * len(boxes), max(levels.values()) + 70
-    for k, (colour, text) in enumerate(LEGEND.items()):
-        x = LEFT + 190 * k
+    drawn += [_text(34, y + 6, text) for text, y in levels.items()]
+    width, bottom = max(LEFT + COLUMN * len(boxes), 1180), max(levels.values()) + 84
+    used = [colour for colour in LEGEND if any(f'stroke="{colour}"' in line for line in lines)]
+    for k, colour in enumerate(used):
+        x = LEFT + 250 * k
         lines.append(_line(x, bottom, x + 40, bottom, colour))
-        drawn.append(_text(x + 48, bottom + 4, text, ' text-anchor="start"'))
+        drawn.append(_text(x + 48, bottom + 6, LEGEND[colour], ' text-anchor="start"'))
     body = "\n".join(lines + drawn)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom + 20}" '
-        f'width="100%" font-family="sans-serif" font-size="11" text-anchor="middle" '
-        f'fill="{INK}">\n<title>XNet</title>\n{body}\n</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom + 24}" '
+        f'width="100%" font-family="sans-serif" font-size="17" text-anchor="middle" '
+        f'fill="{INK}" role="img">\n<title>The network {model.name}, drawn</title>\n'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'
     )
 
 
@@ -76,6 +85,12 @@ def _boxes(model: keras.Model) -> list[dict]:
         box["left"], box["right"] = box["x"] - box["width"] / 2, box["x"] + box["width"] / 2
         box["end"] = box["right"]
     return boxes
+
+
+def _under(boxes: list[dict], start: int, end: int) -> tuple[float, float, float]:
+    """Return where a line leaves below one box and where it arrives, below the other."""
+    below = boxes[start]["height"] / 4
+    return boxes[start]["y"] + below, boxes[end]["left"], boxes[end]["y"] + below
 
 
 def stages(model: keras.Model) -> list[dict]:
@@ -100,13 +115,29 @@ def stages(model: keras.Model) -> list[dict]:
 
 def skips(model: keras.Model) -> list[tuple[int, int]]:
     """List the skip connections: indices into `stages` of where they leave and arrive."""
-    order = {f"{row['stage']}_relu": k for k, row in enumerate(stages(model))}
-    makers = {id(layer.output): layer.name for layer in model.layers}
-    return [
-        tuple(order[makers[id(tensor)]] for tensor in layer.input)
-        for layer in model.layers
-        if isinstance(layer, layers.Concatenate)
-    ]
+    return [tuple(map(_made_by(model), layer.input)) for layer in _of(model, "Concatenate")]
+
+
+def maxima_places(model: keras.Model) -> list[tuple[int, int]]:
+    """List where the places of maxima go: from the stage before the pooling to that after."""
+    stage_of = _made_by(model)
+    ways = [map(stage_of, layer.input) for layer in _of(model, "MaxUnpooling")]
+    return [(start, before + 1) for before, start in ways]
+
+
+def _made_by(model: keras.Model) -> Callable[..., int]:
+    """Return a function that finds the stage a tensor comes from, as an index into `stages`."""
+    order = {layer.name: k for k, layer in enumerate(_convolutions(model))}
+
+    def stage_of(tensor) -> int:
+        layer = tensor._keras_history.operation
+        return order[layer.name] if layer.name in order else stage_of(layer.input)
+
+    return stage_of
+
+
+def _of(model: keras.Model, kind: str) -> list[keras.Layer]:
+    return [layer for layer in model.layers if type(layer).__name__ == kind]
 
 
 def stage_outputs(model: keras.Model) -> keras.Model:
@@ -151,7 +182,7 @@ def l2_terms(model: keras.Model) -> dict[str, float]:
 
 
 def _convolutions(model: keras.Model) -> list[keras.Layer]:
-    return [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    return [layer for layer in model.layers if isinstance(layer, CONVOLUTIONS)]
 
 
 def _box(left: float, y: float, width: float, height: float, colour: str) -> str:
@@ -160,7 +191,7 @@ def _box(left: float, y: float, width: float, height: float, colour: str) -> str
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
-    dashed = ' stroke-dasharray="5 4"' if colour == SKIP else ""
+    dashed = ' stroke-dasharray="5 4"' if colour in DASHED else ""
     x2 -= 4  # room for the dot
     return (
         f'<line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}" stroke="{colour}" '

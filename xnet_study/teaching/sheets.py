@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -51,6 +51,50 @@ def sheet(
                 outline(axis, labels[number])
         picture = plots.preview(figure, width).convert("RGB")
         return picture.quantize(palette=_palette(), dither=Image.Dither.NONE)
+
+
+def show(
+    pictures: Mapping[str, np.ndarray], columns: int | None = None, width: int = 800
+) -> Image.Image:
+    """Lay pictures and label maps side by side, each below its name, the classes' colours above.
+
+    Args:
+        pictures: by name; raw images ``(H, W)`` or ``(H, W, 1)``, brightened for the eye; label
+            maps uint8 ``(H, W)``; colours ``(H, W, 3)`` in [0, 1], for instance of `overlay`.
+        columns: of the sheet; by default as many as there are pictures.
+        width: of the sheet, in pixels.
+
+    Returns:
+        A picture that is light enough to lie in a notebook.
+    """
+    columns = columns or len(pictures)
+    rows = -(-len(pictures) // columns)
+    shapes = [np.asarray(picture).shape for picture in pictures.values()]
+    coloured = any(np.asarray(p).dtype == np.uint8 or p.shape[-1] == 3 for p in pictures.values())
+    tallest = max(shape[0] / shape[1] for shape in shapes)
+    inches = width / 90
+    height = rows * (inches / columns * tallest + 0.3) + 0.3 * coloured
+    with plt.rc_context(plots.STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=(inches, height), squeeze=False)
+        for axis in axes.ravel():
+            axis.set_axis_off()
+        for axis, (name, picture) in zip(axes.ravel(), pictures.items(), strict=False):
+            axis.set_title(name, fontsize=9)
+            if picture.dtype == np.uint8:
+                plots.show_labels(axis, picture)
+            elif picture.shape[-1] == 3:
+                axis.imshow(picture)
+            else:
+                axis.imshow(plots.for_display(picture.squeeze()), cmap="gray", vmin=0, vmax=1)
+        if coloured:
+            plots.class_legend(figure)
+        return plots.preview(figure, width)
+
+
+def overlay(image: np.ndarray, labels: np.ndarray, strength: float = 0.4) -> np.ndarray:
+    """Return a raw image ``(H, W, 1)`` with the classes' colours over it, ``(H, W, 3)``."""
+    grey = plots.for_display(image).reshape(*labels.shape, 1)
+    return (1 - strength) * grey + strength * classes.COLOURS[labels] / 255
 
 
 def outline(axis, labels: np.ndarray) -> None:
