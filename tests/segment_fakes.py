@@ -3,7 +3,7 @@
 import csv
 import functools
 import os
-import threading
+import sys
 import time
 from dataclasses import dataclass, field
 
@@ -68,6 +68,13 @@ def content(out):
     return files, [{**row, "seconds": ""} for row in rows_of(out)]
 
 
-def die_after(seconds):
-    """End this process as a kill does, without any clearing up."""
-    threading.Timer(seconds, os._exit, [9]).start()
+def die_at(out, number):
+    """End this process, as a kill does, at its n-th touch of a file below a folder."""
+    left = iter(range(number))
+
+    def hook(event, arguments):
+        touches = event in ("open", "os.rename", "os.remove", "os.mkdir", "os.chmod")
+        if touches and str(out) in str(arguments[0]) and next(left, None) is None:
+            os._exit(9)
+
+    sys.addaudithook(hook)

@@ -1,6 +1,7 @@
 """Segmenting folders: what is made, kept, refused, and what a kill leaves."""
 
 import multiprocessing
+import os
 import random
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import segment_fakes as fakes
 from PIL import Image
 
-from xnet_io import masks, segment_runs
+from xnet_io import masks, overlay, segment_runs, segment_table
 from xnet_tf.files import InputError
 
 TESTS = Path(__file__).parent
@@ -43,11 +44,11 @@ def test_a_second_run_makes_nothing_anew_and_a_changed_one_does(folder, tmp_path
     segment_runs.run([folder], out, fakes.method())
     before = fakes.content(out)
     assert segment_runs.run([folder], out, fakes.method(loading=None)) == 0
-    assert "0 masks made, 3 were there" in capsys.readouterr().out
+    assert "0 masks made (0 with warnings), 3 were there" in capsys.readouterr().out
     assert fakes.content(out) == before
     (first, *_) = sorted(folder.rglob("*.png"))
     segment_runs.run([folder], out, fakes.method(settings="others"))
-    assert "3 masks made, 0 were there" in capsys.readouterr().out
+    assert "3 masks made (0 with warnings), 0 were there" in capsys.readouterr().out
     first.write_bytes(sorted(folder.rglob("*.png"))[1].read_bytes())
     assert segment_runs.run([folder], out, fakes.method(settings="others")) == 1
     assert "was not made of this file" in capsys.readouterr().err
@@ -134,7 +135,7 @@ def test_a_torn_row_is_made_anew(folder, tmp_path, capsys):
     whole = (out / "segment.csv").read_text()
     (out / "segment.csv").write_text(whole[:-30])
     segment_runs.run([folder], out, fakes.method())
-    assert "1 masks made, 2 were there" in capsys.readouterr().out
+    assert "1 masks made (0 with warnings), 2 were there" in capsys.readouterr().out
     assert len(fakes.rows_of(out)) == 3
 
 
@@ -188,32 +189,45 @@ def test_margins_are_open_beam_in_probabilities_too(tmp_path):
         assert (kept["probabilities"][:12] == [1, 0, 0]).all()
 
 
-def run_in_process(folder, out, extras, jobs, delay, seconds=None):
-    if seconds is not None:
-        fakes.die_after(seconds)
-    method = fakes.method(*extras, settings=f"killed {out.name}", delay=delay)
+KILLED = {1: ("gimp", "overlay", "probabilities"), 2: ("gimp",)}
+
+
+def run_until(folder, out, jobs, number=None):
+    """Segment a folder; end at some touch of a file, or in several processes after some rows."""
+    overlay.LONGER_SIDE = 160  # to be fast
+    if number is not None and jobs == 1:
+        fakes.die_at(out, number)
+    elif number is not None:
+        adding, left = segment_table.Table.add, iter(range(number // 30))
+
+        def add(*arguments):
+            if next(left, None) is None:
+                os._exit(9)
+            adding(*arguments)
+
+        segment_table.Table.add = add
+    method = fakes.method(*KILLED[jobs], settings=f"killed {jobs}")
     segment_runs.run([folder], out, method, jobs)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_killed_at_random_moments_it_goes_on_to_the_same(tmp_path, jobs):
+def test_killed_at_random_moments_it_goes_on_to_the_same(tmp_path, jobs, monkeypatch):
+    monkeypatch.setattr(overlay, "LONGER_SIDE", 160)
     fakes.write_pictures(tmp_path / "in", 60)
-    extras, context = ("gimp", "overlay", "probabilities"), multiprocessing.get_context("spawn")
-    undisturbed = tmp_path / "undisturbed"
-    method = fakes.method(*extras, settings="killed out", delay=0.005)
-    segment_runs.run([tmp_path / "in"], undisturbed, method)
-    out, draw, killed = tmp_path / "out", random.Random(5), 0
+    run_until(tmp_path / "in", tmp_path / "undisturbed", jobs)
+    out, draw, context = tmp_path / "out", random.Random(5), multiprocessing.get_context("spawn")
+    killed = []
     for _ in range(20):
-        arguments = (tmp_path / "in", out, extras, jobs, 0.005, draw.uniform(0.05, 1.5))
-        process = context.Process(target=run_in_process, args=arguments)
+        arguments = (tmp_path / "in", out, jobs, draw.randrange(200))
+        process = context.Process(target=run_until, args=arguments)
         process.start()
         process.join()
-        killed += process.exitcode == 9
-    time.sleep(1)  # what worked for the last one ends with it
-    run_in_process(tmp_path / "in", out, extras, 1, 0.005)
-    assert killed >= 10
-    assert fakes.content(out) == fakes.content(undisturbed)
+        killed.append(process.exitcode == 9)
+    time.sleep(2)  # what worked for the last one ends with it
+    run_until(tmp_path / "in", out, jobs)
+    assert sum(killed) >= 15
+    assert fakes.content(out) == fakes.content(tmp_path / "undisturbed")
 
 
 MANY = """

@@ -194,8 +194,8 @@ def _summarise(plan: Plan, out: Path, counts: Counter[str]) -> int:
     if len(plan.notes) > _NOTES:
         print(f"and {len(plan.notes) - _NOTES} more were passed over")
     print(
-        f"{counts['made']} masks made, {counts['kept']} were there, {counts['warned']} with "
-        f"warnings, {len(plan.failures)} failed: {out / segment_table.NAME}"
+        f"{counts['made']} masks made ({counts['warned']} with warnings), {counts['kept']} were "
+        f"there, {len(plan.failures)} failed: {out / segment_table.NAME}"
     )
     for path, reason in plan.failures.items():
         print(f"failed: {path}: {reason}", file=sys.stderr)
