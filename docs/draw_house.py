@@ -18,7 +18,7 @@ from matplotlib.patches import FancyBboxPatch
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {"xnet_tf": "the method", "xnet_io": "files", "xnet_study": "the study"}
-COLOURS = {"xnet_tf": "#33608c", "xnet_io": "#c46a1b", "xnet_study": "#5b7f3a"}
+COLOURS = {"xnet_tf": "#33608c", "xnet_io": "#a85410", "xnet_study": "#4c6d2f"}
 DOOR = "xnet_tf.cli"
 
 
