@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
@@ -98,20 +98,22 @@ def _segment(
 ) -> Counter[str]:
     """Segment what is planned; add rows to the table and failures to the plan."""
     counts: Counter[str] = Counter()
-    results = _results(tasks, method, jobs)
-    alone = len(tasks) < 2
-    for task, row in tqdm(results, "segmenting", len(tasks), unit=" pictures", disable=alone):
-        if row is None:
-            counts["kept"] += 1
-            continue
-        table.add(row)
-        if "error" in row:
-            plan.failures[task.path] = row["error"]
-            continue
-        counts["made"] += 1
-        counts["warned"] += bool(row["warnings"])
-        if talks:
-            _say(task, row)
+    bar = tqdm(desc="segmenting", total=len(tasks), unit=" pictures", disable=len(tasks) < 2)
+    # Closed here, so that no process works on when the folder is another run's.
+    with bar, closing(_results(tasks, method, jobs)) as results:
+        for task, row in results:
+            bar.update()
+            if row is None:
+                counts["kept"] += 1
+                continue
+            table.add(row)
+            if "error" in row:
+                plan.failures[task.path] = row["error"]
+                continue
+            counts["made"] += 1
+            counts["warned"] += bool(row["warnings"])
+            if talks:
+                _say(task, row)
     return counts
 
 
