@@ -31,7 +31,7 @@ def test_a_section_begins_a_slide_and_what_has_no_room_stands_below():
     room = kinds(markdown("# N\n\nwords"), markdown("## One\n\nshort"), code("x = 1"))
     assert room[:2] == [("slide", "# N"), ("-", "words")]
     assert room[2:] == [("slide", "## One"), ("-", "short"), ("-", "x = 1")]
-    table = code("show()", outputs=[printing("row\n" * 20)])  # 22 lines of 26: 572 of 640 pixels
+    table = code("show()", outputs=[printing("row\n" * 20)])  # 22 lines of 26: 572 of 660 pixels
     assert kinds(markdown("## One\n\nshort"), table, markdown("after"))[2:] == [
         ("subslide", '<p class="se'),
         ("-", "show()"),
@@ -44,6 +44,14 @@ def test_a_sentence_that_ends_in_a_colon_goes_with_what_it_announces():
     filling = markdown("## One\n\n" + "word " * 100)  # 6 lines
     separate = kinds(filling, markdown("what comes:"), table)
     assert [kind for kind, _ in separate] == ["slide", "-", "subslide", "-", "-"]
+
+
+def test_a_heading_does_not_stand_alone():
+    table = code("show()", outputs=[printing("row\n" * 30)])
+    assert [kind for kind, _ in kinds(markdown("## One\n\nwhat comes:"), table)][:2] == [
+        "slide",
+        "-",
+    ]
 
 
 def test_set_up_exercises_and_long_code_are_not_for_the_wall():

@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 LINES_OF_CODE = 12
 """Longer code is not shown."""
-HEIGHT, LINE, CODE_LINE, PICTURE = 640, 36, 26, 330
+HEIGHT, LINE, CODE_LINE, PICTURE = 660, 36, 26, 280
 """Room on a slide, and what things take of it, in its pixels; `slides.js` fits what is too high."""
 LETTERS_A_LINE = 90
 
@@ -80,6 +80,8 @@ def blocks(text: str) -> list[str]:
 
 def height(cell: nbformat.NotebookNode) -> int:
     """Estimate what a cell takes of a slide's height."""
+    if cell.source.startswith("<details"):
+        return 2 * LINE
     if cell.cell_type == "markdown":
         lines = [textwrap.wrap(line, LETTERS_A_LINE) or [""] for line in cell.source.splitlines()]
         return LINE * sum(map(len, lines)) + LINE // 2
@@ -123,7 +125,7 @@ def shown(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 def slides(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a notebook whose cells say by their metadata where a slide begins."""
-    cells, title, used = [], "", 0
+    cells, title, used, below_heading = [], "", 0, False
     queue = shown(notebook)
     for cell, following in zip(queue, [*queue[1:], None], strict=True):
         heading = re.match(r"(#+) (.+)", cell.source) if cell.cell_type == "markdown" else None
@@ -134,7 +136,7 @@ def slides(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         kind = "-"
         if heading and len(heading[1]) <= 2:
             kind, title = "slide", heading[2] if len(heading[1]) == 2 else ""
-        elif used + needed > HEIGHT:
+        elif used + needed > HEIGHT and not below_heading:
             kind = "subslide"
             if title and not heading:
                 cells.append(nbformat.v4.new_markdown_cell(f'<p class="section-title">{title}</p>'))
@@ -143,6 +145,7 @@ def slides(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         used = height(cell) + (used if kind == "-" else 0)
         cell.metadata["slideshow"] = {"slide_type": kind}
         cells.append(cell)
+        below_heading = bool(heading)
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
 
 
