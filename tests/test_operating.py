@@ -51,6 +51,20 @@ def test_post_processing_has_operating_points_of_its_own(pointed, picture, tmp_p
     assert record["processing"] == {"opening": 0, "dilation": 3, "island": 50}
 
 
+def test_wishes_combine_over_a_folder(pointed, picture, tmp_path):  # noqa: F811
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    picture.rename(tmp_path / "in" / "sub" / "bars.png")
+    words = ("--target-fdr", "0.05", "--post-process", "--polarity", "bright")
+    extras = ("--gimp", "--overlay", "--probabilities")
+    assert segment(pointed, tmp_path / "out", tmp_path / "in", *words, *extras) == 0
+    made = {path.relative_to(tmp_path / "out").as_posix() for path in tmp_path.glob("out/**/*.*")}
+    ends = ("mask.json", "mask.png", "mask.xcf", "overlay.png", "probabilities.npz")
+    beside = {f"sub/bars_{end}" for end in ends} | {"review/sub/bars_mask.jpg"}
+    assert made - {".xnet-segment.lock"} == beside | {"review.html", "segment.csv"}
+    record = read_json(tmp_path / "out" / "sub" / "bars_mask.json")
+    assert record["polarity_given"] is True and record["threshold"] == 0.7
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

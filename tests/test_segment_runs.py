@@ -139,6 +139,16 @@ def test_a_torn_row_is_made_anew(folder, tmp_path, capsys):
     assert len(fakes.rows_of(out)) == 3
 
 
+def test_a_row_that_a_spreadsheet_changed_is_made_anew(folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    segment_runs.run([folder], out, fakes.method("overlay"))
+    text = (out / "segment.csv").read_text()
+    (out / "segment.csv").write_text(text.replace("0.8000", '"0,8"', 1))
+    assert segment_runs.run([folder], out, fakes.method("overlay")) == 0
+    assert "1 masks made" in capsys.readouterr().out
+    assert (out / "segment.csv").read_text().count("0.8000") == 3
+
+
 def test_a_table_of_others_is_refused(folder, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -136,7 +136,7 @@ def _card(row: dict[str, str], out: Path) -> str:
 <h3>{escape(row["mask"].removesuffix("_mask.png"))}</h3>
 {f'<ul class="warnings">{warnings}</ul>' if warnings else ""}
 <p>{escape(shares)}</p>
-<p>network confidence {float(row["network confidence"]):.2f}; open beam {row["polarity"]}
+<p>network confidence {float(row["network confidence"]):.2f}; open beam {escape(row["polarity"])}
 ({float(row["sure of polarity (%)"]):.0f} % certain)</p>
 </article>
 """

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from pathlib import Path
 
 from xnet_tf.files import InputError, write_atomically
 
 NAME = "segment.csv"
+
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def columns(names: tuple[str, ...]) -> list[str]:
@@ -82,8 +85,12 @@ class Table:
                     f"{self._path}: has other columns than those of these classes; give another "
                     "--out, or move it away"
                 )
-            # The last row of a killed process may be cut off.
-            return [row for row in reader if None not in row.values()]
+            # The last row of a killed process may be cut off; spreadsheets write numbers anew.
+            return [row for row in reader if None not in row.values() and self._is_sound(row)]
+
+    def _is_sound(self, row: dict[str, str]) -> bool:
+        numbers = [name for name in self._columns if "(%)" in name or name == "network confidence"]
+        return bool(row["error"]) or all(_NUMBER.fullmatch(row[name]) for name in numbers)
 
     def _write(self) -> None:
         def write(path: Path) -> None:
