@@ -57,7 +57,7 @@ def needed(lock: str, environment: dict[str, str]) -> str:
 
 
 def download(system: str, python: str) -> None:
-    """Fetch the wheels of requirements.txt, and what builds the project itself.
+    """Fetch the wheels of notebooks and slides, and what builds the project itself.
 
     Raises:
         subprocess.CalledProcessError: if pip fails.
@@ -70,10 +70,11 @@ def download(system: str, python: str) -> None:
     for platform in platforms:
         pip += ["--platform", platform]
     builders = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]
-    with tempfile.TemporaryDirectory() as folder:
-        lock = Path(folder) / "requirements.txt"
-        lock.write_text(needed((ROOT / "requirements.txt").read_text("utf-8"), environment))
-        subprocess.run([*pip, "--require-hashes", "--requirement", str(lock)], check=True)
+    for name in ("requirements.txt", "requirements-slides.txt"):
+        with tempfile.TemporaryDirectory() as folder:
+            lock = Path(folder) / name
+            lock.write_text(needed((ROOT / name).read_text("utf-8"), environment), "utf-8")
+            subprocess.run([*pip, "--require-hashes", "--requirement", str(lock)], check=True)
     subprocess.run([*pip, "--quiet", *builders["requires"]], check=True)
 
 
