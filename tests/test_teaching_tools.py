@@ -118,3 +118,20 @@ def test_a_system_gets_what_its_markers_say_with_hashes(system, python, names):
     assert re.findall(r"^[\w-]+==\d", kept, flags=re.MULTILINE) == names
     assert ";" not in kept
     assert kept.count("--hash") == len(names) + 1
+
+
+def key() -> dict[str, list[int]]:
+    """Return the exercises of the marking key by notebook, ``00`` or ``06a``."""
+    text = (slides.HERE / "marking.md").read_text("utf-8")
+    found = {}
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        number, letter = re.match(r"(\d+)(\w?)", part).groups()
+        rows = re.findall(r"^\| (\d+) \|", part, flags=re.MULTILINE)
+        found[f"{int(number):02}{letter}"] = [int(row) for row in rows]
+    return found
+
+
+@pytest.mark.parametrize("notebook", key())
+def test_the_marking_key_has_every_exercise_of_a_notebook(notebook):
+    module = pytest.importorskip(f"xnet_study.teaching.notebook{notebook}")
+    assert key()[notebook] == [number for number, _ in module.exercise.items()]
