@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
@@ -55,13 +56,15 @@ def run(images: list[Path], out: Path, method: Method, jobs: int = 1) -> int:
     alone = len(images) == 1 and not images[0].is_dir()
     if alone:
         _raise_failure(plan)
-        radiographs.load(images[0], method.polarity)
+        radiograph = radiographs.load(images[0], method.polarity)
     with _locked(out), Table(out, classes.NAMES) as table:
         _remove_unfinished(plan, out)
         for path, reason in plan.failures.items():
             table.add({"file": path, "error": reason})
         reviewed = "overlay" in method.extras and not alone
         tasks = _tasks(plan, out, table, reviewed)
+        if alone:
+            tasks = [replace(task, radiograph=radiograph) for task in tasks]
         talks = not any(map(Path.is_dir, images))
         counts = _segment(tasks, plan, method, jobs, table, talks)
         if reviewed:
@@ -121,7 +124,7 @@ def _results(
     tasks: list[Task], method: Method, jobs: int
 ) -> Iterator[tuple[Task, dict[str, str] | None]]:
     """Yield what came of each task, in order."""
-    if jobs == 1:
+    if jobs == 1 or len(tasks) < 2:
         for task in tasks:
             yield task, segment_file(task, method)
         return

@@ -45,6 +45,7 @@ class Task:
         name: the mask's, as the table has it.
         known: SHA-256 of the mask that the table has a row of; "" if it has none.
         thumbnail: where a small picture for the review goes, or None.
+        radiograph: the picture, if it has been read.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Task:
     name: str
     known: str = ""
     thumbnail: Path | None = None
+    radiograph: Radiograph | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _prepare(task: Task, method: Method) -> tuple[Radiograph, str] | None:
         raise fault(
             task.path, f"{files['gimp']} exists and may hold corrections by hand", "move it away"
         )
-    return radiographs.load(task.path, method.polarity), source
+    return task.radiograph or radiographs.load(task.path, method.polarity), source
 
 
 def _is_complete(task: Task, method: Method, files: dict[str, Path]) -> bool:
