@@ -9,8 +9,8 @@ _MIRRORED = np.tile(np.arange(199, -1, -1), (200, 1))
 exercise = Exercises(
     Exercise(
         check=array(_MIRRORED, 0.51),
-        hint="The leftmost new pixel, 0, comes from the rightmost old one, 199. `x` counts from the "
-        "middle: which sign does mirroring change?",
+        hint="The leftmost new pixel, 0, comes from the rightmost old one, 199; `x` counts from "
+        "the middle: which sign does mirroring change?",
         solution="""
             answer = -x + (size - 1) / 2
             columns = np.round(answer).astype(int)
