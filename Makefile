@@ -98,6 +98,7 @@ wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `se
 
 compare: .venv/.dev  ## XNet beside other networks and classical methods (hours, resumable)
 	$(RUN) -m xnet_tf compare --profile quick --jobs 2
+	$(RUN) -m xnet_tf compare --profile quick --tables
 
 robustness: .venv/.installed  ## score the quick run on the population, plain and made strange
 	$(RUN) -m xnet_tf robustness --profile quick

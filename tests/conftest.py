@@ -111,17 +111,13 @@ def trained_run(data_folder, tiny_profile, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def compared_run(tmp_path_factory):
-    """A run's folder with a made-up comparison, groups of parts left out as well, and its tables.
-
-    Nobody may change it.
-    """
+def compared_ledger(tmp_path_factory):
+    """A ledger of made-up results, with its tables beside it. Nobody may change it."""
     import compared_folders as made
 
-    from xnet_study.comparison import table3
+    from xnet_study.comparison import tables
 
-    folder = made.comparison(tmp_path_factory.mktemp("compared"))
-    for name, parts in (("legs", ["knee"]), ("arms", ["hand"])):
-        made.held_out(folder, "region group", name, parts, 0.3, 5, ("test", "evaluation"))
-    table3.write(folder)
-    return folder
+    root = tmp_path_factory.mktemp("compared")
+    ledger = made.questions(made.comparison(root))
+    tables.write(ledger, root)
+    return ledger

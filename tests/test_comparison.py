@@ -1,7 +1,6 @@
-"""The command that does the whole comparison. A single network, a toy, is trained here, once."""
+"""The command that does the whole comparison, with a toy in place of every network."""
 
 import dataclasses
-import functools
 import pickle
 import shutil
 
@@ -11,16 +10,21 @@ import pytest
 from conftest import build_toy
 from PIL import Image
 
-from xnet_study.baselines import classical, tuning
-from xnet_study.comparison import coverage, fitting, runner, tasks
-from xnet_study.comparison.study import Study
+from xnet_study.baselines import classical
+from xnet_study.comparison import fitting, runner, tables
+from xnet_study.comparison.ledger import Ledger
+from xnet_study.comparison.study import DIVERGED, FINISHED, TO_DO, WAITS, Study
 from xnet_tf import cli, dataset, inference, metrics, model, preprocessing, runs, training
-from xnet_tf.files import InputError, read_json, write_json
-from xnet_tf.metrics import counts_of
+from xnet_tf.files import InputError, read_json
 from xnet_tf.profiles import Profile
 from xnet_tf.weights import load_weights
 
-ONLY = ("constant", "multi-otsu-*", "xnet-seed1", "xnet-without-leg")
+METHODS = {slug: classical.METHODS[slug] for slug in ("otsu", "multi-otsu")}
+RATES = tuple(f"xnet-third-seed1-rate{rate}" for rate in ("1-3", "1", "3"))
+ONLY = (
+    *("constant", "otsu-overall", "multi-otsu-*", "best-images15-draw1", *RATES, "xnet-seed1"),
+    *("xnet-images15-seed1", "xnet-plus200-seed1", "xnet-third-seed1", "xnet-third-without-leg-*"),
+)
 SIZE = 24
 
 
@@ -35,6 +39,7 @@ def profile():
         batch_size=8,
         epochs=2,
         optimizer="adam",
+        learning_rate=1e-2,
     )
 
 
@@ -45,120 +50,129 @@ def data(data_folder, tmp_path_factory):
     for path in folder.rglob("leg-*.png"):
         Image.open(path).crop((0, 0, 54, 72)).save(path)
     manifest = pd.read_csv(folder / "manifest.csv")
-    manifest["subject"] = manifest["body_part"] + (manifest.index // 4).astype(str)
+    manifest["subject"] = manifest["body_part"] + manifest["subject"]
     manifest.to_csv(folder / "manifest.csv", index=False)
     return dataset.load(folder)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def only_one_network_is_trained_and_coverage_is_quick():
-    """A toy is XNet; where parts are left out and for other seeds its one training stands in."""
-    train = training.train
+@pytest.fixture(scope="module")
+def population(data, tmp_path_factory):
+    """Three folders of other images, as far as names say."""
+    root = tmp_path_factory.mktemp("population")
+    for name in ("evaluation", "choice", "learning"):
+        copies = 9 if name == "learning" else 1
+        table = data.manifest.reset_index()
+        rows = []
+        for k in range(copies):
+            part = table.assign(subject=f"{name}{k}-" + table["subject"])
+            for column in ("image", "mask"):
+                part[column] = table[column].str.replace("/", f"/{name}{k}-")
+                for old, new in zip(table[column], part[column], strict=True):
+                    (root / name / new).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(data.folder / old, root / name / new)
+            rows.append(part)
+        pd.concat(rows).to_csv(root / name / "manifest.csv", index=False)
+    return root
 
-    def train_or_take(data, profile, folder):
-        original = folder.parent / "xnet-seed1"
-        if folder.name in ("unet-seed1", "segnet-seed1"):
-            raise FloatingPointError("the validation loss was never finite")
-        if folder == original:
-            return train(data, profile, folder)
-        for name in ("weights", "results"):
-            shutil.copytree(original / name, folder / name, dirs_exist_ok=True)
-        weights = folder / "weights" / "xnet.npz"
-        return training.Trained(load_weights(weights), None, weights)
 
+@pytest.fixture(scope="module", autouse=True)
+def toys():
+    """XNet is a toy, and there are two classical methods."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(model.NETWORKS, "xnet", build_toy)
-        patch.setattr(training, "train", train_or_take)
-        quick = functools.partial(coverage.write, repetitions=2, resamples=20)
-        patch.setattr(coverage, "write", quick)
+        patch.setattr(classical, "METHODS", METHODS)
         yield
 
 
 @pytest.fixture(scope="module")
-def done(data, profile, tmp_path_factory):
-    """A few tasks of each kind, without a population."""
+def study(data, profile, population, tmp_path_factory):
+    return Study(
+        data, profile, population, Ledger(tmp_path_factory.mktemp("ledger") / "comparison")
+    )
+
+
+@pytest.fixture(scope="module")
+def done(study, tmp_path_factory):
+    """The ledger of a few tasks of each kind."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XNET_RUNS", str(tmp_path_factory.mktemp("runs")))
-        yield runner.compare(data, profile, tmp_path_factory.mktemp("none"), ONLY)
+        runner.compare(study, ONLY)
+        yield study.ledger
 
 
 @pytest.fixture
-def copy(done, profile, tmp_path, monkeypatch):
-    """What is done, where it may be changed."""
-    monkeypatch.setenv("XNET_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr(training, "fit", None)  # nothing is trained again
-    return shutil.copytree(done, tmp_path / "runs" / profile.name / "comparison")
+def copied(done, study, tmp_path):
+    """The same study with a ledger that may be changed."""
+    shutil.copytree(done.folder, tmp_path / "comparison")
+    return dataclasses.replace(study, ledger=Ledger(tmp_path / "comparison"))
 
 
-@pytest.fixture
-def population(data_folder, tmp_path):
-    shutil.copytree(data_folder, tmp_path / "population" / "evaluation")
-    return tmp_path / "population"
+def task_of(study, slug):
+    return next(task for task in study.tasks if task.slug == slug)
 
 
-def task_of(data, slug):
-    (task,) = tasks.select(tasks.plan(data), (slug,))
-    return task
+def test_every_task_leaves_its_entry_however_it_waited(done, study):
+    found = {entry.task.slug: entry for entry in done.entries()}
+    assert len(found) == 14 and {"xnet-third-without-leg-seed1", "best-images15-draw1"} < set(found)
+    pixels = {"arm": SIZE**2, "leg": SIZE**2 * 3 // 4}
+    for entry in found.values():
+        assert tuple(entry.subsets) == entry.task.subsets
+        for subset in entry.subsets:
+            confusion, surfaces, _ = entry.arrays(subset)
+            expected = done.images(subset)["body_part"].map(pixels)
+            np.testing.assert_array_equal(confusion.sum(axis=(1, 2)), expected)
+            assert surfaces.shape == (len(expected), 3, 3)
+    assert "evaluation" not in found[RATES[0]].subsets
+    assert all(study.status(entry.task) == FINISHED for entry in found.values())
 
 
-def stamps(root):
-    return {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+def test_the_rate_that_was_best_on_choice_is_taken(done):
+    rate, scores = done.chosen_rate("xnet")
+    assert set(scores) == set(RATES)
+    best = max(scores, key=scores.get)
+    assert best == f"xnet-third-seed1-rate{rate.replace('/', '-')}"
+    record = done.entry("xnet-seed1").record
+    factor = {"1/3": 1 / 3, "1": 1, "3": 3}[rate]
+    assert record["profile"]["learning_rate"] == pytest.approx(1e-2 * factor)
+    assert record["chosen"] == scores, "the choice names the rows that made it"
+    same = done.entry("xnet-third-seed1").record["weights_sha256"]
+    assert same == done.entry(best).record["weights_sha256"], "one training"
 
 
-def test_every_task_leaves_its_folder(done, data):
-    slugs = {path.name for path in done.iterdir()} - {"tuning"}
-    assert slugs == {task.slug for task in tasks.select(tasks.plan(data), ONLY)}
-    for slug in slugs:
-        record = read_json(done / slug / "record.json")
-        counts = pd.read_csv(done / slug / "counts.csv")
-        assert record["slug"] == slug and record["milliseconds_per_image"] > 0
-        assert set(counts["subset"]) == {"validation", "test"}
-        pixels = counts["body_part"].map({"arm": SIZE**2, "leg": SIZE**2 * 3 // 4})
-        assert (counts_of(counts).sum(axis=(1, 2)) == pixels).all(), "of the picture alone"
-        assert len(pd.read_csv(done / slug / "surfaces.csv")) == 3 * len(counts)
+def test_a_network_leaves_history_settings_and_pictures(done, data):
+    entry = done.entry("xnet-seed1")
+    record = entry.record
+    assert len(pd.read_csv(entry.folder / "history.csv")) == 2
+    assert record["profile"]["precision"] == "float32" and record["core_seconds"] > 0
+    assert record["made_from"]["data"] == data.fingerprint()
+    assert record["training"]["images"] == len(data.split["train"])
+    assert len(entry.pictures()) == len(data.split["test"]) == 4
+    assert done.entry("xnet-plus200-seed1").record["training"]["images"] == 200 + len(
+        data.split["train"]
+    )
+    assert done.entry("xnet-images15-seed1").record["training"]["images"] == 15
 
 
-def test_a_network_leaves_weights_history_and_curves(done, data):
-    folder = done / "xnet-seed1"
-    record, weights = read_json(folder / "record.json"), read_json(folder / "weights" / "xnet.json")
-    assert record["weights_sha256"] == weights["sha256"]
-    assert record["data"] == data.fingerprint() == weights["data"]
-    assert record["profile"]["network"] == "xnet" and record["profile"]["epochs"] == 1
-    assert len(pd.read_csv(folder / "history.csv")) == 1
-    assert set(pd.read_csv(folder / "auc.csv")["subset"]) == {"validation", "test"}
-    with np.load(folder / "scores.npz") as scores:
-        assert scores["test"].shape == (len(data.split["test"]), 3, 2, 256)
+def test_parts_left_out_are_not_trained_on_and_as_many_images_are_shown(done):
+    record = done.entry("xnet-third-without-leg-seed1").record
+    assert (
+        record["training"]["images"] < done.entry("xnet-third-seed1").record["training"]["images"]
+    )
+    assert record["profile"]["images_per_part"] == 8
 
 
-def test_tables_are_written_as_soon_as_xnet_is_there(done):
-    results = done.parent / "results"
-    names = {path.name for path in results.iterdir()}
-    assert {"table3.csv", "table3-differences.csv", "coverage.csv"} <= names
-    methods = pd.read_csv(results / "table3.csv")["method"]
-    assert set(methods) == {"XNet", "multi-Otsu", "constant predictor"}
-
-
-def test_held_out_images_are_what_is_scored(done, data):
-    counts = pd.read_csv(done / "xnet-without-leg" / "counts.csv").query("subset == 'test'")
-    assert set(counts["body_part"]) == {"leg"} and len(counts) == 12
-    record = read_json(done / "xnet-without-leg" / "record.json")
-    assert record["fold"] == {"kind": "region group", "name": "leg", "parts": ["leg"]}
-    assert record["profile"]["images_per_part"] == 8, "as many images, of one part"
-    assert record["data"] != data.fingerprint() == record["divided_from"]
-
-
-def test_networks_see_pictures_as_segment_shows_them(done, data):
-    network = load_weights(done / "xnet-seed1" / "weights" / "xnet.npz")
-    counts = pd.read_csv(done / "xnet-seed1" / "counts.csv").query("subset == 'test'")
-    shown = data.manifest.loc[counts["image"]]
-    assert "leg" in set(shown["body_part"])
-    for row in shown.itertuples():
-        image, truth = dataset.read_pair(data.folder, row)
+def test_networks_see_pictures_as_segment_shows_them(done, data, study):
+    name = read_json(done.folder / "xnet-seed1" / "record.json")["profile"]["name"]
+    network = load_weights(runs.root() / name / "weights" / "xnet.npz")
+    confusion, _, _ = done.entry("xnet-seed1").arrays("test")
+    for counts, image in zip(confusion, done.images("test")["image"], strict=True):
+        row = next(data.manifest.loc[[image]].itertuples())
+        picture, truth = dataset.read_pair(data.folder, row)
         size = (SIZE, SIZE * 3 // 4 if row.body_part == "leg" else SIZE)
-        small = preprocessing.resize_area(image, *size)
+        small = preprocessing.resize_area(picture, *size)
         labels = inference.segment(network, small, working_size=SIZE, quality="normal").labels
         expected = metrics.confusion(preprocessing.resize_nearest(truth, *size), labels)
-        np.testing.assert_array_equal(counts_of(counts[counts["image"] == row.Index])[0], expected)
+        np.testing.assert_array_equal(counts, expected)
 
 
 def test_the_constant_is_the_commonest_class_of_the_pictures(data):
@@ -171,154 +185,121 @@ def test_the_constant_is_the_commonest_class_of_the_pictures(data):
 
 def test_the_oracle_bounds_what_tuning_reaches(done):
     def score(variant):
-        counts = counts_of(pd.read_csv(done / f"multi-otsu-{variant}" / "counts.csv"))
-        return metrics.macro_f1(counts).mean()
+        return metrics.macro_f1(done.entry(f"multi-otsu-{variant}").arrays("test")[0]).mean()
 
     assert score("oracle") >= max(score("overall"), score("by-part"))
-    settings = read_json(done / "multi-otsu-by-part" / "record.json")["settings"]
-    assert set(settings) == {"arm", "leg"}
+    assert set(done.entry("multi-otsu-by-part").record["settings"]) == {"arm", "leg"}
 
 
-def test_finished_tasks_are_not_done_again(copy, data, profile, tmp_path, monkeypatch):
+def test_the_best_classical_method_on_choice_is_tuned_on_fewer_images(done):
+    key, scores = done.best_classical(2)
+    assert set(scores) == {"otsu-overall", "multi-otsu-overall"}
+    record = done.entry("best-images15-draw1").record
+    assert record["key"] == key == max(scores, key=scores.get).removesuffix("-overall")
+    assert record["training"]["images"] == 15
+
+
+def test_what_is_in_the_ledger_is_never_done_again(copied, monkeypatch, tmp_path):
+    monkeypatch.setenv("XNET_RUNS", str(tmp_path / "none"))
     monkeypatch.setattr(fitting, "fit", None)
-    before = stamps(copy)
-    runner.compare(data, profile, tmp_path, ONLY)
-    assert stamps(copy) == before
-    status = runner.listing(data, profile, tmp_path).set_index("task")["status"]
-    assert status["xnet-seed1"] == "finished" and status["xnet-seed2"] == "to do"
+    runner.compare(copied, ONLY)
+    status = runner.listing(copied).set_index("task")["status"]
+    assert status["xnet-seed1"] == FINISHED and status["xnet-seed2"] == TO_DO
+    assert status["unet-seed1"] == WAITS, "its learning rate is not chosen"
 
 
-def test_a_population_is_scored_later_without_training(copy, data, profile, population):
-    status = runner.listing(data, profile, population).set_index("task")["status"]
-    assert status["xnet-seed1"] == "population to be scored"
-    assert status["multi-otsu-oracle"] == "finished"
-    runner.compare(data, profile, population, ONLY)
-    images = {}
-    for slug in ("constant", "xnet-seed1", "xnet-without-leg", "multi-otsu-oracle"):
-        counts = pd.read_csv(copy / slug / "counts.csv")
-        images[slug] = (counts["subset"] == "evaluation").sum()
-    assert list(images.values()) == [24, 24, 12, 0]
-    before = stamps(copy)
-    runner.compare(data, profile, population, ONLY)
-    assert stamps(copy) == before
+def test_killed_before_its_record_a_task_is_scored_again_but_not_trained(copied, monkeypatch):
+    monkeypatch.setattr(training, "fit", None)
+    before = copied.ledger.entry("xnet-seed1").arrays("evaluation")[0]
+    (copied.ledger.folder / "xnet-seed1" / "record.json").unlink()
+    runner.compare(copied, ("xnet-seed1",))
+    after = copied.ledger.entry("xnet-seed1").arrays("evaluation")[0]
+    np.testing.assert_array_equal(before, after)
 
 
-def test_folds_of_subjects_and_bounds_are_not_scored_on_the_population(data, profile, population):
-    study = Study.of(data, profile, population)
-    for slug, number in (("xnet-fold2", None), ("otsu-oracle", None), ("otsu-overall", 24)):
-        shown = study.population_of(task_of(data, slug))
-        assert (shown and len(shown.split["evaluation"])) == number
+def test_other_settings_or_data_are_another_result(copied, population, tmp_path):
+    other = dataclasses.replace(copied, profile=dataclasses.replace(copied.profile, l2=1e-3))
+    assert other.status(task_of(other, RATES[0])) == TO_DO
+    assert other.status(task_of(other, "xnet-seed1")) == WAITS, "trials of other settings"
+    assert other.status(task_of(other, "constant")) == FINISHED
+    elsewhere = shutil.copytree(population, tmp_path / "population")
+    shutil.copyfile(
+        *[next((elsewhere / "choice" / "masks").glob(f"*{k}.png")) for k in ("00", "02")]
+    )
+    changed = dataclasses.replace(copied, population=elsewhere)
+    assert changed.status(task_of(changed, "constant")) == TO_DO
 
 
-def test_a_population_without_the_parts_left_out_is_not_waited_for(copy, data, profile, population):
-    manifest = pd.read_csv(population / "evaluation" / "manifest.csv")
-    arms = manifest[manifest["body_part"] == "arm"]
-    arms.to_csv(population / "evaluation" / "manifest.csv", index=False)
-    status = runner.listing(data, profile, population).set_index("task")["status"]
-    assert status["xnet-without-leg"] == "finished"
-    assert status["constant"] == "population to be scored"
+def test_after_so_many_minutes_nothing_is_begun(copied, monkeypatch, capsys):
+    (copied.ledger.folder / "constant" / "record.json").unlink()
+    monkeypatch.setattr(fitting, "fit", None)
+    runner.compare(copied, ("constant",), minutes=1e-9)
+    assert "[1/1] constant: left for the next time" in capsys.readouterr().out
 
 
-def test_killed_before_its_record_a_task_is_scored_again_but_not_trained(
-    copy, data, profile, tmp_path
-):
-    whole = pd.read_csv(copy / "xnet-seed1" / "counts.csv")
-    (copy / "xnet-seed1" / "record.json").unlink()
-    whole.head(3).to_csv(copy / "xnet-seed1" / "counts.csv", index=False)
-    runner.compare(data, profile, tmp_path, ("xnet-seed1",))
-    pd.testing.assert_frame_equal(pd.read_csv(copy / "xnet-seed1" / "counts.csv"), whole)
+def test_trainings_that_diverge_are_recorded_and_stop_no_other(copied, monkeypatch):
+    def diverging(study, task):
+        if task.slug == "xnet-seed2":
+            raise FloatingPointError("the validation loss was never finite")
+        return fit(study, task)
+
+    fit = fitting.fit
+    monkeypatch.setattr(fitting, "fit", diverging)
+    (copied.ledger.folder / "constant" / "record.json").unlink()
+    with pytest.raises(InputError, match=r"^xnet-seed2: the validation loss was never finite$"):
+        runner.compare(copied, ("xnet-seed2", "constant"))
+    assert copied.status(task_of(copied, "xnet-seed2")) == DIVERGED
+    assert copied.status(task_of(copied, "constant")) == FINISHED
+    runner.compare(copied, ("xnet-seed2",))  # not again
+
+
+def test_another_process_is_sent_all_that_a_task_needs(study, done):
+    sent, task = pickle.loads(pickle.dumps((study, task_of(study, "xnet-third-without-leg-seed1"))))
+    assert sent.status(task) == FINISHED
 
 
 @pytest.mark.slow
-def test_two_processes_do_what_one_does(data, profile, tmp_path, monkeypatch, done):
-    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
+def test_two_processes_do_what_one_does(study, done, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")  # so that it is as it was afterwards
+    other = dataclasses.replace(study, ledger=Ledger(tmp_path / "comparison"))
     only = ("constant", "multi-otsu-overall", "multi-otsu-oracle")
-    root = runner.compare(data, profile, tmp_path, only, jobs=2)
+    runner.compare(other, only, jobs=2)
     for slug in only:
-        table, alone = (pd.read_csv(folder / slug / "counts.csv") for folder in (root, done))
-        pd.testing.assert_frame_equal(table, alone)
+        both = [ledger.entry(slug).arrays("test")[0] for ledger in (other.ledger, done)]
+        np.testing.assert_array_equal(*both)
 
 
-def test_another_process_is_sent_all_that_a_task_needs(data, profile, population, done):
-    study = Study.of(data, profile, population)
-    sent, task = pickle.loads(pickle.dumps((study, task_of(data, "xnet-without-leg"))))
-    assert sent.folder == done and sent.record(task) == study.record(task) is not None
-    assert len(sent.arrays(sent.population_of(task), "evaluation").images) == 12
+def test_tables_are_made_of_the_ledger_alone(copied, tmp_path):
+    names = {path.name for path in tables.write(copied.ledger, tmp_path / "results")}
+    assert {"table3.csv", "table3.json", "table3-unseen.csv", "classical-tuning.csv"} <= names
+    unseen = pd.read_csv(tmp_path / "results" / "table3-unseen.csv")
+    assert set(unseen["group"]) == {"leg"} and set(unseen["images"]) == {12}
+    sizes = pd.read_csv(tmp_path / "results" / "table3-images.csv").query("method == 'XNet'")
+    assert sorted(set(sizes["images"])) == [15, 16, 216]
 
 
-def test_other_settings_are_another_result(done, data, profile, tmp_path):
-    other = dataclasses.replace(profile, l2=1e-3)
-    status = runner.listing(data, other, tmp_path).set_index("task")["status"]
-    assert status["xnet-seed1"] == "to do" and status["constant"] == "finished"
-
-
-def test_trainings_that_diverge_stop_no_other_and_no_table(copy, data, profile, tmp_path):
-    table = copy.parent / "results" / "table3.csv"
-    with pytest.raises(InputError, match=r"^unet-seed1: .* never finite; segnet-seed1: .* finite$"):
-        runner.compare(data, profile, tmp_path, ("unet-seed1", "segnet-seed1", "xnet-seed2"))
-    assert (copy / "xnet-seed2" / "record.json").is_file()
-    assert set(pd.read_csv(table).query("method == 'XNet'")["seeds"]) == {2}
-
-
-def test_the_command_lists_runs_and_reports_what_diverged(
-    data_folder, tmp_path, monkeypatch, capfd
+def test_the_command_lists_runs_and_makes_tables(
+    data_folder, population, done, tmp_path, monkeypatch, capfd
 ):
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
     words = ["compare", "--profile", "smoke", "--data", str(data_folder)]
-    words += ["--population", str(tmp_path)]
-    assert cli.main([*words, "--only", "constant"]) == 0
-    assert "[1/1] constant: done" in capfd.readouterr().out
+    words += ["--population", str(population)]
+    assert cli.main([*words, "--only", "constant", "--minutes", "5"]) == 0
+    assert "[1/1] constant: finished" in capfd.readouterr().out
     assert cli.main([*words, "--list"]) == 0
     listed = capfd.readouterr().out
     assert "finished" in listed and "deeplab-seed3" in listed
-    assert (runs.folder(Profile("smoke")) / "comparison" / "constant").is_dir()
-    assert cli.main([*words, "--only", "lenet"]) == 2
-    assert capfd.readouterr().err.count("\n") == 1
-    assert cli.main([*words, "--only", "unet-seed1"]) == 2
-    assert "unet-seed1: the validation loss was never" in capfd.readouterr().err
+    ledger = runs.folder(Profile("smoke")) / "results" / "comparison"
+    assert (ledger / "constant" / "record.json").is_file()
+    for more in (["--only", "lenet"], ["--tables"], ["--population", str(tmp_path)]):
+        assert cli.main([*words, *more]) == 2
+        assert capfd.readouterr().err.count("\n") == 1
+    copy = shutil.copytree(done.folder, tmp_path / "results" / "comparison")
+    assert cli.main([*words, "--ledger", str(copy), "--tables"]) == 0
+    assert (tmp_path / "results" / "table3-budgets.csv").is_file()
 
 
-def test_three_subjects_of_one_part_are_listed_and_scored(data_folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
-    folder = shutil.copytree(data_folder, tmp_path / "data")
-    manifest = pd.read_csv(folder / "manifest.csv").query("body_part == 'arm'").head(3)
-    manifest.assign(subject=["NA", "None", "null"]).to_csv(folder / "manifest.csv", index=False)
-    words = ["compare", "--profile", "smoke", "--data", str(folder), "--population", str(tmp_path)]
-    assert cli.main([*words, "--list"]) == 0
-    assert cli.main([*words, "--only", "constant"]) == 0
-
-
-METHODS = {slug: classical.METHODS[slug] for slug in ("otsu", "multi-otsu")}
-
-
-def test_tables_of_tuning_are_made_of_what_was_stored(data, profile, tmp_path, monkeypatch):
-    monkeypatch.setenv("XNET_RUNS", str(tmp_path))
-    monkeypatch.setattr(classical, "METHODS", METHODS)
-    results = tmp_path / profile.name / "results"
-    files = results / "classical-tuning.csv", results / "classical-validation.csv"
-    root = runner.compare(data, profile, tmp_path, ("otsu-overall",))
-    write_json(root / "tuning" / "of-old.json", {"identity": ""})
-    runner.compare(data, profile, tmp_path, ("otsu-by-part",))
-    assert not results.exists(), "one method is not tuned yet; what else lies there does not count"
-    runner.compare(data, profile, tmp_path, ("multi-otsu-overall",))
-    written = [path.read_bytes() for path in files]
-    assert set(pd.read_csv(files[0])["slug"]) == set(METHODS)
-    values = pd.read_csv(files[1])
-    assert set(values["image"]) == set(data.split["validation"])
-    # The comparison's own score of the same choice on the same images.
-    overall = values.query("slug == 'otsu' and variant == 'overall'").set_index("image")
-    counts = pd.read_csv(root / "otsu-overall" / "counts.csv").query("subset == 'validation'")
-    expected = metrics.macro_f1(counts_of(counts))
-    np.testing.assert_allclose(overall["macro_f1"][counts["image"]], expected, rtol=1e-5)
-    # As a kill between the two would leave it.
-    files[1].unlink()
-    monkeypatch.setattr(tuning, "tune", None)
-    runner.compare(data, profile, tmp_path, ("otsu-overall",))
-    assert [path.read_bytes() for path in files] == written
-
-
-def test_methods_are_tuned_anew_at_another_size(done, data, profile):
-    method = classical.METHODS["multi-otsu"]
-    assert Study(data, profile, None).tuning(method) is not None
-    assert Study(data, dataclasses.replace(profile, image_size=40), None).tuning(method) is None
+def test_the_released_ledger_is_that_of_quick_on_the_repositorys_data(data):
+    quick = Profile("quick")
+    assert Ledger.of(quick, dataset.load()).folder == runs.REPOSITORY / "results" / "comparison"
+    assert Ledger.of(quick, data).folder == runs.folder(quick) / "results" / "comparison"

@@ -1,5 +1,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -10,8 +11,8 @@ from xnet_tf.files import write_json
 
 
 @pytest.fixture(scope="module")
-def results(compared_run):
-    return compared_run / "results"
+def results(compared_ledger):
+    return compared_ledger.folder.parent
 
 
 @pytest.fixture(autouse=True)
@@ -27,19 +28,31 @@ def test_every_figure_is_signed(name, results):
     assert "width 16" in text
 
 
-def test_every_method_has_a_line_and_the_paper_a_star(results):
+def test_networks_and_the_best_others_have_a_line_and_the_paper_a_star(results):
     figure = comparison_figures.methods(results)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names[0] == "Otsu, oracle" and names[-1] == "constant predictor", "by test macro F1"
-    assert len(names) == 7
+    assert names[0] == "DeepLabV3+" and names[-2:] == ["Otsu, overall", "constant predictor"]
+    assert len(names) == 5, "neither the bound nor tuning by part"
     assert len(figure.axes) == 2, "test and population"
     stars = [x for x in figure.axes[0].get_lines() if x.get_marker() == "*"]
     assert {x.get_xdata()[0] for x in stars} == {0.92}
 
 
+def test_nine_rows_are_shown_best_first():
+    table = pd.DataFrame(
+        {
+            "title": [f"m{k}" for k in range(14)],
+            "family": ["region"] * 6 + ["network"] * 6 + ["constant", "region"],
+            "variant": ["overall"] * 3 + ["oracle"] * 3 + [""] * 7 + ["overall"],
+        }
+    )
+    assert comparison_figures._shown(table) == [f"m{k}" for k in (0, 1, *range(6, 13))]
+
+
 def test_dots_are_the_tables_values(results):
     figure = comparison_figures.methods(results)
     table = conclusions.load(results, "table3").query("subset == 'evaluation'")
+    table = table[~table["variant"].isin(("oracle", "by part"))]
     drawn = {x.get_xdata()[0] for x in figure.axes[1].get_lines() if x.get_marker() == "o"}
     assert drawn == set(table["macro F1"])
 
@@ -60,14 +73,43 @@ def test_confusion_matrices_have_rows_of_one(results):
         np.testing.assert_allclose(axis.images[0].get_array().sum(axis=1), 1, atol=0.011)
 
 
+def drawn_at(figure, axis=0):
+    """The values of all dots with error bars, by their label."""
+    containers = figure.axes[axis].containers
+    return {bar.get_label(): bar.lines[0] for bar in containers if bar.get_label() != "_nolegend_"}
+
+
+def test_scores_are_drawn_by_number_of_images(results):
+    figure = comparison_figures.numbers_of_images(results)
+    table = conclusions.load(results, "table3-images").query("score == 'macro F1'")
+    lines = drawn_at(figure)
+    assert set(lines) == {"XNet", "U-Net", "DeepLabV3+", "best classical (Otsu)"}
+    for name, line in lines.items():
+        rows = table[table["method"] == name]
+        np.testing.assert_array_equal(line.get_ydata(), rows["value"])
+        np.testing.assert_allclose(line.get_xdata(), rows["images"], rtol=0.05)
+    assert figure.axes[0].get_xscale() == "log"
+
+
+def test_scores_are_drawn_by_budget_and_by_processor_time(results):
+    figure = comparison_figures.budgets(results)
+    table = conclusions.load(results, "table3-budgets").query("score == 'macro F1'")
+    for axis, column in enumerate(("budget", "core_seconds")):
+        rows = table[table["method"] == "XNet"]
+        line = drawn_at(figure, axis)["XNet"]
+        np.testing.assert_array_equal(line.get_xydata(), rows[[column, "value"]])
+
+
 def test_unseen_parts_are_set_beside_the_same_when_seen(results):
     figure = comparison_figures.unseen_parts(results)
-    table = conclusions.load(results, "table3-folds")
-    rows = table.query("subset == 'evaluation' and score == 'macro F1'")
+    table = conclusions.load(results, "table3-unseen")
+    rows = table.query("method == 'XNet' and score == 'macro F1'")
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels[::-1] == [f"{r.fold} ({r.images})" for r in rows.itertuples()]
-    seen = next(x for x in figure.axes[0].get_lines() if x.get_label() == "trained on others")
+    assert labels[::-1] == [f"{r.group} ({r.images})" for r in rows.itertuples()]
+    lines = figure.axes[0].get_lines()
+    seen = next(x for x in lines if x.get_label() == "XNet, trained on them")
     assert sorted(seen.get_xdata()) == sorted(rows["seen"])
+    assert sorted(drawn_at(figure)["XNet, without them"].get_xdata()) == sorted(rows["value"])
 
 
 def test_error_maps_colour_what_is_wrong_and_put_the_worst_first(tmp_path):

@@ -27,13 +27,19 @@ def add_commands(commands) -> None:
     text = "weights of further networks, to be averaged with the run's own"
     option("--ensemble", nargs="+", type=Path, default=[], metavar="FILE", help=text)
 
-    text = "train and score every method; resumable"
+    text = "train and score every method that is not in the ledger yet; resumable"
     option = _add_population(add(commands, "compare", compare, text))
-    text = "these tasks alone, for instance xnet-seed1 'unet-*' (default: all that are left)"
+    text = "finished tasks (default: results/comparison for profile quick on data, else the run's)"
+    option("--ledger", type=Path, metavar="DIR", help=text)
+    text = "these tasks alone, for instance xnet-seed1 'unet-*' (default: stage A)"
     option("--only", nargs="+", default=[], metavar="TASK", help=text)
+    text = "begin no further task after so many; a training that was ended goes on another time"
+    option("--minutes", type=positive, metavar="N", help=text)
     text = "processes that share the cores; two nearly double the speed (default: 1)"
     option("--jobs", type=positive, default=1, metavar="N", help=text)
     option("--list", action="store_true", help="say what there is to do, and stop")
+    text = "make the tables of what is in the ledger, beside it, and stop"
+    option("--tables", action="store_true", help=text)
 
     command = add(commands, "augment", augment, "write augmented images as a data set")
     add_profile(command)
@@ -94,14 +100,25 @@ def confidence(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Do what is left of the comparison, or list it."""
-    data, profile = _settings(options)
-    from xnet_study.comparison import runner
+    """Do what is left of the comparison, list it, or make its tables."""
+    from xnet_study.comparison.ledger import Ledger
 
-    if options.list:
-        print(runner.listing(data, profile, options.population).to_string(index=False))
+    data, profile = _settings(options)
+    ledger = Ledger(options.ledger) if options.ledger else Ledger.of(profile, data)
+    if options.tables:
+        from xnet_study.comparison import tables
+
+        for path in tables.write(ledger, ledger.folder.parent):
+            print(path)
         return
-    runner.compare(data, profile, options.population, tuple(options.only), options.jobs)
+    from xnet_study.comparison import runner
+    from xnet_study.comparison.study import Study
+
+    study = Study(data, profile, options.population, ledger)
+    if options.list:
+        print(runner.listing(study).to_string(index=False))
+        return
+    runner.compare(study, tuple(options.only), options.minutes, options.jobs)
 
 
 def augment(options: argparse.Namespace) -> None:

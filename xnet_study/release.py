@@ -33,8 +33,8 @@ KEPT = ("tags", "mystnb")
 
 MADE_APART = {
     "results": (
-        *("*.md", "paper.json", runs.WIDE, "ablation-*", "bench-*", "classical-*", "coverage*"),
-        *("qualities*", "recipe*", "seeds*", "table3*", "users-weights*"),
+        *("*.md", "paper.json", runs.WIDE, "ablation-*", "bench-*", "classical-*", "comparison"),
+        *("coverage*", "qualities*", "recipe*", "seeds*", "table3*", "users-weights*"),
     ),
     "figures": ("*.md", f"*-{runs.WIDE}.*", "comparison*"),
 }

@@ -3,8 +3,8 @@
     python -m xnet_study.ablations.augmentation [--population DIR] [--profile quick] [--seeds 1 2]
 
 Five presets, each with what the one before has and something more: none, affine, affine and
-elastic, the paper's in full, robust. All networks are trained on equally many images, at the budget
-of the comparison (`xnet_study.comparison.tasks.budget`), whose XNet is one of them.
+elastic, the paper's in full, robust. All networks are trained on equally many images, at a third of
+the profile's epochs.
 
 Writes ``results/ablation-augmentation.csv``: per preset and condition (plain, and every condition
 of `xnet_study.certainty.robustness`) macro F1 of the seeds' pixels pooled, its interval by subject,

@@ -2,10 +2,10 @@
 
     python -m xnet_study.ablations.calibration [--population DIR] [--profile quick] [--seeds 1 2]
 
-The comparison's XNet, and the same with another augmentation, without L2, with label smoothing,
-half as wide, and trained half as long. All are judged on the evaluation population as they were
-trained, without re-calibration. The last rows ask the same of body parts that a network was not
-trained on, on their images alone.
+XNet at a third of the epochs, and the same with another augmentation, without L2, with label
+smoothing, half as wide, and trained half as long. All are judged on the evaluation population as
+they were trained, without re-calibration. The last rows ask the same of body parts that a network
+was not trained on, on their images alone.
 
 Writes ``results/ablation-calibration.csv``: per change, seed and score the value of pooled pixels,
 with its interval by subject; ``images`` says of which; and ``results/ablation-calibration.json``,
@@ -20,7 +20,7 @@ from xnet_study.ablations import common, smoothing  # noqa: F401 - makes its los
 from xnet_study.ablations.common import varied
 from xnet_study.certainty import confidence, streaming
 from xnet_study.certainty.scores import score_table
-from xnet_study.comparison import partitions, tasks
+from xnet_study.comparison import images
 from xnet_tf import runs
 from xnet_tf.dataset import Dataset
 from xnet_tf.profiles import Profile
@@ -34,7 +34,7 @@ KEPT = {
 """Scores of `xnet_study.certainty.scores.score_table` and what they are of."""
 
 UNSEEN = "head and neck"
-"""The group of `xnet_study.comparison.partitions.REGION_GROUPS` that a network is
+"""The group of `xnet_study.comparison.images.REGION_GROUPS` that a network is
 trained without."""
 
 
@@ -56,12 +56,11 @@ def changes(profile: Profile, seed: int) -> dict[str, Profile]:
 
 
 def without_unseen(data: Dataset, profile: Profile) -> tuple[Dataset, Profile]:
-    """Return data and settings of the comparison's training without the group."""
-    slug = f"xnet-without-{UNSEEN.replace(' ', '-')}"
-    task = next(task for task in tasks.plan(data) if task.slug == slug)
-    rest = partitions.without_parts(data, partitions.REGION_GROUPS[UNSEEN])
-    count = rest.subset("train")["body_part"].nunique()
-    return rest, tasks.budget(profile, task, count, data.manifest["body_part"].nunique())
+    """Return data and settings of a training without the group, of about equally many images."""
+    rest = images.without(data, images.REGION_GROUPS[UNSEEN])
+    share = rest.subset("train")["body_part"].nunique() / data.manifest["body_part"].nunique()
+    shown = round(profile.images_per_part / share)
+    return rest, varied(profile, profile.seed, "unseen", images_per_part=shown)
 
 
 def scores(
@@ -87,8 +86,8 @@ def scores(
         runs.folder(profile) / f"calibration{'-of-parts' if parts else ''}.npz",
         common.weights_hash(profile) + population.fingerprint() + ",".join(parts),
     )
-    images, stream = streaming.ImageSet(population, manifest), streaming.Stream(predictor.methods)
-    table = score_table(streaming.run(stream, images, predictor, state)).query("over == 'pixels'")
+    judged, stream = streaming.ImageSet(population, manifest), streaming.Stream(predictor.methods)
+    table = score_table(streaming.run(stream, judged, predictor, state)).query("over == 'pixels'")
     wanted = [pair in KEPT for pair in zip(table["score"], table["class"], strict=True)]
     return table.loc[wanted, ["score", "class", *common.VALUE]]
 
@@ -96,7 +95,7 @@ def scores(
 def main() -> None:
     """Train, judge and write the table."""
     options = common.parse(__doc__, seeds=(1, 2))
-    data, profile, unseen = options.data, options.profile, partitions.REGION_GROUPS[UNSEEN]
+    data, profile, unseen = options.data, options.profile, images.REGION_GROUPS[UNSEEN]
     trainings = [
         (change, seed, (), data, changed)
         for seed in options.seeds

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from xnet_study.certainty import robustness
-from xnet_study.comparison.tasks import Task, budget
+from xnet_study.comparison.tasks import shortened
 from xnet_tf import dataset, metrics, profiles, runs, training
 from xnet_tf.backend import keras
 from xnet_tf.files import InputError, read_json, save_table, write_json
@@ -66,18 +66,18 @@ def command(main: Callable[[], None]) -> None:
 
 
 def varied(profile: Profile, seed: int, slug: str = "", **changes) -> Profile:
-    """Return the profile of one network: the comparison's XNet with something changed.
+    """Return the profile of one network: a third of a profile's epochs, and something changed.
 
     Args:
-        profile: which the comparison's settings derive from.
+        profile: which is shortened.
         seed: of the network.
         slug: what to call the change; part of the name of the run's folder.
-        **changes: fields of the profile. If they change nothing, the run is the comparison's own.
+        **changes: fields of the profile. If they change nothing, all such runs are one.
     """
-    usual = budget(profile, Task(f"xnet-seed{seed}", "XNet", "network", "xnet", seed=seed), 1, 1)
-    if dataclasses.replace(usual, **changes) == usual:
-        return usual
-    return dataclasses.replace(usual, name=f"{profile.name}/ablation/{slug}-seed{seed}", **changes)
+    usual = dataclasses.replace(shortened(profile, "1/3"), seed=seed, precision="float32")
+    changed = dataclasses.replace(usual, **changes)
+    name = "plain" if changed == usual else slug
+    return dataclasses.replace(changed, name=f"{profile.name}/ablation/{name}-seed{seed}")
 
 
 def train(data: dataset.Dataset, profile: Profile) -> Path:

@@ -1,27 +1,23 @@
-"""What the comparison's runs left behind, read back: per image and method, numbers that add up.
+"""The ledger read for tables: numbers that add up over images, and the scores that follow.
 
-Every score of the comparison follows from sums over images (`Sums`). They are kept by subject and
-seed, so that all scores come from the same resampled subjects.
-
-A method's folder is ``<run>/comparison/<slug>/`` with ``record.json``, ``counts.csv``,
-``surfaces.csv`` and, for networks, ``scores.npz``, ``auc.csv`` and ``history.csv``.
+All are kept by subject and training, so that the scores of all methods come from the same resampled
+subjects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xnet_study.comparison import streamed_auc
-from xnet_study.comparison.scoring import SUBSETS, read_table
+from xnet_study.comparison.intervals import Estimate, estimate
+from xnet_study.comparison.ledger import Entry, Ledger
 from xnet_tf import classes, metrics
-from xnet_tf.files import InputError, read_json
-from xnet_tf.metrics import CLASS_SCORES, COUNT_COLUMNS, SUMMARY_SCORES, counts_of
+from xnet_tf.files import InputError
+from xnet_tf.metrics import CLASS_SCORES, SUMMARY_SCORES
 
 XNET = "XNet"
 """The method that all others are compared with."""
@@ -29,107 +25,43 @@ XNET = "XNet"
 BOUND = "oracle"
 """Variant that is tuned on the image it is scored on: a bound, not a method."""
 
-PER_IMAGE = ("accuracy", "macro F1")
-"""Of `metrics.SUMMARY_SCORES`, those that are also averaged over the images' own scores."""
+SUBSETS, JUDGED = ("test", "validation", "evaluation"), ("test", "evaluation")
+"""Subsets of the tables, and those of them that chose nothing."""
+
+SCORES = ("accuracy", "macro F1")
+"""Of `metrics.SUMMARY_SCORES`, those of which differences are taken, and that are also averaged
+over the images' own scores."""
 
 PER_CLASS = ("precision", "recall", "F1", "IoU")
 """Of `metrics.CLASS_SCORES`, those of the comparison."""
 
-SURFACES = {"NSD1": "nsd1", "NSD2": "nsd2", "HD95": "hd95"}
-"""Surface scores and their columns in ``surfaces.csv``."""
-
+SURFACES = ("NSD1", "NSD2", "HD95")
+"""Surface scores, in the order of the ledger's arrays."""
 
 Sums = dict[str, np.ndarray]
 """What images add to the scores, by name; the leading axes of all arrays are the same.
 
-``confusion`` has the counts of pixels ``(..., C, C)``; ``images``, of `PER_IMAGE`, the sums of the
+``confusion`` has the counts of pixels ``(..., C, C)``; ``images``, of `SCORES`, the sums of the
 images' own scores and how many are defined, ``(..., 2, 2)``; ``surfaces`` likewise of `SURFACES`
-and classes, ``(..., 3, C, 2)``; ``levels`` coarse counts of the logit ``(..., C, 2, BINS)``, where
-there are probabilities.
+and classes, ``(..., 3, C, 2)``.
 """
 
 
 @dataclass(frozen=True)
-class Run:
-    """One finished folder: one method, variant and seed.
-
-    Attributes:
-        folder: where it lies.
-        record: ``record.json``.
-        counts: ``counts.csv`` by subset, one row per image.
-    """
-
-    folder: Path
-    record: dict
-    counts: dict[str, pd.DataFrame]
-
-    @property
-    def fold(self) -> dict | None:
-        """Which part of the data was held out, or None for the paper's split."""
-        return self.record["fold"]
-
-    @property
-    def kind(self) -> str | None:
-        """How the data were divided, or None for the paper's split."""
-        return self.fold and self.fold["kind"]
-
-    @property
-    def variant(self) -> str:
-        """How it was tuned; empty for networks, whose variants are seeds."""
-        return "" if self.record["family"] == "network" else self.record["variant"]
-
-    def sums(self, subset: str) -> Sums:
-        """Return what each image of a subset adds, images in the order of the counts."""
-        confusion = counts_of(self.counts[subset])
-        images = np.stack([SUMMARY_SCORES[name](confusion) for name in PER_IMAGE], axis=-1)
-        surfaces = _with_number(self._surfaces(subset))
-        sums = {"confusion": confusion, "images": _with_number(images), "surfaces": surfaces}
-        levels = self.levels(subset)
-        return sums if levels is None else {**sums, "levels": levels}
-
-    def levels(self, subset: str) -> np.ndarray | None:
-        """Return each image's coarse counts of the logit ``(N, C, 2, BINS)``; None without any."""
-        path = self.folder / "scores.npz"
-        if not path.is_file():
-            return None
-        with np.load(path) as arrays:
-            if subset not in arrays or len(arrays[subset]) != len(self.counts[subset]):
-                raise InputError(f"{path}: does not fit {subset}'s counts")
-            return arrays[subset]
-
-    def areas(self, subset: str) -> np.ndarray | None:
-        """Return the exact area under each class's ROC curve ``(C,)``; None without any."""
-        path = self.folder / "auc.csv"
-        if not path.is_file():
-            return None
-        areas = read_table(path).set_index(["subset", "class"])["auc"]
-        return areas[subset].reindex(classes.NAMES).to_numpy(float)
-
-    def _surfaces(self, subset: str) -> np.ndarray:
-        """Return each image's surface scores, float64 ``(N, 3, C)``."""
-        path = self.folder / "surfaces.csv"
-        table = read_table(path).set_index(["subset", "image", "class"])[list(SURFACES.values())]
-        images = self.counts[subset].index
-        wanted = pd.MultiIndex.from_product([[subset], images, classes.NAMES])
-        if not wanted.isin(table.index).all():
-            raise InputError(f"{path}: lacks images of {subset}")
-        values = table.loc[wanted].to_numpy(float)
-        return values.reshape(len(images), classes.COUNT, len(SURFACES)).swapaxes(1, 2)
-
-
-@dataclass(frozen=True)
 class Method:
-    """A method in one variant: the runs of its seeds, or its only run.
+    """A method in one variant: its trainings, or its only tuning.
 
     Attributes:
         name: as printed.
         variant: how it was tuned; empty for networks.
-        runs: one for each seed.
+        entries: one for each training.
+        ledger: that they are of.
     """
 
     name: str
     variant: str
-    runs: list[Run]
+    entries: list[Entry]
+    ledger: Ledger
 
     @property
     def title(self) -> str:
@@ -139,76 +71,85 @@ class Method:
     @property
     def family(self) -> str:
         """What kind of method it is."""
-        return self.runs[0].record["family"]
+        return self.entries[0].task.family
+
+    @property
+    def varies(self) -> bool:
+        """Whether once more would be another result: weights, or images, were drawn."""
+        return self.family == "network" or len(self.entries) > 1
 
     @property
     def subsets(self) -> list[str]:
-        """The subsets that all its seeds were scored on."""
-        return [name for name in SUBSETS if all(name in run.counts for run in self.runs)]
+        """The subsets that all its trainings were scored on."""
+        return [name for name in SUBSETS if all(name in e.subsets for e in self.entries)]
 
     def images(self, subset: str) -> pd.DataFrame:
-        """Return the first seed's rows of the counts; the other seeds saw the same images."""
-        return self.runs[0].counts[subset]
-
-    def subjects(self, subset: str) -> np.ndarray:
-        """Return each image's subject, ``(N,)``."""
-        return self.images(subset)["subject"].to_numpy(dtype=str)
+        """Return a subset's images; see `Ledger.images`."""
+        return self.ledger.images(subset)
 
     def confusions(self, subset: str) -> np.ndarray:
-        """Return each image's confusion counts, int64 ``(N, seeds, C, C)``."""
-        return np.stack([counts_of(run.counts[subset]) for run in self.runs], axis=1)
+        """Return each image's confusion counts, float64 ``(N, trainings, C, C)``."""
+        return np.stack([entry.arrays(subset)[0] for entry in self.entries], axis=1)
 
-    def by_subject(self, subset: str) -> Sums:
-        """Return what each subject adds, sorted by name; the leading axes are ``(S, seeds)``."""
-        by_run, subjects = [run.sums(subset) for run in self.runs], self.subjects(subset)
-        stacked = {name: np.stack([sums[name] for sums in by_run], axis=1) for name in by_run[0]}
-        return {name: metrics.by_subject(sums, subjects)[1] for name, sums in stacked.items()}
+    def sums(self, subset: str) -> Sums:
+        """Return what each image adds; the leading axes are ``(N, trainings)``."""
+        confusion = self.confusions(subset)
+        images = np.stack([SUMMARY_SCORES[name](confusion) for name in SCORES], axis=-1)
+        surfaces = np.stack([entry.arrays(subset)[1] for entry in self.entries], axis=1)
+        with_number = {"images": _with_number(images), "surfaces": _with_number(surfaces)}
+        return {"confusion": confusion, **with_number}
 
-    def areas(self, subset: str) -> np.ndarray | None:
-        """Return the exact areas under the ROC curves ``(seeds, C)``; None without any."""
-        areas = [run.areas(subset) for run in self.runs]
-        return None if any(of_run is None for of_run in areas) else np.stack(areas)
+    def areas(self, subset: str) -> np.ndarray:
+        """Return the exact areas under the ROC curves ``(trainings, C)``; NaN without any."""
+        areas = [entry.areas(subset) for entry in self.entries]
+        return np.array([[np.nan] * classes.COUNT if a is None else a for a in areas], dtype=float)
+
+    def levels(self, subset: str) -> np.ndarray | None:
+        """Return coarse counts of the logit ``(trainings, C, 2, BINS)``; None without any."""
+        levels = [entry.arrays(subset)[2] for entry in self.entries]
+        return None if any(of_one is None for of_one in levels) else np.stack(levels)
 
 
-def read(folder: Path) -> list[Method]:
-    """Read the finished runs of a comparison.
+def read(ledger: Ledger, **wanted) -> list[Method]:
+    """Read methods, networks first.
 
     Args:
-        folder: ``<run>/comparison``.
-
-    Returns:
-        The methods scored on the paper's split, networks first, then as their folders are named.
+        ledger: whose finished entries are read.
+        **wanted: values of the tasks' fields, such as ``budget="3"``; by default those of the
+            comparison itself: the profile's budget, all images, no changes.
 
     Raises:
-        InputError: if there is none, or if two were scored on other images, or sizes of them.
+        InputError: if the entries were made from different data.
     """
-    runs = [run for run in read_runs(folder) if not run.fold]
-    if not runs:
-        raise InputError(f"{folder}: holds no finished run; `xnet compare` makes them")
-    _check_images(runs)
-    by_method = grouped(runs, lambda run: (run.record["method"], run.variant))
-    methods = [Method(*key, of_method) for key, of_method in by_method.items()]
-    return sorted(methods, key=lambda m: m.family != "network")
+    wanted = {**dict.fromkeys(("rate", "left_out"), ""), "budget": "1", **wanted}
+    wanted = {"images": 0, "added": 0, "changes": {}, **wanted}
+    entries = [entry for entry in finished(ledger) if _fits(entry.task, wanted)]
+    by_method: dict[tuple[str, str], list[Entry]] = {}
+    for entry in sorted(entries, key=lambda e: e.task.family != "network"):
+        by_method.setdefault((entry.task.method, entry.task.variant), []).append(entry)
+    return [Method(*key, of_method, ledger) for key, of_method in by_method.items()]
 
 
-def read_runs(folder: Path) -> list[Run]:
-    """Read every finished run, folds as well; a folder without a record is unfinished."""
-    runs = []
-    for path in sorted(folder.glob("*/record.json")):
-        by_subset = read_table(path.with_name("counts.csv")).set_index("image").groupby("subset")
-        runs.append(Run(path.parent, read_json(path), dict(list(by_subset))))
-    return runs
+def finished(ledger: Ledger) -> list[Entry]:
+    """Return all entries that have scores.
+
+    Raises:
+        InputError: if there are none, or they were made from different data, or sizes of them.
+    """
+    entries = [entry for entry in ledger.entries() if not entry.diverged]
+    if not entries:
+        raise InputError(f"{ledger.folder}: holds nothing finished; `xnet compare` makes it")
+    for key in ("made_from", "image_size"):
+        for entry in entries[1:]:
+            if entry.record[key] != entries[0].record[key]:
+                raise InputError(
+                    f"{entry.folder}: was made from other data, or another size of them, than "
+                    f"{entries[0].folder.name}; `xnet compare` renews the older"
+                )
+    return entries
 
 
-def grouped(runs: list[Run], key: Callable[[Run], Hashable]) -> dict[Any, list[Run]]:
-    """Return the runs by their key, in their order."""
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(key(run), []).append(run)
-    return groups
-
-
-def xnet(methods: list[Method]) -> Method:
+def xnet(methods: Iterable[Method]) -> Method:
     """Return XNet.
 
     Raises:
@@ -217,12 +158,36 @@ def xnet(methods: list[Method]) -> Method:
     for method in methods:
         if method.name == XNET:
             return method
-    raise InputError(f"the comparison holds no finished run of {XNET}")
+    raise InputError(f"the ledger holds no finished training of {XNET}; see `xnet compare --list`")
 
 
-def weighted(sums: Sums, times: np.ndarray) -> Sums:
-    """Add up subjects, each so many times: from ``(S, ...)`` by ``(B, S)`` to ``(B, ...)``."""
-    return {name: np.tensordot(times, array, 1) for name, array in sums.items()}
+def difference(
+    first: Method, second: Method | None, subset: str, where: np.ndarray | None = None
+) -> Estimate:
+    """Estimate `SCORES` of a method, or of how far it is above another, paired by subject.
+
+    Args:
+        first: the method.
+        second: is subtracted; None for the first one's own scores.
+        subset: of images.
+        where: bool ``(N,)``, the images that count; by default all.
+    """
+    images = first.images(subset)
+    at = np.ones(len(images), bool) if where is None else where
+    methods = [method for method in (first, second) if method is not None]
+    subjects, parts = (images[name].to_numpy(str)[at] for name in ("subject", "body_part"))
+    return estimate(
+        pooled,
+        *[{"confusion": method.confusions(subset)[at]} for method in methods],
+        subjects=subjects,
+        strata=parts,
+        trained=tuple(method.varies for method in methods),
+    )
+
+
+def pooled(totals: Sums) -> np.ndarray:
+    """Return `SCORES` of summed-up counts, along a new last axis."""
+    return np.stack([SUMMARY_SCORES[name](totals["confusion"]) for name in SCORES], axis=-1)
 
 
 def of_class(score: str, name: str) -> str:
@@ -230,36 +195,45 @@ def of_class(score: str, name: str) -> str:
     return f"{score} {name}"
 
 
-def scores(totals: Sums, area_error: np.ndarray | float = 0.0) -> dict[str, np.ndarray]:
-    """Return every score of summed-up numbers, by name.
-
-    Args:
-        totals: with leading axes ``(...)``.
-        area_error: added to the areas under the ROC curves ``(..., C)``: by how much those of all
-            images, from coarse counts of the logit, are too small.
-
-    Returns:
-        float64 ``(...)`` for each; NaN where not defined.
-    """
+def scores(totals: Sums) -> dict[str, np.ndarray]:
+    """Return every score of summed-up numbers, by name: float64 ``(...)``; NaN if not defined."""
     confusion = totals["confusion"]
     images, surfaces = _mean(totals["images"]), _mean(totals["surfaces"])
     of_surfaces = {name: surfaces[..., k, :] for k, name in enumerate(SURFACES)}
-    areas = np.full(confusion.shape[:-1], np.nan)
-    if "levels" in totals:
-        areas = streamed_auc.area(totals["levels"]) + area_error
-    per_class = {name: CLASS_SCORES[name](confusion) for name in PER_CLASS}
-    per_class |= {**of_surfaces, "AUC": areas}
+    per_class = {name: CLASS_SCORES[name](confusion) for name in PER_CLASS} | of_surfaces
     return {
         **{name: score(confusion) for name, score in SUMMARY_SCORES.items()},
-        "AUC": metrics.macro(areas),
-        **{f"{name} per image": images[..., k] for k, name in enumerate(PER_IMAGE)},
+        **{f"{name} per image": images[..., k] for k, name in enumerate(SCORES)},
         **{name: metrics.macro(values) for name, values in of_surfaces.items()},
-        **{
-            of_class(name, of): values[..., k]
-            for name, values in per_class.items()
-            for k, of in enumerate(classes.NAMES)
-        },
+        **by_class(per_class),
     }
+
+
+def area_scores(areas: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the areas under the ROC curves ``(..., C)`` by name, their mean first."""
+    return {"AUC": metrics.macro(areas), **by_class({"AUC": areas})}
+
+
+def by_class(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return scores ``(..., C)`` by name and class."""
+    return {
+        of_class(name, of): array[..., k]
+        for name, array in values.items()
+        for k, of in enumerate(classes.NAMES)
+    }
+
+
+def curve(method: Method, subset: str, k: int, rates: np.ndarray) -> np.ndarray | None:
+    """Return a class's ROC curve, the mean over trainings at given false positive rates."""
+    levels = method.levels(subset)
+    if levels is None:
+        return None
+    return np.mean([np.interp(rates, *streamed_auc.curve(of_one[k])) for of_one in levels], axis=0)
+
+
+def _fits(task, wanted: dict) -> bool:
+    values = {name: value for name, value in wanted.items() if value is not None}
+    return all(getattr(task, name) == value for name, value in values.items())
 
 
 def _with_number(values: np.ndarray) -> np.ndarray:
@@ -270,20 +244,3 @@ def _with_number(values: np.ndarray) -> np.ndarray:
 def _mean(with_number: np.ndarray) -> np.ndarray:
     total, number = with_number[..., 0], with_number[..., 1]
     return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
-
-
-def _check_images(runs: list[Run]) -> None:
-    """Raise InputError unless all runs that were scored on a subset saw the same pixels."""
-    for subset in SUBSETS:
-        scored = [run for run in runs if subset in run.counts]
-        for run in scored[1:]:
-            if not _pixels(run.counts[subset]).equals(_pixels(scored[0].counts[subset])):
-                raise InputError(
-                    f"{run.folder}: was scored on other {subset} images, or sizes of them, than "
-                    f"{scored[0].folder}; `compare` renews the older"
-                )
-
-
-def _pixels(counts: pd.DataFrame) -> pd.Series:
-    """Return the number of pixels by image and subject."""
-    return counts.set_index("subject", append=True)[COUNT_COLUMNS].sum(axis=1)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from xnet_study.comparison.compared import BOUND
-from xnet_study.comparison.scoring import read_table
+from xnet_study.comparison.ledger import read_table
 
 
 def load(results: Path, name: str) -> pd.DataFrame:

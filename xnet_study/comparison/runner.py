@@ -1,8 +1,7 @@
 """The comparison: every method trained or tuned, and scored, by one command that can be killed.
 
-`xnet_study.comparison.tasks` lists the work. Each task leaves a folder
-``<run>/comparison/<slug>/``, which `xnet_study.comparison.scoring` describes; its
-``record.json`` is written last and says that it is finished.
+`xnet_study.comparison.tasks` lists the work; what is finished goes into the ledger
+(`xnet_study.comparison.ledger`), and what is in there is never done again.
 """
 
 from __future__ import annotations
@@ -11,160 +10,115 @@ import dataclasses
 import functools
 import multiprocessing
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from xnet_study.baselines import classical, tuning
-from xnet_study.comparison import coverage, fitting, scoring, table3
-from xnet_study.comparison.fitting import FittedMethod
-from xnet_study.comparison.study import Study, fingerprint
-from xnet_study.comparison.tasks import Task, plan, select
+from xnet_study.comparison import fitting, scoring
+from xnet_study.comparison.study import FINISHED, TO_DO, WAITS, Study
+from xnet_study.comparison.tasks import Task, select
 from xnet_tf import runs
-from xnet_tf.dataset import Dataset
-from xnet_tf.files import InputError, read_json, write_json
-from xnet_tf.profiles import Profile
+from xnet_tf.files import InputError
 
-TO_DO, TO_SCORE, FINISHED = "to do", "population to be scored", "finished"
-"""How far a task may be."""
+PICTURED = 5
+"""Test images of which label maps are kept, spread over the test set."""
 
 
 def compare(
-    dataset: Dataset,
-    profile: Profile,
-    population: Path,
-    only: tuple[str, ...] = (),
-    jobs: int = 1,
-) -> Path:
-    """Do what is left of the comparison, then write the tables of all that is finished.
+    study: Study, only: tuple[str, ...] = (), minutes: float | None = None, jobs: int = 1
+) -> None:
+    """Do what is left of the comparison.
 
     Args:
-        dataset: with a training, validation and test subset.
-        profile: which the networks' settings derive from.
-        population: folder whose ``evaluation/`` is scored too, as soon as it is there.
-        only: slugs of tasks, with ``*`` for anything; by default all tasks.
+        study: the comparison.
+        only: slugs of tasks, with ``*`` for anything; by default all of stage A.
+        minutes: after so many, no further task is begun.
         jobs: processes, which share the processor's cores. So small a network gains little from a
             second core: two trainings side by side take hardly longer than one.
 
-    Returns:
-        The comparison's folder.
-
     Raises:
-        InputError: if no task is called so, if finished tasks do not fit together, or, in the end,
-            with all tables written, if a training diverged.
+        InputError: if no task is called so, or, in the end, if trainings diverged just now.
     """
-    study = Study.of(dataset, profile, population)
-    tasks = select(plan(dataset), only)
-    failures = []
-    outcomes = zip(tasks, attempt_all(study, tasks, jobs), strict=True)
-    for number, (task, failure) in enumerate(outcomes, 1):
-        print(f"[{number}/{len(tasks)}] {task.slug}: {failure or 'done'}", flush=True)
-        if failure:
-            failures.append(f"{task.slug}: {failure}")
-    for path in write_tables(study):
-        print(path)
-    if failures:
-        raise InputError("; ".join(failures))
-    return study.folder
+    tasks, diverged = select(study.tasks, only), []
+    deadline = time.monotonic() + 60 * minutes if minutes else float("inf")
+    # What is finished may be what others waited for.
+    while ready := [task for task in tasks if study.status(task) == TO_DO]:
+        outcomes = zip(ready, attempt_all(study, ready, deadline, jobs), strict=True)
+        for number, (task, outcome) in enumerate(outcomes, 1):
+            print(f"[{number}/{len(ready)}] {task.slug}: {outcome}", flush=True)
+            diverged += [] if outcome in (FINISHED, LATER) else [f"{task.slug}: {outcome}"]
+        if time.monotonic() > deadline:
+            break
+    waiting = [task.slug for task in tasks if study.status(task) == WAITS]
+    if waiting:
+        print(f"{len(waiting)} tasks wait for what is chosen by others, such as {waiting[0]}")
+    if diverged:
+        raise InputError("; ".join(diverged))
 
 
-def listing(dataset: Dataset, profile: Profile, population: Path) -> pd.DataFrame:
-    """Return all tasks and how far they are: columns ``task``, ``what``, ``status``."""
-    study = Study.of(dataset, profile, population)
-    rows = [(task.slug, task.title, status(study, task)) for task in plan(dataset)]
-    return pd.DataFrame(rows, columns=["task", "what", "status"])
+LATER = "left for the next time"
 
 
-def attempt_all(study: Study, tasks: list[Task], jobs: int) -> Iterator[str]:
-    """Do tasks, and yield what went wrong with each, in their order; see `attempt`."""
+def listing(study: Study) -> pd.DataFrame:
+    """Return all tasks and how far they are: columns ``stage``, ``task``, ``what``, ``status``."""
+    rows = [(task.stage, task.slug, task.title, study.status(task)) for task in study.tasks]
+    return pd.DataFrame(rows, columns=["stage", "task", "what", "status"])
+
+
+def attempt_all(study: Study, tasks: list[Task], deadline: float, jobs: int) -> Iterator[str]:
+    """Do tasks, and yield what came of each, in their order; see `attempt`."""
+    do = functools.partial(attempt, study, deadline=deadline)
     if jobs == 1:
-        yield from (attempt(study, task) for task in tasks)
+        yield from map(do, tasks)
         return
     # TensorFlow reads this as it is imported, too soon for any call in the processes.
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
     # Spawned: TensorFlow must not be forked.
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(functools.partial(attempt, study), tasks)
+        yield from pool.map(do, tasks)
 
 
-def attempt(study: Study, task: Task) -> str:
-    """Do a task. Returns what went wrong, if its training diverged: that stops no other."""
-    print(f"{task.slug}: {task.title}", flush=True)
-    try:
-        do(study, task)
-    except FloatingPointError as error:
-        return str(error)
-    return ""
-
-
-def do(study: Study, task: Task) -> None:
-    """Fit, score and record a method, as far as that has not been done."""
-    if status(study, task) == FINISHED:
-        return
-    fitted = fitting.fit(study, task)
-    if status(study, task) == TO_DO:
-        score_split(study, task, fitted)
-    if status(study, task) == TO_SCORE:
-        score_population(study, task, fitted)
-
-
-def status(study: Study, task: Task) -> str:
-    """Return how far a task is: `TO_DO`, `TO_SCORE` or `FINISHED`."""
-    record = study.record(task)
-    if record is None:
-        return TO_DO
-    wanted = study.population_of(task) is not None
-    scored = wanted and record["population"] == fingerprint(study.population)
-    return TO_SCORE if wanted and not scored else FINISHED
-
-
-def score_split(study: Study, task: Task, fitted: FittedMethod) -> None:
-    """Score a method on validation and test images, and write its record."""
-    folder, data = study.folder / task.slug, study.data(task)
-    for name in ("record.json", *scoring.FILES):
-        (folder / name).unlink(missing_ok=True)
-    milliseconds = [
-        scoring.score(fitted.segment, study.arrays(data, subset), subset, folder)
-        for subset in ("validation", "test")
-    ]
-    record = {
-        **dataclasses.asdict(task),
-        **dict.fromkeys(("population", "parameters", "profile", "settings")),
-        "data": fingerprint(data),
-        "divided_from": study.divided_from(task),
-        "identity": study.identity(task),
-        "versions": runs.versions(),
-        "milliseconds_per_image": np.median(np.concatenate(milliseconds)),
-        **fitted.record,
-    }
-    write_json(folder / "record.json", record)
-
-
-def score_population(study: Study, task: Task, fitted: FittedMethod) -> None:
-    """Score a method on the population, and add to its record which that was."""
-    folder = study.folder / task.slug
-    arrays = study.arrays(study.population_of(task), "evaluation")
-    scoring.score(fitted.segment, arrays, "evaluation", folder)
-    record = read_json(folder / "record.json")
-    write_json(folder / "record.json", {**record, "population": fingerprint(study.population)})
-
-
-def write_tables(study: Study) -> list[Path]:
-    """Write the tables of what is finished: the classical methods' tuning, the comparison's.
-
-    All are written anew each time, so that none is missing for good after a kill.
+def attempt(study: Study, task: Task, deadline: float = float("inf")) -> str:
+    """Do a task, unless it is too late. A training that diverges is recorded and stops no other.
 
     Returns:
-        The files; none of a part that is not far enough.
+        `FINISHED`, `LATER`, or how its training diverged.
     """
-    run = study.folder.parent
-    written = []
-    tunings = {slug: study.tuning(method) for slug, method in classical.METHODS.items()}
-    if all(tunings.values()):
-        written += tuning.save_tables(tunings, run / "results")
-    if any(study.folder.glob("xnet-seed*/record.json")):
-        written += [*table3.write(run), coverage.write(run)]
-    return written
+    if time.monotonic() > deadline:
+        return LATER
+    print(f"{task.slug}: {task.title}", flush=True)
+    record = {
+        "task": dataclasses.asdict(task),
+        "identity": study.identity(task),
+        "made_from": study.made_from(),
+        "image_size": study.profile.image_size,
+        "versions": runs.versions(),
+    }
+    try:
+        fitted = fitting.fit(study, task)
+    except FloatingPointError as error:
+        study.ledger.add(task, record, {})
+        return str(error)
+    scored = {}
+    for subset in task.subsets:
+        arrays = study.scored_on(subset)
+        study.ledger.name_images(subset, arrays.manifest)
+        scored[subset] = scoring.score(fitted.segment, arrays, subset)
+    record["milliseconds"] = round(float(np.median([s.milliseconds for s in scored.values()])), 2)
+    train = study.data(task).subset("train")
+    record["training"] = {"images": len(train), "subjects": int(train["subject"].nunique())}
+    record |= fitted.record
+    study.ledger.add(task, record, scored, fitted.history, pictures(study, task, scored))
+    return FINISHED
+
+
+def pictures(study: Study, task: Task, scored: dict[str, scoring.Scored]) -> dict[str, np.ndarray]:
+    """Return the label maps of a few test images, of a network as it is compared."""
+    if not (task.is_network and task.is_plain and task.budget == "1" and task.seed == 1):
+        return {}
+    names = list(study.scored_on("test").manifest.index)
+    at = np.unique(np.linspace(0, len(names) - 1, PICTURED).astype(int))
+    return {names[k].removeprefix("images/"): scored["test"].labels[k] for k in at}

@@ -12,9 +12,8 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from xnet_study.comparison.compared import BOUND, XNET
+from xnet_study.comparison.compared import BOUND, JUDGED, XNET
 from xnet_study.comparison.conclusions import load, titles
-from xnet_study.comparison.scoring import JUDGED
 from xnet_study.figures import drawing
 from xnet_study.figures.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, RED, TEAL, VIOLET
 from xnet_study.figures.score_figures import published
@@ -25,19 +24,22 @@ from xnet_tf.metrics import counts_of
 COLOURS = (TEAL, BLUE, RED, ORANGE, VIOLET, GREEN, GREY, BLACK)
 
 
+ROWS = 9
+"""Methods in the main figure; the others are in the table."""
+
+
 def methods(results: Path) -> Figure:
-    """Macro F1 and accuracy of every method with intervals, on test and population."""
-    table = _best_first(results)
-    subsets = [name for name in JUDGED if name in set(table["subset"])]
-    order = table.loc[table["subset"] == "test", "title"]  # every method was scored on it
-    at = {title: -k for k, title in enumerate(order)}
-    size = (10.4, 0.21 * len(order) + 1.6)
-    figure, axes = plt.subplots(1, len(subsets), figsize=size, sharey=True, squeeze=False)
+    """Macro F1 and accuracy of the networks and the best others, with intervals, best first."""
+    table, judged = _best_first(results), load_judged(results)
+    shown = _shown(table[table["subset"] == judged[-1]])
+    size = (10.4, 0.34 * len(shown) + 1.6)
+    figure, axes = plt.subplots(1, len(judged), figsize=size, sharey=True, squeeze=False)
+    at = {title: -k for k, title in enumerate(shown)}
     xnet = table[table["method"] == XNET].iloc[0]
     stars = [float(xnet[f"published {score}"]) for score in ("F1", "accuracy")]
     note = "paper's F1 and accuracy,\non the authors' own images"
-    for axis, subset in zip(axes[0], subsets, strict=True):
-        rows = table[table["subset"] == subset]
+    for axis, subset in zip(axes[0], judged, strict=True):
+        rows = table[(table["subset"] == subset) & table["title"].isin(shown)]
         for _, row in rows.iterrows():
             _dot(axis, row, "accuracy", at[row["title"]] + 0.18, fmt="s", ms=3, alpha=0.35)
             _dot(axis, row, "macro F1", at[row["title"]] - 0.08, fmt="o", ms=5)
@@ -47,8 +49,53 @@ def methods(results: Path) -> Figure:
         axis.set_xlabel("macro F1 (dot), accuracy (pale square)")
         axis.grid(axis="x", color="#eeeeee")
     axes[0, 0].legend(loc="upper left", fontsize=8)
-    axes[0, 0].set_yticks(list(at.values()), at, fontsize=8)
-    axes[0, 0].set_ylim(-len(order) + 0.4, 0.6)
+    axes[0, 0].set_yticks(list(at.values()), at, fontsize=9)
+    axes[0, 0].set_ylim(-len(shown) + 0.4, 0.6)
+    return _sign(figure, results)
+
+
+def numbers_of_images(results: Path) -> Figure:
+    """Macro F1 by the number of training images, with intervals."""
+    table = load(results, "table3-images").query("score == 'macro F1'")
+    figure, axis = plt.subplots(figsize=(8.6, 4.6))
+    numbers = sorted(table["images"].unique())
+    methods = _by_method(table)
+    for k, (name, colour, rows) in enumerate(methods):
+        # Side by side, so that intervals can be told apart.
+        at = rows["images"] * 1.015 ** (k - (len(methods) - 1) / 2)
+        single = len(rows) == 1
+        style = {"color": colour, "lw": 1.4, "ms": 5, "capsize": 2, "ls": "" if single else "-"}
+        axis.errorbar(at, rows["value"], yerr=drawing.spans(rows), fmt="o", label=name, **style)
+    axis.set_xscale("log")
+    axis.set_xticks(numbers, [str(n) for n in numbers])
+    axis.minorticks_off()
+    axis.set(xlabel="training images", ylabel="macro F1 on the evaluation images")
+    axis.grid(color="#eeeeee")
+    figure.legend(loc="outside right center", fontsize=8)
+    return _sign(figure, results)
+
+
+def budgets(results: Path) -> Figure:
+    """Macro F1 of each network by training: in images shown, and in processor time."""
+    table = load(results, "table3-budgets").query("score == 'macro F1'")
+    figure, axes = plt.subplots(1, 2, figsize=(10.4, 4.0), sharey=True)
+    columns = {
+        "budget": "budget (1: the profile's)",
+        "core_seconds": "core-seconds of one training",
+    }
+    for axis, (column, label) in zip(axes, columns.items(), strict=True):
+        for name, colour, rows in _by_method(table):
+            style = {"color": colour, "lw": 1.4, "ms": 5, "capsize": 2, "label": name}
+            spans = drawing.spans(rows)
+            axis.errorbar(rows[column], rows["value"], yerr=spans, fmt="o-", **style)
+        axis.set(xscale="log", xlabel=label)
+        axis.grid(color="#eeeeee")
+    numbers = sorted(table["budget"].unique())
+    axes[0].set_xticks(numbers, [f"{n:.3g}" for n in numbers])
+    axes[0].minorticks_off()
+    axes[0].set_ylabel("macro F1 on the evaluation images")
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside right center", fontsize=8)
     return _sign(figure, results)
 
 
@@ -119,19 +166,24 @@ def confusion_matrices(results: Path) -> Figure:
 
 def unseen_parts(results: Path) -> Figure:
     """Macro F1 of body parts that were left out of training, and of the same when they were not."""
-    table = load(results, "table3-folds").query("score == 'macro F1' and kind != 'subjects'")
+    table = load(results, "table3-unseen").query("score == 'macro F1'")
     if table.empty:
         raise FileNotFoundError(f"{results}: no group of body parts was left out yet")
-    table, subset = _judged(table.iloc[::-1])
-    figure, axis = plt.subplots(figsize=(8.6, 0.42 * len(table) + 1.3))
-    at = np.arange(len(table))
-    if "seen" in table:
-        axis.hlines(at, table["value"], table["seen"], color=PALE, lw=2, zorder=1)
-        axis.plot(table["seen"], at, "o", mfc="white", mec=TEAL, label="trained on others")
-    drawing.dots(axis, table, at, capsize=2, label="left out of training")
-    axis.set(xlabel=f"macro F1 on the {subset} images", xlim=(0, 1))
-    axis.set_yticks(at, [f"{r.fold} ({r.images})" for r in table.itertuples()])
-    axis.legend(loc="lower left")
+    names = list(dict.fromkeys(table["group"]))[::-1]
+    figure, axis = plt.subplots(figsize=(8.6, 0.55 * len(names) + 1.5))
+    methods = _by_method(table)
+    for k, (name, colour, rows) in enumerate(methods):
+        at = rows["group"].map(names.index) + 0.16 * (len(methods) - 1 - 2 * k)
+        axis.hlines(at, rows["value"], rows["seen"], color=PALE, lw=2, zorder=1)
+        axis.plot(rows["seen"], at, "o", mfc="white", mec=colour, label=f"{name}, trained on them")
+        # The interval is that of the loss: of how far the two are apart.
+        spans = np.abs(rows[["loss low", "loss high"]].sub(rows["loss"], axis=0).to_numpy().T[::-1])
+        style = {"fmt": "o", "color": colour, "capsize": 2, "label": f"{name}, without them"}
+        axis.errorbar(rows["value"], at, xerr=spans, **style)
+    sizes = table.drop_duplicates("group").set_index("group")["images"]
+    axis.set_yticks(range(len(names)), [f"{name} ({sizes[name]})" for name in names])
+    axis.set(xlabel="macro F1 on the evaluation images; bars: interval of the loss")
+    drawing.legend_above(figure, axis, ncols=2, fontsize=8)
     return _sign(figure, results)
 
 
@@ -164,6 +216,23 @@ def _errors(image: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> np.ndar
     pale = (140 + 115 * np.sqrt(image / 255)).astype(np.uint8)
     wrong = (labels != truth)[..., None]
     return np.where(wrong, classes.COLOURS[labels], pale[..., None])
+
+
+def load_judged(results: Path) -> list[str]:
+    """Return which of test and population were scored, as far as they were."""
+    present = set(load(results, "table3")["subset"])
+    return [name for name in JUDGED if name in present]
+
+
+def _shown(table: pd.DataFrame) -> list[str]:
+    """Return the titles of the main figure's rows, best first.
+
+    All networks, the constant, and the best classical methods that were tuned once: as many as
+    there is room for.
+    """
+    trained = table["family"].isin(("network", "constant"))
+    others = table[~trained & (table["variant"] == "overall")].iloc[: ROWS - trained.sum()]
+    return list(table.loc[table.index.isin([*table.index[trained], *others.index]), "title"])
 
 
 def _judged(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -226,6 +295,8 @@ FIGURES = {
     "comparison-confusion": confusion_matrices,
     "comparison-roc": roc,
     "comparison-learning-curves": learning_curves,
+    "comparison-images": numbers_of_images,
+    "comparison-budgets": budgets,
     "comparison-unseen-parts": unseen_parts,
     "error-maps": error_maps,
 }
