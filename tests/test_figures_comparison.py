@@ -87,7 +87,7 @@ def test_scores_are_drawn_by_number_of_images(results):
     for name, line in lines.items():
         rows = table[table["method"] == name]
         np.testing.assert_array_equal(line.get_ydata(), rows["value"])
-        np.testing.assert_allclose(line.get_xdata(), rows["images"], rtol=0.05)
+        np.testing.assert_allclose(line.get_xdata().astype(float), rows["images"], rtol=0.05)
     assert figure.axes[0].get_xscale() == "log"
 
 

@@ -242,8 +242,9 @@ def _judged(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def _by_method(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """Return each method's name, colour and rows, XNet's first."""
-    names = dict.fromkeys([XNET, *table["method"]])
+    """Return each method's name, colour and rows, XNet's and U-Net's first."""
+    present = set(table["method"])
+    names = dict.fromkeys(n for n in (XNET, "U-Net", *table["method"]) if n in present)
     return [(n, c, table[table["method"] == n]) for n, c in zip(names, COLOURS, strict=False)]
 
 
