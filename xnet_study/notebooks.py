@@ -1,6 +1,7 @@
 """Run the notebooks in order and keep the executed copies in the run's folder.
 
     python -m xnet_study.notebooks --profile quick [NOTEBOOK ...]
+    python -m xnet_study.notebooks --renew-first-cells
 
 The notebooks themselves stay as they are. What a cell prints is shown while it runs.
 """
@@ -68,6 +69,14 @@ def first_cell() -> str:
     return FIRST_CELL.format(address=project["tool"]["xnet"]["repository"])
 
 
+def renew_first_cells(folder: Path = NOTEBOOKS) -> None:
+    """Write what `first_cell` returns into the notebooks, after the address has changed."""
+    for path in sorted(folder.glob("[0-9]*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        next(cell for cell in notebook.cells if cell.cell_type == "code").source = first_cell()
+        write_atomically(path, lambda to, content=notebook: nbformat.write(content, to))
+
+
 def run(path: Path, out: Path) -> None:
     """Execute one notebook and write the executed copy, also when a cell fails.
 
@@ -100,7 +109,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path)
     parser.add_argument("--profile", choices=tuple(profiles.PROFILES), default="quick")
+    text = "write the repository's address, as pyproject.toml has it, into the notebooks; run none"
+    parser.add_argument("--renew-first-cells", action="store_true", help=text)
     options = parser.parse_args()
+    if options.renew_first_cells:
+        renew_first_cells()
+        return 0
     os.environ["XNET_PROFILE"] = options.profile
     out = runs.folder(profiles.get()) / "notebooks"
     paths = options.notebooks or sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))

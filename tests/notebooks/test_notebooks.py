@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import statistics
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 
-from xnet_study.notebooks import QuietOutput, TalkingClient, first_cell
+from xnet_study.notebooks import QuietOutput, TalkingClient, first_cell, renew_first_cells
 from xnet_study.release import alternative_text
 from xnet_study.teaching import solutions
 
@@ -201,6 +202,16 @@ def test_every_picture_says_what_is_seen(path):
             assert len(alternative_text(cell)) >= 25, cell.source
         for output in pictures:
             assert output.metadata["image/png"]["alt"] == alternative_text(cell)
+
+
+def test_a_new_address_goes_into_every_notebook(tmp_path, monkeypatch):
+    path = tmp_path / LESSONS[0].name
+    shutil.copy(LESSONS[0], path)
+    monkeypatch.setattr("xnet_study.notebooks.first_cell", lambda: 'REPOSITORY = "elsewhere"')
+    renew_first_cells(tmp_path)
+    old, new = (nbformat.read(p, as_version=4).cells for p in (LESSONS[0], path))
+    assert new[1].source == 'REPOSITORY = "elsewhere"'
+    assert [*new[:1], *new[2:]] == [*old[:1], *old[2:]]
 
 
 def test_what_colab_lacks_has_the_locked_versions():
