@@ -32,7 +32,8 @@ def test_a_section_begins_a_slide_and_what_has_no_room_stands_below():
     assert room[:2] == [("slide", "# N"), ("-", "words")]
     assert room[2:] == [("slide", "## One"), ("-", "short"), ("-", "x = 1")]
     table = code("show()", outputs=[printing("row\n" * 20)])  # 22 lines of 26: 572 of 660 pixels
-    assert kinds(markdown("## One\n\nshort"), table, markdown("after"))[2:] == [
+    after = markdown("after"), markdown("## Two")
+    assert kinds(markdown("## One\n\nshort"), table, *after)[2:5] == [
         ("subslide", '<p class="se'),
         ("-", "show()"),
         ("-", "after"),
@@ -44,6 +45,14 @@ def test_a_sentence_that_ends_in_a_colon_goes_with_what_it_announces():
     filling = markdown("## One\n\n" + "word " * 100)  # 6 lines
     separate = kinds(filling, markdown("what comes:"), table)
     assert [kind for kind, _ in separate] == ["slide", "-", "subslide", "-", "-"]
+
+
+def test_a_short_end_of_a_section_is_squeezed_in():
+    table = code("show()", outputs=[printing("row\n" * 20)])  # 572 pixels, and a heading of 54
+    end = [kind for kind, _ in kinds(markdown("## One"), table, markdown("the end"))]
+    assert end == ["slide", "-", "-"]
+    more = [kind for kind, _ in kinds(markdown("## One"), table, markdown("on"), code("x = 1"))]
+    assert more == ["slide", "-", "subslide", "-", "-"]
 
 
 def test_a_heading_does_not_stand_alone():

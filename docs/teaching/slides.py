@@ -27,7 +27,8 @@ LINES_OF_CODE = 12
 """Longer code is not shown."""
 HEIGHT, LINE, CODE_LINE, PICTURE = 660, 36, 26, 280
 """Room on a slide, and what things take of it, in its pixels; `slides.js` fits what is too high."""
-LETTERS_A_LINE = 90
+LETTERS_A_LINE, LAST_WORDS = 90, 100
+"""Letters that fit into a line, and how much more a section's end may take than there is room."""
 
 
 class WallRenderer(IPythonRenderer):
@@ -130,13 +131,14 @@ def slides(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell, following in zip(queue, [*queue[1:], None], strict=True):
         heading = re.match(r"(#+) (.+)", cell.source) if cell.cell_type == "markdown" else None
         needed = height(cell)
+        ends = following is None or following.source.startswith("## ")
         # A heading, and a sentence that announces what comes, stay with it.
         if following and (heading or cell.source.endswith(":")):
             needed += min(height(following), HEIGHT - needed)
         kind = "-"
         if heading and len(heading[1]) <= 2:
             kind, title = "slide", heading[2] if len(heading[1]) == 2 else ""
-        elif used + needed > HEIGHT and not below_heading:
+        elif used + needed > HEIGHT + LAST_WORDS * ends and not below_heading:
             kind = "subslide"
             if title and not heading:
                 cells.append(nbformat.v4.new_markdown_cell(f'<p class="section-title">{title}</p>'))
