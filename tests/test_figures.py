@@ -30,6 +30,7 @@ def test_every_figure_is_drawn_as_png_and_all_but_pictures_as_svg(drawn):
     # The comparison and the population take hours: a release may be without them.
     needs = {"robustness": "robustness.csv", "comparison-unseen-parts": "table3-unseen.csv"}
     needs |= {f"comparison-{name}": f"table3-{name}.csv" for name in ("images", "budgets")}
+    needs["comparison-pictures"] = "comparison/pictures.npz"
     comparison = [n for n in comparison_figures.FIGURES if n.startswith("comparison")]
     needs = dict.fromkeys(comparison, "table3.csv") | needs
     lacking = {name for name, file in needs.items() if not (RELEASED / file).is_file()}

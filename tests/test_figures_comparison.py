@@ -112,6 +112,17 @@ def test_unseen_parts_are_set_beside_the_same_when_seen(results):
     assert sorted(drawn_at(figure)["XNet, without them"].get_xdata()) == sorted(rows["value"])
 
 
+def test_networks_pictures_show_what_is_wrong(results):
+    """All is called flesh, which is a third of the picture."""
+    figure = comparison_figures.pictures(results)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["truth", "XNet", "DeepLabV3+", "U-Net"]
+    assert {axis.get_xlabel() for axis in figure.axes[1:]} == {"67% wrong"}
+    shown = figure.axes[1].images[0].get_array()
+    np.testing.assert_array_equal(shown[:, [0, 2]], np.full((4, 2, 3), classes.COLOURS[1]))
+    np.testing.assert_array_equal(shown[:, 1], 255)
+
+
 def test_error_maps_colour_what_is_wrong_and_put_the_worst_first(tmp_path):
     truth = np.array([[0, 1], [1, 2]], np.uint8)
     for stem, predicted in (("good", truth), ("bad", np.array([[0, 2], [1, 1]], np.uint8))):

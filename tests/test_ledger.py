@@ -24,7 +24,7 @@ def test_what_is_added_is_read_back(tmp_path):
     assert np.isnan(surfaces[0, :, 2]).all() and levels.shape == (3, 2, 256)
     assert found.areas("test").tolist() == [0.87] * 3 and found.areas("choice") is None
     assert len(pd.read_csv(entry.folder / "history.csv")) == 2
-    assert found.pictures() == {}
+    assert found.pictures() == {} == ledger.shown()
 
 
 def test_a_training_of_the_real_size_leaves_less_than_60_kilobytes(tmp_path):

@@ -38,6 +38,13 @@ def test_forty_images_are_taken_part_by_part_in_turn():
     np.testing.assert_array_equal(tuning.balanced(parts, 4), [0, 1, 60, 70])
 
 
+def test_no_subject_comes_twice_before_all_of_its_part_came_once():
+    parts = np.array(["knee"] * 5 + ["hand"])
+    subjects = np.array(["a", "a", "b", "a", "c", "a"])
+    for count, expected in ((3, [0, 2, 5]), (4, [0, 2, 4, 5]), (5, [0, 1, 2, 4, 5])):
+        np.testing.assert_array_equal(tuning.balanced(parts, count, subjects), expected)
+
+
 def test_the_best_setting_overall_and_of_each_part():
     images, truth = pictures(1, 1, 1, 0, 2)
     parts = np.array(["hand", "hand", "hand", "knee", "thorax"])
@@ -84,7 +91,7 @@ def test_what_fills_a_square_up_chooses_nothing():
     """The first setting is right on the pictures, the third on what fills them up."""
     images, truth = pictures(0, 0)
     truth[:, 8:] = STEPS.segment(images[:, 8:], **STEPS.settings[2])
-    rows = pd.DataFrame({"body_part": ["hand", "knee"]}, index=["a", "b"])
+    rows = pd.DataFrame({"body_part": ["hand", "knee"], "subject": ["s", "t"]}, index=["a", "b"])
     arrays = dataset.Arrays(images, truth, rows)
     cut = dataclasses.replace(arrays, sizes=np.array([[8, 20], [8, 20]]))
     examined = tuning.examine(STEPS, cut, cut)
@@ -95,11 +102,11 @@ def test_what_fills_a_square_up_chooses_nothing():
 
 def test_what_was_found_is_the_same_after_json():
     images, truth = pictures(1, 0)
-    rows = pd.DataFrame({"body_part": ["hand", "knee"]}, index=["a", "b"])
+    rows = pd.DataFrame({"body_part": ["hand", "knee"], "subject": ["s", "t"]}, index=["a", "b"])
     arrays = dataset.Arrays(images, truth, rows)
     examined = json.loads(json.dumps(tuning.examine(STEPS, arrays, arrays)))
     found = tuning.restored(STEPS, examined)
-    assert found == tuning.tune(STEPS, images, truth, arrays.parts)
+    assert found == tuning.tune(STEPS, images, truth, arrays.parts, arrays.subjects)
 
 
 def test_tables_hold_choices_and_scores_of_validation_images(tmp_path):

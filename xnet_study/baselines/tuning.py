@@ -1,6 +1,7 @@
 """Tuning the classical methods: over all body parts, per body part, and on the image itself.
 
-A method's settings are compared by the mean, over images, of macro F1. `tune` sees training images
+A method's settings are compared by the mean, over images, of macro F1 (the comparison's tables pool
+the pixels of all images, so that other settings may be best by them). `tune` sees training images
 alone. An `oracle` sees the truth of the very image it segments: it is no method but a bound, the
 best that tuning could ever reach with these settings.
 
@@ -58,18 +59,25 @@ class Tuned:
         return self.by_part.get(part, self.overall)
 
 
-def balanced(parts: np.ndarray, count: int = IMAGES) -> np.ndarray:
+def balanced(
+    parts: np.ndarray, count: int = IMAGES, subjects: np.ndarray | None = None
+) -> np.ndarray:
     """Choose images so that body parts share as evenly as they can: one of each, then another.
 
     Args:
         parts: str ``(N,)``, the body part of each image.
         count: how many to choose; all, if there are fewer.
+        subjects: str ``(N,)``, of whom a part has one image before it has a second of any; without
+            them, of each part the first are taken.
 
     Returns:
-        int ``(min(N, count),)``, positions, ascending. Of each part the first are taken.
+        int ``(min(N, count),)``, positions, ascending.
     """
-    turn = pd.Series(parts).groupby(parts).cumcount().to_numpy()
-    return np.sort(np.argsort(turn, kind="stable")[:count])
+    table = pd.DataFrame({"part": parts, "again": 0})
+    if subjects is not None:
+        table["again"] = table.groupby([parts, subjects]).cumcount()
+    turn = table.sort_values("again", kind="stable").groupby("part").cumcount().sort_index()
+    return np.sort(np.argsort(turn.to_numpy(), kind="stable")[:count])
 
 
 def scores(
@@ -101,6 +109,7 @@ def tune(
     images: Sequence[np.ndarray],
     truth: Sequence[np.ndarray],
     parts: np.ndarray,
+    subjects: np.ndarray | None = None,
 ) -> Tuned:
     """Choose a method's setting over all images and for each body part.
 
@@ -110,11 +119,12 @@ def tune(
             of them are used, see `balanced`.
         truth: N of uint8 ``(H, W)``, class ids.
         parts: str ``(N,)``, the body part of each image.
+        subjects: str ``(N,)``, see `balanced`.
 
     Returns:
         The settings. Of equally good ones the first is taken.
     """
-    chosen = balanced(parts)
+    chosen = balanced(parts, subjects=subjects)
     pairs = [images[i] for i in chosen], [truth[i] for i in chosen]
     parts, table = parts[chosen], scores(method, *pairs)
     means = {"all": table.mean(axis=1)}
@@ -155,7 +165,7 @@ def examine(method: ClassicalMethod, training: Arrays, validation: Arrays) -> di
         What can be written as JSON and holds all that `restored` and `save_tables` need. Settings
         are said by their place among the method's.
     """
-    tuned = tune(method, *training.unpadded, training.parts)
+    tuned = tune(method, *training.unpadded, training.parts, training.subjects)
     place = method.settings.index
     return {
         "overall": place(tuned.overall),

@@ -20,6 +20,7 @@ COST = 9.0
 
 FOLDS = 5
 TISSUE = classes.SOFT_TISSUE
+_EDGES = calibration.edge(thresholds.GRID)
 
 
 def choice_table(judged: dict[str, Judged]) -> pd.DataFrame:
@@ -88,12 +89,12 @@ def part_table(judged: dict[str, Judged]) -> pd.DataFrame:
         alone = _naive(curves, RATES[0])
         row = {"chosen_on": choosing, "judged_on": judging, "body_part": part}
         row |= {"images": len(curves), "alone": alone}
-        row |= {"shrunk": shrunk(alone, common, len(curves)), "common": common}
+        row |= {"shrunk": on_grid(shrunk(alone, common, len(curves))), "common": common}
         # At a threshold of 1 nothing is called soft tissue.
         curve = np.append(others.curves()[of_part].sum(axis=0), np.zeros((1, 3)), axis=0)
         recall = thresholds.recall(curve, others.pixels[of_part].sum(axis=0))
         for kind in ("shrunk", "common"):
-            at = int(np.searchsorted(calibration.edge(thresholds.GRID), row[kind] - 1e-12))
+            at = int(np.searchsorted(_EDGES, row[kind] - 1e-12))
             row |= {f"fdr_{kind}": thresholds.fdr(curve)[at], f"recall_{kind}": recall[at]}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -122,6 +123,11 @@ def shrunk(part: float, overall: float, images: int, prior: float = 20, least: i
     ends = calibration.edge(1), calibration.edge(calibration.LEVELS - 1)
     inner = np.clip([part, overall], *ends)
     return float(expit(logit(inner) @ [weight, 1 - weight]))
+
+
+def on_grid(threshold: float) -> float:
+    """Return the lowest threshold of the grid that is not below a threshold; 1 beyond its end."""
+    return promises.at_position(int(np.searchsorted(_EDGES, threshold - 1e-12)))
 
 
 def for_cost(curve: np.ndarray, pixels: np.ndarray, ratio: float) -> int:

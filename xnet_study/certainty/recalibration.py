@@ -105,6 +105,8 @@ def multiclass_brier(counts: np.ndarray) -> float:
 def nll(counts: np.ndarray) -> float:
     """Negative log likelihood, in nats: the mean of -log of the true class's probability.
 
+    Of a pixel it is 16 at most: the levels of the logit end there.
+
     Args:
         counts: int64 ``(C, C, LEVELS)``, as for `multiclass_brier`.
     """

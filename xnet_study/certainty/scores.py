@@ -31,7 +31,8 @@ def score_table(one: Judged) -> pd.DataFrame:
     """Return every score of every method: pooled over pixels, and as mean over images.
 
     Columns ``method, score, class, over, value, low, high``. Intervals are by subject (BCa); what
-    has none is computed from all pixels' exact counts.
+    has none is computed from all pixels' exact counts. That of the largest error (MCE) is a rough
+    one: a maximum is no smooth function of the subjects, as the bootstrap wants it.
     """
     columns = ["score", "class", "over", "value", "low", "high"]
     of_methods = {}

@@ -8,8 +8,9 @@ A folder for each task, ``<ledger>/<slug>/``, holds
   by subject; label maps of a few test images;
 - ``history.csv``: the learning curves of a network.
 
-``<ledger>/images.csv`` names the images of every subset, in the order of all arrays. Nothing here
-needs TensorFlow, and nothing else is needed for tables and figures.
+``<ledger>/images.csv`` names the images of every subset, in the order of all arrays;
+``<ledger>/pictures.npz`` has the test images that label maps are kept of, with the truth. Nothing
+here needs TensorFlow, and nothing else is needed for tables and figures.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from xnet_tf.profiles import Profile
 RELEASED = "quick"
 """The profile whose ledger git holds."""
 
-IMAGES = "images.csv"
+IMAGES, PICTURES = "images.csv", "pictures.npz"
 _NAMES = ("subset", "image", "body_part", "subject")
 
 
@@ -137,6 +138,21 @@ class Ledger:
             return
         table = pd.concat([table, rows.assign(subset=subset)])[list(_NAMES)]
         write_atomically(path, lambda temporary: table.to_csv(temporary, index=False))
+
+    def show(self, pictures: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        """Write images, float32 ``(H, W, 1)`` in [0, 1], and truths, uint8 ``(H, W)``, by name."""
+        arrays = {f"truth-{name}": truth for name, (_, truth) in pictures.items()}
+        for name, (image, _) in pictures.items():
+            arrays[f"image-{name}"] = np.round(255 * image[..., 0]).astype(np.uint8)
+        path = self.folder / PICTURES
+        write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
+
+    def shown(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return what `show` has written: images uint8 ``(H, W)``, and truths; else nothing."""
+        path = self.folder / PICTURES
+        content = _read(path) if path.is_file() else {}
+        names = [n.removeprefix("truth-") for n in content if n.startswith("truth-")]
+        return {name: (content[f"image-{name}"], content[f"truth-{name}"]) for name in names}
 
     def add(
         self,

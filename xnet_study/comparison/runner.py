@@ -119,6 +119,9 @@ def pictures(study: Study, task: Task, scored: dict[str, scoring.Scored]) -> dic
     """Return the label maps of a few test images, of a network as it is compared."""
     if not (task.is_network and task.is_plain and task.budget == "1" and task.seed == 1):
         return {}
-    names = list(study.scored_on("test").manifest.index)
+    arrays = study.scored_on("test")
+    names = [name.removeprefix("images/") for name in arrays.manifest.index]
     at = np.unique(np.linspace(0, len(names) - 1, PICTURED).astype(int))
-    return {names[k].removeprefix("images/"): scored["test"].labels[k] for k in at}
+    images, maps = arrays.unpadded
+    study.ledger.show({names[k]: (images[k], maps[k]) for k in at})
+    return {names[k]: scored["test"].labels[k] for k in at}

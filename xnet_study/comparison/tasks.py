@@ -186,7 +186,10 @@ def plan(profile: Profile, groups: Iterable[str]) -> list[Task]:
     ]
     for row in ROWS:
         tasks += _trainings(row, profile, names, tuple(groups))
-    return list({task.slug: task for task in reversed(tasks)}.values())[::-1]
+    unique: dict[str, Task] = {}
+    for task in tasks:
+        unique.setdefault(task.slug, task)
+    return list(unique.values())
 
 
 def _trainings(

@@ -33,7 +33,7 @@ FIGURES: dict[str, Callable[[Path], Figure]] = {
 }
 """File name of each figure and the function that draws it."""
 
-PICTURES = {*picture_figures.FIGURES, "error-maps", "error-maps-wide"}
+PICTURES = {*picture_figures.FIGURES, "comparison-pictures", "error-maps", "error-maps-wide"}
 """Figures made of pictures: as SVG they would be larger and no sharper."""
 
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from xnet_study.comparison.compared import BOUND, JUDGED, XNET
 from xnet_study.comparison.conclusions import load, titles
+from xnet_study.comparison.ledger import Ledger
 from xnet_study.figures import drawing
 from xnet_study.figures.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, RED, TEAL, VIOLET
 from xnet_study.figures.score_figures import published
@@ -187,6 +188,31 @@ def unseen_parts(results: Path) -> Figure:
     return _sign(figure, results)
 
 
+def pictures(results: Path) -> Figure:
+    """A few test images by each network, wrong pixels in the colour of what they were called."""
+    ledger = Ledger(results / "comparison")
+    shown, entries = ledger.shown(), [e for e in ledger.entries() if not e.diverged]
+    maps = {e.task.method: labels for e in entries if (labels := e.pictures())}
+    if not shown or not maps:
+        raise FileNotFoundError(f"{ledger.folder}: holds no pictures yet")
+    names = [XNET, *(name for name in maps if name != XNET)]
+    size = (1.5 * (len(names) + 1), 1.6 * len(shown) + 0.6)
+    figure, axes = plt.subplots(len(shown), len(names) + 1, figsize=size, squeeze=False)
+    for row, (stem, (image, truth)) in zip(axes, shown.items(), strict=True):
+        row[0].imshow(classes.COLOURS[truth])
+        row[0].set_ylabel(Path(stem).stem, fontsize=8)
+        for axis, name in zip(row[1:], names, strict=True):
+            labels = maps[name][stem]
+            axis.imshow(_errors(image, truth, labels))
+            axis.set_xlabel(f"{np.mean(labels != truth):.0%} wrong", fontsize=8)
+    for axis, title in zip(axes[0], ("truth", *names), strict=True):
+        axis.set_title(title.replace(" (", "\n("), fontsize=8)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    return _sign(figure, results)
+
+
 def error_maps(results: Path) -> Figure:
     """Test images, worst first, their wrong pixels in the colour of what they were called."""
     folder = results / "gallery"
@@ -299,6 +325,7 @@ FIGURES = {
     "comparison-images": numbers_of_images,
     "comparison-budgets": budgets,
     "comparison-unseen-parts": unseen_parts,
+    "comparison-pictures": pictures,
     "error-maps": error_maps,
 }
 """File name of each figure and the function that draws it."""
