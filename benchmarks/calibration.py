@@ -42,7 +42,7 @@ def streamed(images: list) -> np.ndarray:
             counts[k] += calibration.count(levels[:, k], truth.ravel(), classes.COUNT)
     gaps = [
         calibration.ece(
-            calibration.bin_sums(calibration.against_rest(of_class, k), calibration.equal_width())
+            calibration.bin_sums(recalibration.against_rest(of_class, k), calibration.equal_width())
         )
         for k, of_class in enumerate(counts)
     ]

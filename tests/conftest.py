@@ -86,6 +86,11 @@ def build_toy(input_shape, num_classes=3, filters=(4, 4, 4, 4), kernel_size=3, l
     return keras.Model(image, classify(x, num_classes, l2), name="toy")
 
 
+def logits_model(model):
+    """Return a model with the same weights that gives logits instead of probabilities."""
+    return type(model)(model.input, model.get_layer("logits").output)
+
+
 @pytest.fixture(scope="session")
 def toy_profile(tiny_profile):
     """A profile whose training takes a second: few layers, equal batches."""

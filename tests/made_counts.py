@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from xnet_tf.metrics import COUNT_COLUMNS
+from xnet_tf.metrics import count_columns
 
 
 def counts(share, column, names, images=12, **further):
@@ -15,7 +15,7 @@ def counts(share, column, names, images=12, **further):
     matrix = np.full((3, 3), wrong // 2) + np.diag([100 - wrong - wrong // 2] * 3)
     rows = [
         {column: name, "image": f"{k}.png", "subject": f"s{k // 2}", **further}
-        | dict(zip(COUNT_COLUMNS, matrix.flat, strict=True))
+        | dict(zip(count_columns(), matrix.flat, strict=True))
         for name in names
         for k in range(images)
     ]

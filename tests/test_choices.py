@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from xnet_study.certainty import curves, postprocessing
+from xnet_study.processing import Processing
 from xnet_tf import calibration, thresholds
-from xnet_tf.thresholds import Processing
 
 
 def test_each_subject_counts_once_whatever_it_has_of_images():

@@ -104,7 +104,7 @@ def test_choices_stand_side_by_side_or_are_refused_with_what_they_need(judged):
 
 def test_operating_points_belong_to_their_weights(judged):
     weights = judged[2].parent / "weights" / "xnet.npz"
-    points, _ = operating.read(weights)
+    points = operating.read(weights).points
     assert len(points) == 2 * len(operating.OFFERED)
     assert {p.chosen_on for p in points} == {"calibration"}
     sure = [p for p in points if p.threshold is not None]

@@ -69,7 +69,7 @@ def test_blends_in_linear_light():
 def test_palettes_and_channels():
     swapped = halves()[..., ::-1]
     assert {f.looks_like for f in examine(swapped)[0]} == {"swapped channels"}
-    authors = classes.AUTHORS_COLOURS[np.arange(30).reshape(5, 6) % 3]
+    authors = palettes.AUTHORS_COLOURS[np.arange(30).reshape(5, 6) % 3]
     found = examine(authors)[0]
     assert {f.looks_like for f in found} == {"wrong palette"}
     assert found[0].remedy == "import with --palette authors"
@@ -112,10 +112,8 @@ def test_at_borders():
 
 
 def test_nearest_class_of_several_colours():
-    palette = palettes.Palette(
-        "p", ("a", "b"), np.array([[0, 0, 0], [9, 9, 9], [255, 0, 0]], np.uint8),
-        np.array([0, 1, 0], np.uint8),
-    )  # fmt: skip
+    own = classes.Classes(("a", "b"), (("#000000", "#ff0000"), ("#090909",)))
+    palette = palettes.of_classes("p", own)
     ids, distances = diagnosis.nearest_class(np.array([[250, 0, 0], [8, 9, 9]], np.uint8), palette)
     assert ids.tolist() == [0, 1] and distances.tolist() == [5, 1]
     assert classes.COLOURS[1].tolist() == GREEN

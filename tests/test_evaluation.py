@@ -32,7 +32,7 @@ def test_every_image_is_counted_once_per_method(evaluated):
     assert set(table["method"]) == {"XNet", "multi-Otsu", "constant"}
     for (subset, _), group in table.groupby(["subset", "method"]):
         assert sorted(group["image"]) == sorted(data.split[subset])
-        assert (group[metrics.COUNT_COLUMNS].sum(axis=1) == 72 * 72).all(), "at its own size"
+        assert (group[metrics.count_columns()].sum(axis=1) == 72 * 72).all(), "at its own size"
 
 
 def test_scores_follow_from_the_counts(evaluated):

@@ -88,7 +88,9 @@ def test_the_result_is_a_data_set(folder, tmp_path, capfd):
     assert report["open beam"].tolist() == taken
     assert report["sure of it (%)"].between(50, 100).all()
     assert (report[["snapped", "relabelled"]] == 0).all(axis=None)
-    assert (out / "classes.csv").read_text() == "id,name\n0,open beam\n1,soft tissue\n2,bone\n"
+    assert (
+        out / "classes.csv"
+    ).read_text() == "id,name,colours\n0,open beam,#440154\n1,soft tissue,#21908c\n2,bone,#fde724\n"
 
 
 def test_equal_input_gives_equal_output_and_can_be_imported_again(folder, tmp_path):
@@ -250,9 +252,8 @@ def test_jpeg_masks_in_the_authors_colours(tmp_path):
 
 
 def test_a_user_palette_of_four_classes(folder, tmp_path):
-    names = (*classes.NAMES, "metal")
-    colours = np.vstack([classes.COLOURS, [[255, 0, 0]]]).astype(np.uint8)
-    four = palettes.Palette("four", names, colours, np.arange(4, dtype=np.uint8))
+    names, colours = (*classes.NAMES, "metal"), (*classes.PAPER.colours, ("#ff0000",))
+    four = palettes.of_classes("four", classes.Classes(names, colours))
     path = palettes.write_gpl(tmp_path / "four.gpl", four)
 
     def metal(pixels):
@@ -264,9 +265,8 @@ def test_a_user_palette_of_four_classes(folder, tmp_path):
     assert cli.main(words) == 0
     with Image.open(out / "masks" / "case-002.png") as image:
         assert (np.asarray(image)[20:30, 20:30] == 3).all()
-    assert "3,metal" in (out / "classes.csv").read_text()
-    with pytest.raises(InputError, match="other values than class ids"):
-        dataset.read_arrays(dataset.load(out), "all", 36)
+    assert "3,metal,#ff0000" in (out / "classes.csv").read_text()
+    assert dataset.read_arrays(dataset.load(out), "all", 36).labels.max() == 3
 
 
 def test_notes_forbid_nothing(folder, tmp_path):

@@ -106,3 +106,36 @@ def test_a_loss_is_saved_by_its_name(name):
     loss = losses.get(name)
     restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert type(restored) is type(loss)
+
+
+def test_pixels_without_label_count_in_no_loss():
+    """Nine pixels, of which four have a label; worked out by hand."""
+    truth = np.array([[[0, 255, 1], [255, 255, 255], [2, 255, 2]]], np.uint8)
+    guess = np.full((1, 3, 3, 3), 0.1, np.float32)
+    guess[0, [0, 0, 2, 2], [0, 2, 0, 2]] = np.eye(3)[[0, 0, 2, 2]] * 0.7 + 0.1
+    # The true class has 0.8, 0.1, 0.8 and 0.8.
+    wanted = -(3 * np.log(0.8) + np.log(0.1)) / 4
+    assert float(losses.get("cross_entropy")(truth, guess)) == pytest.approx(wanted, rel=1e-5)
+    # Soft intersection over soft union, by class.
+    jaccard = 1 - np.mean([0.8 / 2.0, 0.1 / 1.3, 1.6 / 2.2])
+    assert float(losses.get("jaccard")(truth, guess)) == pytest.approx(jaccard, rel=1e-5)
+    known = truth.ravel() != 255
+    few = truth.ravel()[known][None, None], guess.reshape(9, 3)[known][None, None]
+    assert float(losses.get("lovasz")(truth, guess)) == float(losses.get("lovasz")(*few))
+    accuracy = losses.LabelledAccuracy()
+    accuracy.update_state(truth, guess)
+    assert float(accuracy.result()) == 0.75
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "jaccard", "lovasz"])
+def test_an_image_without_any_label_costs_nothing(name):
+    truth = np.full((1, 2, 2), 255, np.uint8)
+    assert float(losses.get(name)(truth, np.full((1, 2, 2, 3), 1 / 3, np.float32))) == 0
+
+
+def test_labels_everywhere_give_the_plain_cross_entropy_bit_by_bit():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 3, (2, 5, 7)).astype(np.uint8)
+    guess = rng.dirichlet(np.ones(3), (2, 5, 7)).astype(np.float32)
+    plain = keras.losses.SparseCategoricalCrossentropy()(truth, guess)
+    assert float(losses.get("cross_entropy")(truth, guess)) == float(plain)

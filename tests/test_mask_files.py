@@ -8,7 +8,7 @@ from label_files import GREEN, MAP, PURPLE, YELLOW, save
 from PIL import Image
 
 from xnet_io.masks import by_tolerance, read_mask, write_ids, write_mask
-from xnet_io.palettes import KNOWN
+from xnet_io.palettes import AUTHORS_COLOURS, KNOWN
 from xnet_tf import classes
 from xnet_tf.classes import colour
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_a_mask(tmp_path):
 
 
 def test_other_palettes(tmp_path):
-    path = save(tmp_path / "m.png", classes.AUTHORS_COLOURS[MAP])
+    path = save(tmp_path / "m.png", AUTHORS_COLOURS[MAP])
     assert read_mask(path, KNOWN["authors"]).tolist() == MAP.tolist()
     assert "import with --palette authors" in message(path)
 

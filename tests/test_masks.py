@@ -264,7 +264,9 @@ def test_repairs_work_beside_an_alpha_channel(tmp_path):
 def test_more_classes_and_several_colours_of_one(tmp_path):
     colours = np.array([[0, 0, 0], [9, 9, 9], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
     ids = np.array([0, 1, 2, 3, 2], np.uint8)
-    palette = palettes.Palette("mine", ("air", "flesh", "bone", "lead"), colours, ids)
+    of_classes = ("#000000",), ("#090909",), ("#ff0000", "#0000ff"), ("#00ff00",)
+    own = classes.Classes(("air", "flesh", "bone", "lead"), of_classes)
+    palette = palettes.of_classes("mine", own)
     drawn = np.array([[0, 1, 2], [3, 4, 4]], np.uint8)
     path = save(tmp_path / "m.png", colours[drawn])
     assert masks.read(path, Rules(palette)).labels.tolist() == [[0, 1, 2], [3, 2, 2]]

@@ -30,7 +30,7 @@ def test_counts_and_scores_by_hand():
 
 def test_dice_by_hand():
     """Twice the overlap over the sum of the sizes: 2 x 2 / 5, 2 x 2 / 6, 2 x 3 / 7."""
-    np.testing.assert_allclose(metrics.dice(COUNTS), [4 / 5, 4 / 6, 6 / 7])
+    np.testing.assert_allclose(metrics.f1(COUNTS), [4 / 5, 4 / 6, 6 / 7])
 
 
 def test_weighted_means_by_hand():
@@ -58,7 +58,7 @@ def test_scores_agree_with_scikit_learn(seed):
         for ours, theirs in (
             (metrics.precision, sk.precision_score),
             (metrics.recall, sk.recall_score),
-            (metrics.dice, sk.f1_score),
+            (metrics.f1, sk.f1_score),
             (metrics.iou, sk.jaccard_score),
         ):
             values = (ours(counts),) if mean is metrics.macro else (ours(counts), counts)
@@ -183,3 +183,13 @@ def test_one_subject_has_no_interval():
     value, low, high = metrics.interval(COUNTS[None], np.array(["a"]), metrics.accuracy)
     assert value == pytest.approx(7 / 9)
     assert np.isnan([low, high]).all()
+
+
+def test_pixels_without_label_count_in_no_score():
+    """A 3x3 picture: of five labelled pixels four are right."""
+    truth = np.array([[0, 0, 255], [1, 255, 255], [1, 1, 255]])
+    guess = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    counts = metrics.confusion(truth, guess, 2)
+    assert counts.tolist() == [[1, 1], [0, 3]]
+    assert metrics.accuracy(counts) == 0.8
+    assert metrics.macro_f1(counts) == pytest.approx((2 / 3 + 6 / 7) / 2)

@@ -3,12 +3,13 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import logits_model
 
 import xnet_tf
 from xnet_study.teaching.inspection import stages
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError
-from xnet_tf.model import UpConv2D, find_network, logits_model, plain_layers
+from xnet_tf.model import UpConv2D, find_network, plain_layers
 
 SMALL = {"filters": (4, 6, 8, 10)}
 

@@ -3,13 +3,14 @@ import itertools
 
 import numpy as np
 import pytest
+from conftest import logits_model
 
 import xnet_tf
 from xnet_study.baselines import networks
 from xnet_tf import dataset, inference, training
 from xnet_tf.backend import keras, tf
 from xnet_tf.files import InputError, read_json, write_json
-from xnet_tf.model import folded, logits_model, with_dtype
+from xnet_tf.model import folded, with_dtype
 
 SMALL = {"filters": (4, 6, 8, 10)}
 SLUGS = tuple(networks.NETWORKS)

@@ -5,8 +5,8 @@ from test_cli import picture, segment, weights  # noqa: F401
 
 from xnet_study.certainty import operating
 from xnet_study.certainty.operating import Point
+from xnet_study.processing import Processing
 from xnet_tf.files import InputError, read_json, write_json
-from xnet_tf.thresholds import Processing
 
 POINTS = [
     Point(0.05, False, 0.8, 63, "calibration", 600, 0.05, {"mean_fdr": 0.03}),
@@ -24,7 +24,7 @@ def pointed(weights, tmp_path):  # noqa: F811
         (folder / f"xnet{path.suffix}").write_bytes(path.read_bytes())
     record = read_json(folder / "xnet.json")
     made = {"weights_sha256": record["sha256"], "working_size": 200, "sets": {}}
-    made |= {"simulated": True, "versions": {}}
+    made |= {"simulated": True, "guarded": "soft tissue", "versions": {}}
     operating.write(folder / "xnet.npz", POINTS, Processing(0, 3, 50), made)
     return folder / "xnet.npz"
 

@@ -35,7 +35,7 @@ def write(path, text):
 def test_the_shipped_gimp_palette_is_the_classes_own(tmp_path):
     shipped = ROOT / "docs" / "gimp" / "xnet.gpl"
     palette = palettes.load(shipped)
-    assert palette.classes == classes.NAMES
+    assert palette.classes == classes.PAPER
     np.testing.assert_array_equal(palette.colours, classes.COLOURS)
     assert shipped.read_bytes() == palettes.write_gpl(tmp_path / "xnet.gpl").read_bytes()
 
@@ -52,26 +52,47 @@ def test_known_palettes():
 
 def test_toml_with_four_classes_and_two_colours_of_one(tmp_path):
     palette = palettes.load(write(tmp_path / "p.toml", TOML))
-    assert palette.classes == ("open beam", "flesh", "bone", "contrast agent")
+    assert palette.classes.names == ("open beam", "flesh", "bone", "contrast agent")
+    assert palette.classes.colours[2] == ("#ffff00", "#ff0000")
     assert palette.ids.tolist() == [0, 1, 2, 2, 3]
     assert palette.colours.tolist()[3] == [255, 0, 0]
     shuffled = (
         '[[class]]\nid=1\nname="b"\ncolour=[9,9,9]\n[[class]]\nid=0\nname="a"\ncolour=[1,1,1]'
     )
     palette = palettes.load(write(tmp_path / "q.toml", shuffled))
-    assert palette.classes == ("a", "b") and palette.ids.tolist() == [1, 0]
+    assert palette.classes.names == ("a", "b") and palette.colours[0, 0] == 1
 
 
 def test_gimp_palettes_by_name_and_by_place(tmp_path):
     head = "GIMP Palette\nName: x\nColumns: 0\n# a note\n"
     sorted_otherwise = head + "253 231 36\tBone\n255 0 0\tcatheter\n68 1 84 Open_beam\n"
     palette = palettes.load(write(tmp_path / "a.gpl", sorted_otherwise + "33 144 140 soft tissue"))
-    assert palette.classes == ("open beam", "soft tissue", "bone", "catheter")
-    assert palette.ids.tolist() == [2, 3, 0, 1]
+    assert palette.classes.names == ("open beam", "soft tissue", "bone", "catheter")
+    assert palette.colours[2:].tolist() == [[253, 231, 36], [255, 0, 0]]
     nameless = head + "1 2 3 Untitled\n4 5 6\n7 8 9 Untitled\n"
     assert palettes.load(write(tmp_path / "b.gpl", nameless)).ids.tolist() == [0, 1, 2]
     again = palettes.write_gpl(tmp_path / "c.gpl", palette)
-    assert palettes.load(again).ids.tolist() == [2, 3, 0, 1]
+    assert palettes.load(again).classes == palette.classes
+
+
+def test_unlabelled_pixels_have_colours_and_no_id(tmp_path):
+    text = TOML.replace('name = "flesh"', 'name = "Ignore"')
+    palette = palettes.load(write(tmp_path / "p.toml", text))
+    assert palette.classes.names == ("open beam", "bone", "contrast agent")
+    assert palette.classes.ignored == ("#00ff00",)
+    assert palette.ids.tolist() == [0, 1, 1, 2, 3]
+    again = palettes.load(palettes.write_gpl(tmp_path / "p.gpl", palette))
+    assert set(again.classes.entries) == {(0, "#000000"), (1, "#ff0000"), (1, "#ffff00")} | {
+        (2, "#0000ff"),
+        (255, "#00ff00"),
+    }
+
+
+def test_a_label_map_of_cvat_is_a_palette(tmp_path):
+    text = "# label:color_rgb:parts:actions\nbackground:0,0,0::\nlung:1,2,3::\nbone:4,5,6:a,b:c\n"
+    palette = palettes.load(write(tmp_path / "labelmap.txt", text))
+    assert palette.classes.names == ("bone", "background", "lung")
+    assert palette.colours.tolist() == [[4, 5, 6], [0, 0, 0], [1, 2, 3]]
 
 
 @pytest.mark.parametrize(
@@ -83,16 +104,20 @@ def test_gimp_palettes_by_name_and_by_place(tmp_path):
         ("a.toml", '[[class]]\nname = "a"\ncolour = [1, 2, 300]', "is no colour"),
         ("a.toml", '[[class]]\nname = "a"\ncolour = [true, 2, 3]', "is no colour"),
         ("a.toml", '[[class]]\nname = "a"\ncolours = 3', "is not understood"),
-        ("a.toml", '[[class]]\nname = "a"\ncolour = [1, 2, 3]', "fewer than two classes"),
-        ("a.toml", TOML + '[[class]]\nname="x"\ncolour=[0,0,255]', "stands for two entries"),
-        ("a.toml", TOML + '[[class]]\nname="Bone"\ncolour=[1,0,255]', "two classes have one name"),
-        ("a.toml", TOML + '[[class]]\nid=9\nname="x"\ncolour=[1,0,255]', "without a gap"),
-        ("a.toml", TOML + '[[class]]\nid=1\nname="x"\ncolour=[1,0,255]', "share the id 1"),
+        ("a.toml", '[[class]]\nname = "a"\ncolour = [1, 2, 3]', "must be 2 to 20"),
+        ("a.toml", TOML + '[[class]]\nname="x"\ncolour=[0,0,255]', "has #0000ff twice"),
+        ("a.toml", TOML + '[[class]]\nname="Bone"\ncolour=[1,0,255]', "has bone twice"),
+        ("a.toml", TOML + '[[class]]\nid=9\nname="x"\ncolour=[1,0,255]', "without gap or double"),
+        ("a.toml", TOML + '[[class]]\nid=1\nname="x"\ncolour=[1,0,255]', "[0, 1, 1, 2, 3]; they"),
         ("a.gpl", "no palette", "not a GIMP palette"),
         ("a.gpl", "GIMP Palette\nred green blue", "line 2: no colour"),
-        ("a.gpl", "GIMP Palette\n1 2 3 bone\n4 5 6 flesh", "but not"),
+        ("a.gpl", "GIMP Palette\n" + "\n".join(f"1 2 {k} c{k}" for k in range(21)), "holds 21"),
+        ("a.gpl", "GIMP Palette\n1 2 3 a\n1 2 3 b", "has #010203 twice"),
+        ("a.toml", TOML + '[[class]]\nname="open_beam"\ncolour=[1,0,255]', "has open beam twice"),
+        ("a.toml", TOML + '[[class]]\nname="x"\ncolours=[]', "a class without"),
+        ("a.txt", "# label:color_rgb:parts:actions\nbone:1,2::", "line 2: no label"),
         ("a.gpl", "GIMP Palette\n1 2 3 a\n4 5 600 b", "is no colour"),
-        ("a.txt", "", "nor a .toml or .gpl file"),
+        ("a.pal", "", "nor a .toml, .gpl, .txt"),
     ],
 )  # fmt: skip
 def test_what_is_no_palette_is_refused_in_one_line(tmp_path, name, text, expected):

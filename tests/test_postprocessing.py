@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from xnet_study.boundaries import boundary, boundary_f1, near
+from xnet_study.processing import Processing
 from xnet_tf import classes
-from xnet_tf.thresholds import Processing
 
 BEAM, TISSUE, BONE = range(3)
 

@@ -27,7 +27,7 @@ def test_differences_are_from_one_look():
     half[2, 0] = 2
     rows = [
         {"quality": quality, "image": name, "subject": name, "seconds": seconds}
-        | dict(zip(metrics.COUNT_COLUMNS, counts.ravel(), strict=True))
+        | dict(zip(metrics.count_columns(), counts.ravel(), strict=True))
         for quality, counts, seconds in (("normal", half, 1.0), ("high", right, 8.0))
         for name in "abcd"
     ]

@@ -48,7 +48,7 @@ def test_every_kind_improves_an_over_sure_network(fit):
     assert recalibration.nll(after) < recalibration.nll(class_counts(fresh, fresh_truth)) - 0.05
     for k in range(3):
         sums = calibration.bin_sums(
-            calibration.against_rest(after[k], k), calibration.equal_width()
+            recalibration.against_rest(after[k], k), calibration.equal_width()
         )
         assert calibration.ece(sums) < 0.02
 

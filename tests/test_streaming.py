@@ -8,8 +8,8 @@ import pytest
 from xnet_study import boundaries
 from xnet_study.certainty import recalibration, streaming
 from xnet_study.certainty.streaming import State, Stream
+from xnet_study.processing import Processing
 from xnet_tf import calibration, classes, thresholds
-from xnet_tf.thresholds import Processing
 
 
 @dataclass

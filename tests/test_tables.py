@@ -7,7 +7,7 @@ from xnet_study.comparison import compared, conclusions, questions, tables
 from xnet_study.comparison.ledger import Ledger
 from xnet_tf import classes, dataset, metrics, runs
 from xnet_tf.files import InputError, read_json, write_json
-from xnet_tf.metrics import COUNT_COLUMNS
+from xnet_tf.metrics import count_columns
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_parts_are_pooled_scores_of_their_images(compared_ledger, results):
 
 def test_counts_curves_and_trainings_stand_by_themselves(results):
     row = one(load(results, "-confusion"), method="XNet", subset="test")
-    assert row[COUNT_COLUMNS].sum() == 3 * 22 * made.PIXELS
+    assert row[count_columns()].sum() == 3 * 22 * made.PIXELS
     curves = load(results, "-roc").query("method == 'XNet' and subset == 'test'")
     curve = curves[curves["class"] == "bone"]
     # Half the negatives lie below all positives: nothing is lost until a share of one half.

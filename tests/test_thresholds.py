@@ -96,9 +96,9 @@ def test_curves_equal_a_full_pass_for_each_threshold(guarded):
 
 def test_choices_of_a_threshold():
     rates = np.array([0.3, 0.04, 0.06, 0.02])
-    assert thresholds.for_fdr(rates, 0.05) == 1
-    assert thresholds.for_fdr(rates, 0.02) == 3
-    assert thresholds.for_fdr(rates, 0.01) == 4, "none: nothing may be called soft tissue"
+    assert choices.for_fdr(rates, 0.05) == 1
+    assert choices.for_fdr(rates, 0.02) == 3
+    assert choices.for_fdr(rates, 0.01) == 4, "none: nothing may be called soft tissue"
 
 
 def test_the_threshold_of_least_cost_is_the_calibrated_one():

@@ -11,20 +11,23 @@ from xnet_tf.files import InputError
 
 def add_commands(commands) -> None:
     """Add this room's commands to those of `xnet_tf.cli`."""
-    text = "make a data set of radiographs and masks painted in GIMP"
+    text = "make a data set of radiographs and masks: of GIMP, CVAT, labelme, COCO"
     command = commands.add_parser("import-masks", help=text, description=text)
     command.set_defaults(run=import_masks)
     command.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="with images/, masks/, perhaps manifest.csv"
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="with images/ and masks/, perhaps manifest.csv, or a tool's export",
     )
     command.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="the data set, yet to be made"
     )
     command.add_argument(
         "--palette",
-        default="paper",
         metavar="NAME|FILE",
-        help="paper, authors, authors-bgr, or a .toml or .gpl file (default: paper)",
+        help="the classes: paper, authors, authors-bgr, or a .toml or .gpl file, CVAT's "
+        "labelmap.txt or a data set's classes.csv (default: the folder's labelmap.txt, else paper)",
     )
     command.add_argument(
         "--snap",
@@ -41,12 +44,31 @@ def add_commands(commands) -> None:
     command.add_argument(
         "--transparent",
         metavar="CLASS",
-        help="what fully transparent pixels are, for instance 'open beam'",
+        help="what fully transparent pixels are, for instance 'open beam', or ignore",
     )
+    command.add_argument(
+        "--rest", metavar="CLASS", help="what no shape covers, where masks are polygons, or ignore"
+    )
+
+    text = "write the colours of classes as a palette for GIMP (.gpl)"
+    command = add(commands, "palette", palette, text)
+    command.add_argument(
+        "source",
+        metavar="NAME|FILE|DATASET",
+        help="whose classes: a palette as import-masks takes it, or a data set's folder",
+    )
+    command.add_argument("--out", required=True, type=Path, metavar="FILE", help="the .gpl file")
     text = "look for what is wrong with a data set: exit status 0, 1 (notes) or 2 (faults)"
     command = commands.add_parser("verify", help=text, description=text)
     command.set_defaults(run=verify)
     command.add_argument("folder", type=Path, metavar="FOLDER", help="with a manifest.csv")
+
+
+def add(commands, name: str, run, text: str) -> argparse.ArgumentParser:
+    """Add a command: `run` takes the parsed options."""
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    return command
 
 
 def import_masks(options: argparse.Namespace) -> None:
@@ -54,12 +76,14 @@ def import_masks(options: argparse.Namespace) -> None:
     from xnet_io import importing, palettes
     from xnet_io.masks import Rules
 
+    given = options.folder / "labelmap.txt"
     rules = Rules(
-        palettes.load(options.palette),
+        palettes.load(options.palette or (given if given.is_file() else "paper")),
         options.snap,
         options.relabel_edges,
         options.lossy,
         options.transparent,
+        options.rest,
     )
     outcome = importing.import_masks(options.folder, options.out, rules)
     for problem in outcome.problems[:20]:
@@ -72,6 +96,20 @@ def import_masks(options: argparse.Namespace) -> None:
     )
     report = options.out / importing.REPORT
     print(f"{outcome.pairs} pairs -> {options.out}; {repaired} (each mask's: {report})")
+
+
+def palette(options: argparse.Namespace) -> None:
+    """Write the palette of some classes for GIMP."""
+    from xnet_io import palettes
+    from xnet_tf.dataset import read_classes
+
+    if Path(options.source).is_dir():
+        classes = read_classes(Path(options.source) / "classes.csv")
+        chosen = palettes.of_classes(options.source, classes)
+    else:
+        chosen = palettes.load(options.source)
+    path = palettes.write_gpl(options.out, chosen, options.out.stem)
+    print(f"{path}: {', '.join(chosen.classes.names)}")
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -142,6 +180,9 @@ def add_segment_arguments(command: argparse.ArgumentParser) -> None:
         type=_probability,
         metavar="T",
         help="soft tissue only where its probability exceeds T (default: the likeliest class)",
+    )
+    command.add_argument(
+        "--guard", metavar="CLASS", help="class that the threshold guards (default: soft tissue)"
     )
     command.add_argument(
         "--target-fdr",

@@ -126,7 +126,7 @@ def examine(
                 counts[place] / labels.size,
                 x,
                 y,
-                palette.classes[nearest[k]],
+                palette.names[nearest[k]],
                 int(distance[k]),
                 kinds[k],
                 REMEDIES[kinds[k]].format(**words),

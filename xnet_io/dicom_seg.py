@@ -1,8 +1,8 @@
 """Write a mask as DICOM Segmentation that refers to the DICOM file that it was made of.
 
 The mask is in the frame of the stored pixels: readers here neither turn nor crop DICOM pictures,
-and MONOCHROME1 is a matter of grey values alone. The open beam, and with it what no X-rays reached,
-is the background; each other class is a segment, whose number is the class id.
+and MONOCHROME1 is a matter of grey values alone. The first class, open beam with what no X-rays
+reached, is the background; each other class is a segment, whose number is the class id.
 
 Source of the attributes: DICOM PS3.3, A.51 (Segmentation IOD) and C.8.20.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 import xnet_tf
 from xnet_io.pictures import fault, quiet
-from xnet_tf import classes
+from xnet_tf.classes import PAPER, Classes
 from xnet_tf.files import InputError, write_atomically
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
@@ -50,13 +50,14 @@ def check(path: Path) -> None:
         raise fault(path, wrong, "leave --dicom-seg away")
 
 
-def write(path: Path, labels: np.ndarray, source: Path) -> Path:
+def write(path: Path, labels: np.ndarray, source: Path, classes: Classes = PAPER) -> Path:
     """Write a label map as DICOM Segmentation.
 
     Args:
         path: destination.
         labels: uint8 ``(H, W)``, class ids; 0 is the background.
         source: the DICOM file.
+        classes: of the labels.
 
     Raises:
         InputError: if it lacks what the standard wants to be referred to.
@@ -73,7 +74,7 @@ def write(path: Path, labels: np.ndarray, source: Path) -> Path:
             source_images=[dataset],
             pixel_array=labels,
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=_segments(version),
+            segment_descriptions=_segments(version, classes),
             series_instance_uid=generate_uid(),
             series_number=1,
             sop_instance_uid=generate_uid(),
@@ -106,7 +107,7 @@ def _mend(dataset) -> None:
         del dataset.PixelSpacing
 
 
-def _segments(version: str) -> list:
+def _segments(version: str, classes: Classes) -> list:
     """Describe every class but the background."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
@@ -129,7 +130,7 @@ def _segments(version: str) -> list:
             display_color=hd.color.CIELabColor.from_rgb(*colour),
         )
         for class_id, (name, colour) in enumerate(
-            zip(classes.NAMES, classes.COLOURS.tolist(), strict=True)
+            zip(classes.names, classes.palette[:-1].tolist(), strict=True)
         )
         if class_id != 0
     ]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from xnet_io.palettes import Palette, normal_name
+from xnet_io.palettes import Palette
 from xnet_io.pictures import fault
+from xnet_tf.classes import normal_name
 
 LABELS = "labels"
 """Name of the colour layer in the projects that this package writes."""
@@ -106,7 +107,7 @@ def flatten(path: str | Path, project: Project, palette: Palette) -> np.ndarray:
 
 
 def _choose(path: str | Path, project: Project, palette: Palette) -> tuple[list[Layer], bool]:
-    names = {normal_name(name) for name in palette.classes}
+    names = {normal_name(palette.names[class_id]) for class_id in palette.ids}
     by_class = [layer for layer in project.layers if normal_name(layer.name) in names]
     by_name = [layer for layer in project.layers if normal_name(layer.name) in _LABEL_NAMES]
     if by_class and by_name:
@@ -156,8 +157,7 @@ def _check_left_out(
 
 
 def _check_own_class(path: str | Path, layer: Layer, pixels: np.ndarray, palette: Palette) -> None:
-    names = [normal_name(name) for name in palette.classes]
-    named = names.index(normal_name(layer.name))
+    named = palette.find(layer.name)
     for colour, class_id in zip(palette.colours, palette.ids, strict=True):
         if class_id == named:
             continue
@@ -166,7 +166,7 @@ def _check_own_class(path: str | Path, layer: Layer, pixels: np.ndarray, palette
             y, x = np.unravel_index(wrong.argmax(), wrong.shape)
             text = (
                 f"layer {layer.name!r} holds {wrong.sum():,} pixels in the colour of "
-                f"{palette.classes[class_id]}, the first at (x, y) = "
+                f"{palette.names[class_id]}, the first at (x, y) = "
                 f"({x + layer.left}, {y + layer.top})"
             )
             raise fault(path, text, "paint every class on its own layer, or merge the layers")

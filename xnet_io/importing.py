@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,17 +19,20 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from xnet_io import masks, radiographs
+from xnet_io import masks, radiographs, shapes
 from xnet_io.import_report import REPORT, Outcome, Problem
 from xnet_io.masks import Rules
-from xnet_io.pairing import find_pairs
+from xnet_io.pairing import find_pairs, folders, layout
 from xnet_io.radiographs import Radiograph
+from xnet_tf.classes import IGNORE, IGNORED
 from xnet_tf.dataset import read_split
 from xnet_tf.files import UNFINISHED, InputError, write_json
 
 
 def import_masks(folder: str | Path, out: str | Path, rules: Rules | None = None) -> Outcome:
-    """Make a data set of a folder with ``images/`` and painted ``masks/``.
+    """Make a data set of a folder with ``images/`` and painted ``masks/``, or of another's export.
+
+    `xnet_io.pairing.layout` tells CVAT's segmentation masks, labelme's and COCO's JSON apart.
 
     Pairs are those of ``manifest.csv`` if there is one; its column `polarity` says how the open
     beam looks in an image ("auto", "bright" or "dark"), other columns are carried over. Without
@@ -93,9 +97,12 @@ def _building(out: Path) -> Iterator[Path]:
 
 
 def _check_folders(folder: Path, out: Path) -> None:
-    for name in ("images", "masks"):
-        if not (folder / name).is_dir():
-            raise InputError(f"{folder / name}: no such folder; put the {name} there")
+    if layout(folder) != "labelme":
+        of_images, of_masks = folders(folder)
+        needed = {of_images: "images"} | ({} if layout(folder) == "COCO" else {of_masks: "masks"})
+        for name, what in needed.items():
+            if not (folder / name).is_dir():
+                raise InputError(f"{folder / name}: no such folder; put the {what} there")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists and is not empty; give a folder that is yet to be made")
 
@@ -129,11 +136,12 @@ def _convert(folder, building, pairs, rules, outcome) -> None:
             colours = tuple(getattr(error, "colours", ()))
             outcome.problems.append(Problem(name, what, colours=colours))
             continue
-        counts = np.bincount(mask.labels.ravel(), minlength=rules.palette.count)
+        labels, names = mask.labels, rules.palette.classes.names
+        counts = np.bincount(labels[labels != IGNORE], minlength=len(names))
         present[: len(counts)] |= counts > 0
         for class_id in np.flatnonzero(counts == 0):
-            outcome.note(row["mask"], f"has no {rules.palette.classes[class_id]}")
-        for name in (image, row["mask"]):
+            outcome.note(row["mask"], f"has no {names[class_id]}")
+        for name in (n for n in (image, row["mask"]) if not n.endswith(shapes.SUFFIX)):
             digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
             twin = digests.setdefault(digest, name)
             if twin != name:
@@ -143,15 +151,18 @@ def _convert(folder, building, pairs, rules, outcome) -> None:
             radiographs.write_grey(building / row["new image"], radiograph.image, bits=16)
             masks.write_ids(building / row["new mask"], mask.labels)
             outcome.rows.append(_report_row(image, row["mask"], radiograph, mask, counts, rules))
-    for class_id, name in enumerate(rules.palette.classes):
+    for class_id, name in enumerate(rules.palette.classes.names):
         if outcome.rows and not present[class_id]:
             outcome.note("masks", f"none of them has any {name}; the network cannot learn it")
 
 
 def _read_pair(folder: Path, image: str, row, rules: Rules) -> tuple[Radiograph, masks.Imported]:
-    radiograph = radiographs.load(folder / image, row.get("polarity") or "auto")
-    mask = masks.read(folder / row["mask"], rules)
+    radiograph = _read_image(folder / image, row.get("polarity") or "auto")
     height, width = radiograph.image.shape[:2]
+    if row["mask"].endswith(shapes.SUFFIX):
+        mask = shapes.read(folder / row["mask"], image, (height, width), rules)
+    else:
+        mask = masks.read(folder / row["mask"], rules)
     rows, columns = mask.labels.shape
     if (rows, columns) != (height, width):
         raise InputError(
@@ -159,17 +170,26 @@ def _read_pair(folder: Path, image: str, row, rules: Rules) -> tuple[Radiograph,
             f"{height}; GIMP: Image > Scale Image with Interpolation None, or export it again"
         )
     if mask.labels.min() == mask.labels.max():
+        (value,) = np.unique(mask.labels)
+        name = IGNORED if value == IGNORE else rules.palette.names[value]
         raise InputError(
-            f"{folder / row['mask']}: all is {rules.palette.classes[mask.labels[0, 0]]}, from "
+            f"{folder / row['mask']}: all is {name}, from "
             "(x, y) = (0, 0) on; paint the other classes, or take the pair away"
         )
     return radiograph, mask
 
 
+def _read_image(path: Path, polarity: str) -> Radiograph:
+    if path.suffix != shapes.SUFFIX:
+        return radiographs.load(path, polarity)
+    with tempfile.TemporaryDirectory() as folder:
+        return radiographs.load(shapes.write_embedded(path, Path(folder)), polarity)
+
+
 def _report_row(image, mask_name, radiograph, mask, counts, rules: Rules) -> dict:
     shares = {
         f"{name} (%)": f"{100 * count / mask.labels.size:.2f}"
-        for name, count in zip(rules.palette.classes, counts, strict=True)
+        for name, count in zip(rules.palette.classes.names, counts, strict=True)
     }
     return {
         "image": image,
@@ -187,8 +207,7 @@ def _finish(building, pairs, split, rules, outcome) -> None:
     made = pairs.assign(mask=pairs["new mask"]).set_axis(new).rename_axis("image")
     made = made.drop(columns=["new image", "new mask", "polarity"], errors="ignore")
     made.to_csv(building / "manifest.csv")
-    named = pd.DataFrame({"name": rules.palette.classes}).rename_axis("id")
-    named.to_csv(building / "classes.csv")
+    pd.DataFrame(rules.classes.rows).to_csv(building / "classes.csv", index=False)
     pd.DataFrame(outcome.rows).to_csv(building / REPORT, index=False)
     if split is not None:
         write_json(building / "split.json", split)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from xnet_io import diagnosis, gimp_layers, openraster, repairs, xcf, xcf_writer
 from xnet_io.diagnosis import UNKNOWN, Foreign
-from xnet_io.palettes import PAPER, Palette, normal_name
+from xnet_io.palettes import AUTHORS_COLOURS, PAPER, Palette
 from xnet_io.pictures import decode, fault
-from xnet_tf import classes
-from xnet_tf.classes import checked, colour
+from xnet_tf.classes import IGNORE, IGNORED, Classes, normal_name
 from xnet_tf.files import InputError, write_atomically
 
 _BLOCK = 1 << 17
@@ -58,6 +57,7 @@ class Rules:
         relabel_edges: blended pixels along borders take the class of most of their neighbours.
         lossy: JPEG files are read.
         transparent: name of the class that fully transparent pixels belong to; None refuses them.
+        rest: name of the class of what no shape covers, in masks that are shapes; None refuses it.
     """
 
     palette: Palette = PAPER
@@ -65,16 +65,26 @@ class Rules:
     relabel_edges: bool = False
     lossy: bool = False
     transparent: str | None = None
+    rest: str | None = None
+
+    @property
+    def classes(self) -> Classes:
+        """What masks read by these rules hold: the palette's classes, perhaps unlabelled pixels."""
+        classes, named = self.palette.classes, (self.transparent or "", self.rest or "")
+        if classes.ignored is None and IGNORED in map(normal_name, named):
+            return replace(classes, ignored=())
+        return classes
 
     def check(self) -> None:
         """Raise InputError if a rule does not fit the palette."""
         if self.snap is not None:
             repairs.check_snap(self.snap, self.palette)
-        if self.transparent is not None:
-            names = [normal_name(name) for name in self.palette.classes]
-            if normal_name(self.transparent) not in names:
-                known = ", ".join(self.palette.classes)
-                raise InputError(f"--transparent {self.transparent}: no class; choose of {known}")
+        for option, name in (("--transparent", self.transparent), ("--rest", self.rest)):
+            if name is not None:
+                try:
+                    self.palette.find(name)
+                except InputError as error:
+                    raise InputError(f"{option} {error}") from None
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class Imported:
     """A mask that was read.
 
     Attributes:
-        labels: uint8 ``(H, W)``, class ids.
+        labels: uint8 ``(H, W)``, class ids; 255 where there is no label.
         format: "PNG", "TIFF", "BMP", "JPEG", "XCF" or "OpenRaster".
         snapped: pixels given the class of the nearest colour.
         relabelled: pixels given the class of their neighbours.
@@ -135,13 +145,12 @@ def read(path: str | Path, rules: Rules) -> Imported:
     rules.check()
     kind, pixels = _pixels(path, rules)
     if pixels.shape[-1] == 1:
-        return Imported(_ids(path, kind, pixels[..., 0], rules.palette), kind, 0, 0)
+        return Imported(_of_grey(path, kind, pixels[..., 0], rules.palette), kind, 0, 0)
     clear = _transparent(path, pixels, rules)
     pixels = np.ascontiguousarray(pixels[..., :3])
     labels = look_up(pixels, rules.palette)
     if clear is not None:
-        names = [normal_name(name) for name in rules.palette.classes]
-        labels[clear] = names.index(normal_name(rules.transparent))
+        labels[clear] = rules.palette.find(rules.transparent)
     snapped = relabelled = 0
     lossy = kind == "JPEG"
     if rules.snap is not None:
@@ -150,7 +159,7 @@ def read(path: str | Path, rules: Rules) -> Imported:
         relabelled = repairs.relabel_edges(pixels, labels, rules.palette, lossy)
     if (labels == UNKNOWN).any():
         raise _unknown_colours(path, pixels, labels, rules.palette, lossy)
-    return Imported(labels, kind, snapped, relabelled)
+    return Imported(rules.palette.settled(labels), kind, snapped, relabelled)
 
 
 def look_up(pixels: np.ndarray, palette: Palette = PAPER) -> np.ndarray:
@@ -181,7 +190,7 @@ def look_up(pixels: np.ndarray, palette: Palette = PAPER) -> np.ndarray:
 
 
 def by_tolerance(
-    pixels: np.ndarray, colours: np.ndarray = classes.AUTHORS_COLOURS, tolerance: int = 100
+    pixels: np.ndarray, colours: np.ndarray = AUTHORS_COLOURS, tolerance: int = 100
 ) -> np.ndarray:
     """Label a mask by the rule of the authors' code, which is kept here to compare with.
 
@@ -227,8 +236,14 @@ def _pixels(path: str | Path, rules: Rules) -> tuple[str, np.ndarray]:
     return kind, pixels
 
 
-def _ids(path: str | Path, kind: str, ids: np.ndarray, palette: Palette) -> np.ndarray:
+def _of_grey(path: str | Path, kind: str, ids: np.ndarray, palette: Palette) -> np.ndarray:
+    """Return the label map of a mask in classes' colours that are grey, or of a map of ids."""
+    by_colour = look_up(np.repeat(ids[..., np.newaxis], 3, axis=-1), palette)
+    if not (by_colour == UNKNOWN).any():
+        return palette.settled(by_colour)
     beyond = ids >= palette.count
+    if palette.classes.ignored is not None:
+        beyond &= ids != IGNORE
     if kind == "PNG" and not beyond.any():
         return ids
     wrong = "is a greyscale picture, not a mask of colours"
@@ -283,14 +298,18 @@ def _first(where: np.ndarray) -> str:
 
 
 def write_mask(
-    path: str | Path, labels: np.ndarray, notes: Mapping[str, str] | None = None
+    path: str | Path,
+    labels: np.ndarray,
+    notes: Mapping[str, str] | None = None,
+    classes: Classes = PAPER.classes,
 ) -> Path:
-    """Write a label map as an indexed PNG: the index is the class id, the palette the paper's.
+    """Write a label map as an indexed PNG: the index is the class id, in the classes' colours.
 
     Args:
         path: destination; its name should end in ".png". Written whole or not at all.
         labels: integer ``(H, W)`` of class ids.
         notes: texts that it carries, such as `SOURCE` and `SETTINGS`, for `notes_of`.
+        classes: what the ids mean.
 
     Returns:
         The destination.
@@ -301,8 +320,12 @@ def write_mask(
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    image = Image.fromarray(checked(labels))
-    image.putpalette(classes.COLOURS.tobytes())
+    image = Image.fromarray(classes.checked(labels))
+    colours = classes.palette[:-1]
+    if classes.ignored is not None:
+        beyond = np.tile(classes.palette[-1], (IGNORE + 1 - classes.count, 1))
+        colours = np.concatenate([colours, beyond])
+    image.putpalette(colours.tobytes())
     texts = PngInfo()
     for name, text in (notes or {}).items():
         texts.add_text(name, text)
@@ -338,7 +361,9 @@ def write_ids(path: str | Path, labels: np.ndarray) -> Path:
     return write_atomically(path, lambda temporary: image.save(temporary, format="PNG"))
 
 
-def write_project(path: str | Path, image: np.ndarray, labels: np.ndarray) -> Path:
+def write_project(
+    path: str | Path, image: np.ndarray, labels: np.ndarray, classes: Classes = PAPER.classes
+) -> Path:
     """Write a GIMP project to correct a label map in: the radiograph below, its colours above.
 
     The colour layer is called "labels" and half transparent as a layer; `read_mask` reads back the
@@ -348,6 +373,7 @@ def write_project(path: str | Path, image: np.ndarray, labels: np.ndarray) -> Pa
         path: destination; its name should end in ".xcf". Written whole or not at all.
         image: float ``(H, W, 1)`` in [0, 1]; shown as its square root.
         labels: integer ``(H, W)`` of class ids.
+        classes: what the ids mean.
 
     Returns:
         The destination.
@@ -355,7 +381,7 @@ def write_project(path: str | Path, image: np.ndarray, labels: np.ndarray) -> Pa
     Raises:
         ValueError: if the two differ in size, or `labels` is no map of class ids.
     """
-    painted = colour(labels)
+    painted = classes.colour(labels)
     if image.shape[:2] != painted.shape[:2]:
         raise ValueError(f"an image of {image.shape} and labels of {labels.shape}")
     grey = np.round(255 * np.sqrt(np.clip(image[..., 0], 0, 1))).astype(np.uint8)

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from xnet_tf import classes, preprocessing
+from xnet_tf import preprocessing
+from xnet_tf.classes import OPEN_BEAM, PAPER, Classes
 from xnet_tf.files import write_atomically
 
 LONGER_SIDE = 1280
@@ -15,39 +16,48 @@ LONGER_SIDE = 1280
 
 THUMBNAIL = 320
 
+AROUND = OPEN_BEAM
+"""The class that is not drawn."""
+
 _TINT = 0.15
 """How much of its class's colour a region takes, to tell the sides of an outline apart."""
 
 _INK, _PAPER = (255, 255, 255), (20, 20, 20)
 
 
-def write(path: Path, image: np.ndarray, labels: np.ndarray) -> Path:
+def write(path: Path, image: np.ndarray, labels: np.ndarray, classes: Classes = PAPER) -> Path:
     """Write a radiograph with the outlines of its regions and, below it, a legend.
 
     Args:
         path: destination, a PNG.
         image: float32 ``(H, W, 1)`` in [0, 1].
         labels: uint8 ``(H, W)``.
+        classes: of the labels.
     """
-    picture = with_legend(outlined(image, labels, LONGER_SIDE), labels)
+    picture = with_legend(outlined(image, labels, LONGER_SIDE, classes), labels, classes)
     return write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
 
 
-def write_thumbnail(path: Path, image: np.ndarray, labels: np.ndarray) -> Path:
+def write_thumbnail(
+    path: Path, image: np.ndarray, labels: np.ndarray, classes: Classes = PAPER
+) -> Path:
     """Write a small one without legend, a JPEG."""
     from PIL import Image
 
-    picture = Image.fromarray(outlined(image, labels, THUMBNAIL))
+    picture = Image.fromarray(outlined(image, labels, THUMBNAIL, classes))
     return write_atomically(path, lambda p: picture.save(p, format="JPEG", quality=80))
 
 
-def outlined(image: np.ndarray, labels: np.ndarray, longer_side: int) -> np.ndarray:
-    """Draw the outlines of all regions but the open beam's, each inside its region.
+def outlined(
+    image: np.ndarray, labels: np.ndarray, longer_side: int, classes: Classes = PAPER
+) -> np.ndarray:
+    """Draw the outlines of all regions but the first, each inside its region.
 
     Args:
         image: float32 ``(H, W, 1)`` in [0, 1].
         labels: uint8 ``(H, W)``.
         longer_side: of the drawing, in pixels.
+        classes: of the labels; the first is what lies around, such as the open beam.
 
     Returns:
         uint8 ``(h, w, 3)``, RGB.
@@ -57,27 +67,27 @@ def outlined(image: np.ndarray, labels: np.ndarray, longer_side: int) -> np.ndar
     grey = np.sqrt(np.clip(preprocessing.resize_area(image, *size), 0, 1))
     drawn = np.repeat(255 * grey, 3, axis=-1)
     small = preprocessing.resize_nearest(labels, *size)
-    painted = small != classes.OPEN_BEAM
-    drawn[painted] += _TINT * (classes.COLOURS[small[painted]] - drawn[painted])
+    painted = small != AROUND
+    drawn[painted] += _TINT * (classes.palette[small[painted]] - drawn[painted])
     width = max(1, round(longer_side / 420))
-    lines = np.full(size, classes.OPEN_BEAM, np.uint8)
-    for class_id in range(classes.COUNT):
-        if class_id != classes.OPEN_BEAM:
-            region = (small == class_id).astype(np.uint8)
-            lines[(region - _eroded(region, width)).astype(bool)] = class_id
-    line = (lines != classes.OPEN_BEAM).astype(np.uint8)
+    lines = np.full(size, AROUND, np.uint8)
+    for class_id in range(AROUND + 1, classes.count):
+        region = (small == class_id).astype(np.uint8)
+        lines[(region - _eroded(region, width)).astype(bool)] = class_id
+    line = (lines != AROUND).astype(np.uint8)
     # A dark seam sets the line off from grey values like its own.
     drawn[cv2.dilate(line, _disc(width)) > line] *= 0.35
-    drawn[line > 0] = classes.COLOURS[lines[line > 0]]
+    drawn[line > 0] = classes.palette[lines[line > 0]]
     return np.round(drawn).astype(np.uint8)
 
 
-def with_legend(drawn: np.ndarray, labels: np.ndarray):
+def with_legend(drawn: np.ndarray, labels: np.ndarray, classes: Classes = PAPER):
     """Put the classes' colours, names and shares below a drawing.
 
     Args:
         drawn: uint8 ``(h, w, 3)``.
         labels: uint8 ``(H, W)``, of which the shares are taken.
+        classes: of the labels.
 
     Returns:
         A picture of Pillow's, at least as wide as the drawing.
@@ -87,10 +97,12 @@ def with_legend(drawn: np.ndarray, labels: np.ndarray):
     height, width = drawn.shape[:2]
     text = max(18, round(max(height, width) / 36))
     font = ImageFont.load_default(text)
-    shares = np.bincount(labels.ravel(), minlength=classes.COUNT) / labels.size
+    shares = np.bincount(labels.ravel(), minlength=classes.count) / labels.size
     entries = [
         (f"{name} {100 * share:.0f} %", tuple(colour))
-        for name, share, colour in zip(classes.NAMES, shares, classes.COLOURS.tolist(), strict=True)
+        for name, share, colour in zip(
+            classes.names, shares, classes.palette[:-1].tolist(), strict=True
+        )
     ]
     widths = [round(2 * text + font.getlength(words)) for words, _ in entries]
     total = max(width, max(widths) + text)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from xnet_io import shapes
 from xnet_io.import_report import Outcome, Problem
 from xnet_io.pictures import comparable, stem_of
 from xnet_tf.dataset import COLUMNS, read_manifest
+from xnet_tf.files import InputError
 
 MASK_SUFFIX = "_mask"
 """A mask may be called like its image, or like it with this, as `segment` writes masks."""
@@ -32,10 +34,83 @@ def find_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
         A manifest, indexed by image, of the pairs whose files exist; and in the columns "new image"
         and "new mask" the paths in the data set.
     """
-    listed = (folder / "manifest.csv").exists()
-    pairs = _listed_pairs(folder, outcome) if listed else _pairs_by_name(folder, outcome)
+    find = _listed_pairs if (folder / "manifest.csv").exists() else _pairs_by_name
+    if layout(folder) == "COCO":
+        find = _coco_pairs
+    elif layout(folder) == "labelme":
+        find = _labelme_pairs
+    pairs = find(folder, outcome)
     _name_targets(pairs, outcome)
     return pairs
+
+
+def layout(folder: Path) -> str:
+    """Return which tool a folder's layout is of: "painted", "CVAT", "COCO" or "labelme".
+
+    Painted masks lie in ``masks/``; CVAT's in ``SegmentationClass/``, with ``labelmap.txt``; COCO's
+    JSON in ``annotations/`` or in the folder, with ``images/``; labelme's beside their images.
+    """
+    if (folder / "masks").is_dir():
+        return "painted"
+    if (folder / "SegmentationClass").is_dir():
+        return "CVAT"
+    files = _json_files(folder)
+    if not files:
+        return "painted"
+    return "COCO" if len(files) == 1 and shapes.is_coco(shapes.load(files[0])) else "labelme"
+
+
+def folders(folder: Path) -> tuple[str, str]:
+    """Return the names of the folders that hold images and masks."""
+    if layout(folder) != "CVAT":
+        return "images", "masks"
+    images = "JPEGImages" if (folder / "JPEGImages").is_dir() else "images"
+    return images, "SegmentationClass"
+
+
+def _json_files(folder: Path) -> list[Path]:
+    names = sorted((folder / "annotations").glob(f"*{shapes.SUFFIX}"))
+    names = names or sorted(folder.glob(f"*{shapes.SUFFIX}"))
+    return [path for path in names if path.name != "split.json"]
+
+
+def _coco_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
+    """Pair each image that COCO's JSON lists with that file."""
+    (file,) = _json_files(folder)
+    mask, rows = file.relative_to(folder).as_posix(), []
+    listed = [PurePosixPath(name).name for name in shapes.coco_images(file)]
+    for name in listed:
+        if not (folder / "images" / name).is_file():
+            outcome.fault(mask, f"lists {name}, which is not in images/; put it there")
+        elif listed.count(name) > 1:
+            outcome.fault(mask, f"lists {name} more than once; export it again")
+        else:
+            rows.append({"image": f"images/{name}", "mask": mask, "subject": stem_of(name)})
+    images = folder / "images"
+    for path in _entries(images) if images.is_dir() else ():
+        if path.name not in listed:
+            outcome.note(f"images/{path.name}", f"is not in {mask}, and was left out")
+    return _manifest(rows)
+
+
+def _labelme_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
+    """Pair each of labelme's files with the image beside it, or with the one that it embeds."""
+    rows = []
+    for path in _json_files(folder):
+        try:
+            row = {"image": shapes.labelme_image(path) or path.name, "mask": path.name}
+            rows.append(row | {"subject": stem_of(row["image"].removesuffix(shapes.SUFFIX))})
+        except InputError as error:
+            outcome.fault(path.name, str(error).removeprefix(f"{path}: "))
+    used = {name for row in rows for name in (row["image"], row["mask"])}
+    for path in _entries(folder):
+        if path.name not in used and path.suffix != shapes.SUFFIX:
+            outcome.note(path.name, "no JSON file names it, and it was left out")
+    return _manifest(rows)
+
+
+def _manifest(rows: list[dict[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame([_DEFAULTS | row for row in rows], columns=COLUMNS).set_index("image")
 
 
 def _listed_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
@@ -62,8 +137,9 @@ def _listed_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
 
 def _pairs_by_name(folder: Path, outcome: Outcome) -> pd.DataFrame:
     """Return a manifest of the images and masks whose names fit."""
-    images, doubled = _by_name(folder, "images", outcome)
-    painted, doubled_masks = _by_name(folder, "masks", outcome)
+    of_images, of_masks = folders(folder)
+    images, doubled = _by_name(folder, of_images, outcome)
+    painted, doubled_masks = _by_name(folder, of_masks, outcome)
     rows, used = [], set(doubled_masks)
     for name, image in images.items():
         stem = stem_of(Path(image).name)
@@ -73,17 +149,16 @@ def _pairs_by_name(folder: Path, outcome: Outcome) -> pd.DataFrame:
             both = " and ".join(painted[key] for key in fitting)
             outcome.fault(image, f"has two masks, {both}; remove one")
         elif fitting:
-            row = {"image": image, "mask": painted[fitting[0]], "subject": stem} | _DEFAULTS
-            rows.append({column: row[column] for column in COLUMNS})
+            rows.append({"image": image, "mask": painted[fitting[0]], "subject": stem})
         elif not {name, name + MASK_SUFFIX} & doubled_masks:
             outcome.fault(
-                image, f"has no mask; paint masks/{stem}.png or .xcf, or take the image away"
+                image, f"has no mask; paint {of_masks}/{stem}.png, or take the image away"
             )
     for name, mask in painted.items():
         if name not in used and name.removesuffix(MASK_SUFFIX) not in doubled:
             stem = stem_of(Path(mask).name).removesuffix(MASK_SUFFIX)
-            outcome.fault(mask, f"has no image; add images/{stem}.png, or take the mask away")
-    return pd.DataFrame(rows, columns=COLUMNS).set_index("image")
+            outcome.fault(mask, f"has no image; add {of_images}/{stem}.png, or take the mask away")
+    return _manifest(rows)
 
 
 def _by_name(folder: Path, kind: str, outcome: Outcome) -> tuple[dict[str, str], set[str]]:
@@ -117,8 +192,11 @@ def _entries(folder: Path) -> list[Path]:
 
 def _name_targets(pairs: pd.DataFrame, outcome: Outcome) -> None:
     """Add columns with the paths to write, and faults where two would be one file."""
-    for column, names in (("image", pairs.index), ("mask", pairs["mask"])):
-        targets = [f"{column}s/{stem_of(Path(name).name)}.png" for name in names]
+    # A file of shapes may be for many images, and its mask is called like the image.
+    masks = [image if shapes.SUFFIX in mask else mask for image, mask in pairs["mask"].items()]
+    for column, names in (("image", list(pairs.index)), ("mask", masks)):
+        stems = [stem_of(Path(name).name.removesuffix(shapes.SUFFIX)) for name in names]
+        targets = [f"{column}s/{stem}.png" for stem in stems]
         owners: dict[str, str] = {}
         for name, target in zip(names, targets, strict=True):
             owner = owners.setdefault(comparable(target), name)

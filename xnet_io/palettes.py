@@ -2,7 +2,7 @@
 
 Three are known by name: `paper` (the display colours of the paper), `authors` (the list in the
 authors' code, read as RGB) and `authors-bgr` (the same list as their code applied it). Any other is
-a file: a small TOML table or a GIMP palette.
+a file: a small TOML table, a GIMP palette, CVAT's label map, or a data set's ``classes.csv``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from xnet_tf import classes
+from xnet_tf.classes import IGNORE, IGNORED, Classes, normal_name, rgb
 from xnet_tf.files import InputError, write_atomically
 
 MAX_COLOURS = 64
 """Palettes of more colours are refused: nobody paints so many by hand."""
+
+AUTHORS_COLOURS = np.array([[255, 255, 255], [255, 255, 0], [0, 0, 255]], dtype=np.uint8)
+"""uint8 ``(3, 3)``: the colour of each of the paper's classes as the authors' code lists it.
+
+Read as RGB that is white, yellow, blue. Their code reads label files with OpenCV, whose channels
+come as blue, green, red: a file must hold these rows reversed, white, cyan, red, to be understood.
+"""
 
 _TOML_HELP = 'write [[class]] tables with name = "bone" and colour = [253, 231, 36]'
 
@@ -30,20 +38,26 @@ class Palette:
 
     Attributes:
         name: how messages call it.
-        classes: the name of each class; the position is the class id.
+        classes: that it tells apart.
         colours: uint8 ``(K, 3)``, RGB, all different.
-        ids: uint8 ``(K,)``, the class id of each colour; every class has at least one.
+        ids: uint8 ``(K,)``, the class id of each colour; the number of classes is that of pixels
+            without label, until `settled`.
     """
 
     name: str
-    classes: tuple[str, ...]
+    classes: Classes
     colours: np.ndarray
     ids: np.ndarray
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the ids are called: the classes, and last pixels without label."""
+        return (*self.classes.names, IGNORED)
+
+    @property
     def count(self) -> int:
         """Number of classes."""
-        return len(self.classes)
+        return self.classes.count
 
     @property
     def widest_snap(self) -> int:
@@ -57,21 +71,44 @@ class Palette:
         """Return the first colour of a class."""
         return tuple(self.colours[np.argmax(self.ids == class_id)].tolist())
 
+    def find(self, name: str) -> int:
+        """Return the id that a name stands for.
 
-def _simple(name: str, colours: np.ndarray) -> Palette:
-    return Palette(name, classes.NAMES, colours, np.arange(len(colours), dtype=np.uint8))
+        Raises:
+            InputError: if it stands for none.
+        """
+        names = [normal_name(each) for each in self.names]
+        if normal_name(name) not in names:
+            known = ", ".join(self.names)
+            raise InputError(f"{name}: no class of the palette {self.name}; choose of {known}")
+        return names.index(normal_name(name))
+
+    def settled(self, labels: np.ndarray) -> np.ndarray:
+        """Return a label map of this palette's ids as data sets have it."""
+        return np.where(labels == self.count, np.uint8(IGNORE), labels)
 
 
-PAPER = _simple("paper", classes.COLOURS)
+def of_classes(name: str, classes: Classes) -> Palette:
+    """Return the palette of classes in their own colours."""
+    ids, colours = zip(*classes.entries, strict=True)
+    ids = np.minimum(ids, classes.count).astype(np.uint8)
+    return Palette(name, classes, np.array([rgb(c) for c in colours], np.uint8), ids)
+
+
+def _of_the_paper(name: str, colours: np.ndarray) -> Palette:
+    return Palette(name, classes.PAPER, colours, np.arange(len(colours), dtype=np.uint8))
+
+
+PAPER = of_classes("paper", classes.PAPER)
 KNOWN = {
     palette.name: palette
     for palette in (
         PAPER,
-        _simple("authors", classes.AUTHORS_COLOURS),
-        _simple("authors-bgr", classes.AUTHORS_COLOURS[:, ::-1]),
+        _of_the_paper("authors", AUTHORS_COLOURS),
+        _of_the_paper("authors-bgr", AUTHORS_COLOURS[:, ::-1]),
     )
 }
-"""The palettes that have a name."""
+"""The palettes that have a name; all tell the paper's classes apart."""
 
 
 def load(name: str | Path) -> Palette:
@@ -83,12 +120,13 @@ def load(name: str | Path) -> Palette:
         name = "bone"
         colour = [253, 231, 36]        # or several: colours = [[253, 231, 36], [255, 0, 0]]
 
-    A GIMP palette (``.gpl``) has one colour a line. If its entries bear the names of the three
-    classes, those have their usual ids and further colours follow; otherwise a colour's place is
-    its class id. Entries of equal name are one class.
+    A GIMP palette (``.gpl``) and CVAT's ``labelmap.txt`` have one colour a line. Names of the
+    paper's classes come first, in their usual order; the others follow in theirs. Entries of equal
+    name are one class. What is called ``ignore`` is no class but the colours of pixels without
+    label.
 
     Args:
-        name: a key of `KNOWN`, or the path of a ``.toml`` or ``.gpl`` file.
+        name: a key of `KNOWN`, or the path of a ``.toml``, ``.gpl``, ``.txt`` or ``.csv`` file.
 
     Raises:
         InputError: if there is no such palette, or the file does not define one.
@@ -96,26 +134,35 @@ def load(name: str | Path) -> Palette:
     if str(name) in KNOWN:
         return KNOWN[str(name)]
     path = Path(name)
-    if path.suffix.lower() not in (".toml", ".gpl"):
-        known = ", ".join(KNOWN)
-        raise InputError(f"palette {name}: is none of {known}, nor a .toml or .gpl file")
+    readers = {".toml": _toml_rows, ".gpl": _gpl_rows, ".txt": _labelmap_rows}
+    suffix = path.suffix.lower()
+    if suffix not in (*readers, ".csv"):
+        known = f"{', '.join(KNOWN)}, nor a .toml, .gpl, .txt or .csv file"
+        raise InputError(f"palette {name}: is none of {known}")
     text = _read(path)
-    entries = _toml_entries(path, text) if path.suffix.lower() == ".toml" else _gpl(path, text)
-    return _build(path, entries)
+    if suffix == ".csv":
+        from xnet_tf.dataset import read_classes  # loads pandas, which segmenting does without
+
+        return of_classes(path.name, read_classes(path))
+    rows = readers[suffix](path, text)
+    for row in rows:
+        row["colours"] = " ".join(_hex(path, row["name"], colour) for colour in row["colours"])
+    try:
+        palette = of_classes(path.name, Classes.of_rows(rows))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+    if len(palette.colours) > MAX_COLOURS:
+        raise InputError(f"{path}: {len(palette.colours)} colours; {MAX_COLOURS} at most")
+    return palette
 
 
 def write_gpl(path: str | Path, palette: Palette = PAPER, title: str = "XNet") -> Path:
     """Write a palette as a GIMP palette file. Returns the path."""
     lines = ["GIMP Palette", f"Name: {title}", "Columns: 1", "#"]
     for colour, class_id in zip(palette.colours.tolist(), palette.ids, strict=True):
-        lines.append("{:3d} {:3d} {:3d}\t{}".format(*colour, palette.classes[class_id]))
+        lines.append("{:3d} {:3d} {:3d}\t{}".format(*colour, palette.names[class_id]))
     text = "\n".join(lines) + "\n"
     return write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def normal_name(name: str) -> str:
-    """Bring a class or layer name to the form in which names are compared."""
-    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
 
 
 def _read(path: Path) -> str:
@@ -127,25 +174,27 @@ def _read(path: Path) -> str:
         raise InputError(f"{path}: is no UTF-8 text; save it as UTF-8") from None
 
 
-def _toml_entries(path: Path, text: str) -> list[tuple[int, str, list]]:
+def _toml_rows(path: Path, text: str) -> list[dict]:
     try:
         tables = tomllib.loads(text).get("class")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not TOML ({error}); {_TOML_HELP}") from None
     if not isinstance(tables, list) or not tables:
         raise InputError(f"{path}: defines no class; {_TOML_HELP}")
-    entries = []
+    rows, classes_before = [], 0
     for place, table in enumerate(tables):
         table = table if isinstance(table, dict) else {}
-        name, class_id = table.get("name"), table.get("id", place)
+        name, class_id = table.get("name"), table.get("id", classes_before)
         colours = table.get("colours", [table.get("colour")])
         if not isinstance(name, str) or type(class_id) is not int or not isinstance(colours, list):
             raise InputError(f"{path}: class {place} is not understood; {_TOML_HELP}")
-        entries += [(class_id, name, colour) for colour in colours]
-    return entries
+        name = IGNORED if normal_name(name) == IGNORED else name
+        classes_before += name != IGNORED
+        rows.append({"id": class_id, "name": name, "colours": colours})
+    return rows
 
 
-def _gpl(path: Path, text: str) -> list[tuple[int, str, list]]:
+def _gpl_rows(path: Path, text: str) -> list[dict]:
     lines = text.splitlines()
     if not lines or lines[0].strip() != "GIMP Palette":
         raise InputError(f"{path}: not a GIMP palette; its first line should be 'GIMP Palette'")
@@ -157,45 +206,37 @@ def _gpl(path: Path, text: str) -> list[tuple[int, str, list]]:
         if len(words) < 3 or not all(word.isascii() and word.isdigit() for word in words[:3]):
             raise InputError(f"{path}, line {number}: no colour; write red, green, blue and a name")
         named_colours.append(("".join(words[3:]), [int(word) for word in words[:3]]))
-    return _number(path, named_colours)
+    return _numbered(named_colours)
 
 
-def _number(path: Path, named_colours: list[tuple[str, list]]) -> list[tuple[int, str, list]]:
+def _labelmap_rows(path: Path, text: str) -> list[dict]:
+    named_colours = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, _, rest = line.partition(":")
+        channels = rest.partition(":")[0].split(",")
+        if len(channels) != 3 or not all(c.strip().isdecimal() for c in channels):
+            raise InputError(f"{path}, line {number}: no label; CVAT writes name:red,green,blue::")
+        named_colours.append((name, [int(channel) for channel in channels]))
+    return _numbered(named_colours)
+
+
+def _numbered(named_colours: list[tuple[str, list]]) -> list[dict]:
     # GIMP sorts palettes as it likes, so names that are known decide before places do.
     names = [normal_name(name) for name, _ in named_colours]
-    known = [name for name in classes.NAMES if name in names]
-    if known and len(known) < classes.COUNT:
-        missing = ", ".join(set(classes.NAMES) - set(known))
-        raise InputError(f"{path}: names {', '.join(known)} but not {missing}; name all or none")
-    order = list(known)
-    entries = []
-    for place, (name, (_, colour)) in enumerate(zip(names, named_colours, strict=True)):
-        key = name if name and name != "untitled" else f"class {place}"
-        if key not in order:
-            order.append(key)
-        entries.append((order.index(key), key, colour))
-    return entries
+    names = [n if n and n != "untitled" else f"class {k}" for k, n in enumerate(names)]
+    order = [name for name in classes.NAMES if name in names]
+    order += [name for name in dict.fromkeys(names) if name not in (*order, IGNORED)]
+    colours: dict[str, list] = {}
+    for name, (_, colour) in zip(names, named_colours, strict=True):
+        colours.setdefault(name, []).append(colour)
+    places = {name: place for place, name in enumerate(order)}
+    return [{"id": places.get(n, ""), "name": n, "colours": c} for n, c in colours.items()]
 
 
-def _build(path: Path, entries: list[tuple[int, str, list]]) -> Palette:
-    for _, name, colour in entries:
-        good = isinstance(colour, list) and len(colour) == 3
-        if not good or not all(type(value) is int and 0 <= value <= 255 for value in colour):
-            raise InputError(f"{path}: {name!r}: {colour} is no colour; write [red, green, blue]")
-    colours = [tuple(colour) for _, _, colour in entries]
-    twice = {colour for colour in colours if colours.count(colour) > 1}
-    if twice:
-        raise InputError(f"{path}: {min(twice)} stands for two entries; give each its own colour")
-    names: dict[int, str] = {}
-    for class_id, name, _ in entries:
-        if names.setdefault(class_id, name) != name:
-            raise InputError(f"{path}: {names[class_id]!r} and {name!r} share the id {class_id}")
-    count = len(names)
-    if not 1 < count <= len(entries) <= MAX_COLOURS or sorted(names) != list(range(count)):
-        wrong = f"ids {sorted(names)}" if count > 1 else "fewer than two classes"
-        raise InputError(f"{path}: {wrong}; ids run from 0 without a gap, {MAX_COLOURS} at most")
-    if len({normal_name(name) for name in names.values()}) < count:
-        raise InputError(f"{path}: two classes have one name; give each its own")
-    ordered = tuple(names[class_id] for class_id in range(count))
-    ids = np.array([class_id for class_id, _, _ in entries], dtype=np.uint8)
-    return Palette(path.name, ordered, np.array(colours, dtype=np.uint8), ids)
+def _hex(path: Path, name: str, colour) -> str:
+    good = isinstance(colour, list) and len(colour) == 3
+    if not good or not all(type(value) is int and 0 <= value <= 255 for value in colour):
+        raise InputError(f"{path}: {name!r}: {colour} is no colour; write [red, green, blue]")
+    return "#" + bytes(colour).hex()

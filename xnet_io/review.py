@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from xnet_io import outputs
-from xnet_tf import classes
+from xnet_tf.classes import PAPER, Classes
 from xnet_tf.files import write_atomically
 
 _FOLDER = "review"
@@ -25,12 +25,13 @@ def thumbnail(out: Path, mask: Path) -> Path:
     return (out / _FOLDER / mask.relative_to(out)).with_suffix(".jpg")
 
 
-def write(out: Path, rows: list[dict[str, str]]) -> Path:
+def write(out: Path, rows: list[dict[str, str]], classes: Classes = PAPER) -> Path:
     """Write the pages: first what failed, then warnings, then by network confidence, lowest first.
 
     Args:
         out: folder of the masks and of ``segment.csv``.
         rows: of `xnet_io.segment_table.Table`.
+        classes: of the masks.
 
     Returns:
         The first page.
@@ -43,7 +44,7 @@ def write(out: Path, rows: list[dict[str, str]]) -> Path:
     count = max(1, math.ceil(len(made) / _PER_PAGE))
     for number in range(1, count + 1):
         shown = made[(number - 1) * _PER_PAGE : number * _PER_PAGE]
-        text = _page(number, count, _summary(made, failed), shown, failed, out)
+        text = _page(number, count, _summary(made, failed), shown, failed, out, classes)
         _write(out / _name(number), text)
     stale = count + 1
     while (out / _name(stale)).exists():
@@ -67,7 +68,7 @@ def _summary(made: list[dict[str, str]], failed: list[dict[str, str]]) -> str:
     return f"{len(made)} masks, {warned} with warnings, {len(failed)} pictures failed"
 
 
-def _page(number, count, summary, shown, failed, out) -> str:
+def _page(number, count, summary, shown, failed, out, classes) -> str:
     title = f"Masks to look through, page {number} of {count}"
     pages = _pages(number, count)
     faults = "".join(
@@ -87,7 +88,7 @@ def _page(number, count, summary, shown, failed, out) -> str:
 <header>
 <h1>{title}</h1>
 <p>{summary}. Those with warnings come first, then those of which the network is least sure.</p>
-<ul class="legend">{_legend()}</ul>
+<ul class="legend">{_legend(classes)}</ul>
 <label><input type="checkbox" id="warned"> only those with warnings</label>
 {pages}
 </header>
@@ -95,7 +96,7 @@ def _page(number, count, summary, shown, failed, out) -> str:
 {f"<section><h2>Failed</h2><ul>{faults}</ul></section>" if faults else ""}
 <h2 class="hidden">Masks</h2>
 <div class="cards">
-{"".join(_card(row, out) for row in shown)}</div>
+{"".join(_card(row, out, classes) for row in shown)}</div>
 </main>
 <footer>{pages}</footer>
 </body>
@@ -103,10 +104,10 @@ def _page(number, count, summary, shown, failed, out) -> str:
 """
 
 
-def _legend() -> str:
+def _legend(classes: Classes) -> str:
     return "".join(
         f'<li><span style="background:rgb{tuple(colour)}"></span>{escape(name)}</li>'
-        for name, colour in zip(classes.NAMES, classes.COLOURS.tolist(), strict=True)
+        for name, colour in zip(classes.names, classes.palette[:-1].tolist(), strict=True)
     )
 
 
@@ -121,10 +122,10 @@ def _pages(number: int, count: int) -> str:
     return f'<nav aria-label="Pages"><ol>{"".join(links)}</ol></nav>' if count > 1 else ""
 
 
-def _card(row: dict[str, str], out: Path) -> str:
+def _card(row: dict[str, str], out: Path, classes: Classes) -> str:
     mask = out / row["mask"]
     small, large = thumbnail(out, mask), outputs.beside(mask)["overlay"]
-    shares = ", ".join(f"{name} {float(row[f'{name} (%)']):.0f} %" for name in classes.NAMES)
+    shares = ", ".join(f"{name} {float(row[f'{name} (%)']):.0f} %" for name in classes.names)
     seen = f"{escape(row['file'])}: {escape(shares)}"
     picture = f'<p class="none">{seen}; no small picture</p>'
     if small.exists():

@@ -23,7 +23,6 @@ from xnet_io import dicom_seg, outputs, radiographs, review, segment_table
 from xnet_io.outputs import Plan
 from xnet_io.segment_table import Table
 from xnet_io.segmenting import Method, Task, segment_file
-from xnet_tf import classes
 from xnet_tf.files import UNFINISHED, InputError, make_folder
 
 _LOCK = ".xnet-segment.lock"
@@ -57,7 +56,7 @@ def run(images: list[Path], out: Path, method: Method, jobs: int = 1) -> int:
     if alone:
         _raise_failure(plan)
         radiograph = radiographs.load(images[0], method.polarity)
-    with _locked(out), Table(out, classes.NAMES) as table:
+    with _locked(out), Table(out, method.classes.names) as table:
         _remove_unfinished(plan, out)
         for path, reason in plan.failures.items():
             table.add({"file": path, "error": reason})
@@ -68,7 +67,7 @@ def run(images: list[Path], out: Path, method: Method, jobs: int = 1) -> int:
         talks = not any(map(Path.is_dir, images))
         counts = _segment(tasks, plan, method, jobs, table, talks)
         if reviewed:
-            print(f"look through {review.write(out, list(table.rows.values()))}")
+            print(f"look through {review.write(out, list(table.rows.values()), method.classes)}")
     if alone:
         for mask in plan.targets.values() if counts["kept"] else ():
             print(f"{mask} was there, of this file and by these settings")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from xnet_io import dicom_seg, masks, outputs, overlay, pictures, radiographs
 from xnet_io.pictures import fault
 from xnet_io.radiographs import Radiograph
-from xnet_tf import classes
+from xnet_tf.classes import PAPER, Classes
 from xnet_tf.files import InputError, sha256, write_atomically, write_json
 
 Engine = Callable[[np.ndarray], np.ndarray]
@@ -67,6 +67,7 @@ class Method:
         settings: all that a mask depends on, in words; with other settings it is made anew.
         polarity: how the open beam looks, as `radiographs.load` takes it.
         extras: what goes beside a mask, kinds of `outputs.ENDINGS`.
+        classes: that the network knows. Where open beam is none of them, margins are segmented too.
     """
 
     load: Callable[[], Engine]
@@ -74,6 +75,7 @@ class Method:
     settings: str
     polarity: str = "auto"
     extras: frozenset[str] = frozenset()
+    classes: Classes = PAPER
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -155,6 +157,9 @@ def _is_complete(task: Task, method: Method, files: dict[str, Path]) -> bool:
 def _make(
     task: Task, method: Method, engine: Engine, radiograph: Radiograph, source: str
 ) -> dict[str, str]:
+    classes = method.classes
+    if not classes.has_open_beam:
+        radiograph = replace(radiograph, exposed=np.s_[:, :])
     image = radiograph.image[radiograph.exposed]
     probabilities = engine(image)
     given = method.decision(probabilities)
@@ -164,13 +169,13 @@ def _make(
     for kind in _REPLACED:
         files[kind].unlink(missing_ok=True)
     notes = {masks.SOURCE: source, masks.SETTINGS: method.settings}
-    masks.write_mask(task.mask, mask, notes)
+    masks.write_mask(task.mask, mask, notes, classes)
     _write_extras(task, method, radiograph, probabilities, mask)
     confidence = np.take_along_axis(probabilities, given[..., np.newaxis].astype(np.intp), axis=-1)
-    shares = np.bincount(mask.ravel(), minlength=classes.COUNT) / mask.size
+    shares = np.bincount(mask.ravel(), minlength=classes.count) / mask.size
     return {
         "mask": task.name,
-        **{f"{n} (%)": f"{100 * s:.2f}" for n, s in zip(classes.NAMES, shares, strict=True)},
+        **{f"{n} (%)": f"{100 * s:.2f}" for n, s in zip(classes.names, shares, strict=True)},
         "network confidence": f"{confidence.mean(dtype=np.float64):.4f}",
         "polarity": radiograph.polarity,
         "sure of polarity (%)": f"{100 * radiograph.certainty:.1f}",
@@ -183,30 +188,32 @@ def _write_extras(
     task: Task, method: Method, radiograph: Radiograph, probabilities: np.ndarray, mask: np.ndarray
 ) -> None:
     """Write what belongs beside a mask."""
+    classes = method.classes
     files = outputs.beside(task.mask)
     if method.decision.record:
         taken = {"polarity": radiograph.polarity, "polarity_certainty": radiograph.certainty}
         taken["polarity_given"] = method.polarity != "auto"
         write_json(files["record"], method.decision.record | taken)
     if "probabilities" in method.extras:
-        write_probabilities(files["probabilities"], radiograph.widen_probabilities(probabilities))
+        whole = radiograph.widen_probabilities(probabilities)
+        write_probabilities(files["probabilities"], whole, classes)
     if "dicom-seg" in method.extras:
-        dicom_seg.write(files["dicom-seg"], mask, task.path)
+        dicom_seg.write(files["dicom-seg"], mask, task.path, classes)
     if "overlay" in method.extras:
-        overlay.write(files["overlay"], radiograph.image, mask)
+        overlay.write(files["overlay"], radiograph.image, mask, classes)
     if task.thumbnail:
-        overlay.write_thumbnail(task.thumbnail, radiograph.image, mask)
+        overlay.write_thumbnail(task.thumbnail, radiograph.image, mask, classes)
     if "gimp" in method.extras and not files["gimp"].exists():
-        masks.write_project(files["gimp"], radiograph.image, mask)
+        masks.write_project(files["gimp"], radiograph.image, mask, classes)
 
 
-def write_probabilities(path: Path, probabilities: np.ndarray) -> Path:
+def write_probabilities(path: Path, probabilities: np.ndarray, classes: Classes = PAPER) -> Path:
     """Write probabilities ``(H, W, C)`` as float16, with the names of their classes.
 
     Returns:
         The path of the ``.npz``, with ``probabilities`` and ``classes``.
     """
-    arrays = {"probabilities": probabilities.astype(np.float16), "classes": list(classes.NAMES)}
+    arrays = {"probabilities": probabilities.astype(np.float16), "classes": list(classes.names)}
     return write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
 
 

@@ -17,7 +17,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from xnet_io.polarity import log_odds
-from xnet_tf import classes, dataset
+from xnet_tf import dataset
+from xnet_tf.classes import IGNORE, PAPER, Classes
 from xnet_tf.dataset import SUBSETS
 from xnet_tf.files import InputError
 
@@ -53,10 +54,12 @@ class Report:
         pairs: one row per pair that can be read: ``image, body_part, subject, width, height, bits``
             and the share of each class, in [0, 1].
         findings: faults first.
+        classes: of the data set.
     """
 
     pairs: pd.DataFrame
     findings: list[Finding] = field(default_factory=list)
+    classes: Classes = PAPER
 
     @property
     def faults(self) -> list[Finding]:
@@ -78,7 +81,7 @@ class Report:
             "width": grouped["width"].agg(_span),
             "height": grouped["height"].agg(_span),
         }
-        shares = grouped[list(classes.NAMES)].mean()
+        shares = grouped[list(self.classes.names)].mean()
         return pd.concat([pd.DataFrame(counts), shares], axis=1).reset_index()
 
 
@@ -93,7 +96,7 @@ def verify(folder: str | Path, polarity: bool = True) -> Report:
         Its images, and all that was found.
 
     Raises:
-        InputError: if it has no manifest that can be read.
+        InputError: if it has no manifest that can be read, or no classes.
     """
     folder = Path(folder)
     if not (folder / "manifest.csv").is_file():
@@ -101,6 +104,7 @@ def verify(folder: str | Path, polarity: bool = True) -> Report:
             f"{folder / 'manifest.csv'}: no such file; `xnet import-masks` makes a data set of a "
             "folder with images/ and masks/, and checks them"
         )
+    classes = dataset.read_classes(folder / "classes.csv")
     manifest, problems = dataset.read_manifest(folder)
     findings = [Finding(True, "manifest.csv", problem) for problem in problems]
     findings += _left_out(folder, manifest)
@@ -114,14 +118,14 @@ def verify(folder: str | Path, polarity: bool = True) -> Report:
     findings += more
     rows, digests = [], {}
     for row in tqdm(manifest.itertuples(), "verifying", len(manifest), leave=False, delay=2):
-        checked = _check_pair(folder, row, polarity)
+        checked = _check_pair(folder, row, classes, polarity)
         rows += [checked.row] if checked.row else []
         findings += checked.findings
         digests.setdefault(checked.digest, []).append(row.Index)
     digests.pop(None, None)
-    pairs = pd.DataFrame(rows, columns=["image", *_COLUMNS, *classes.NAMES])
-    findings += [*_copies(digests.values(), manifest, split), *_gaps(pairs, split)]
-    return Report(pairs, sorted(findings, key=lambda finding: not finding.fault))
+    pairs = pd.DataFrame(rows, columns=["image", *_COLUMNS, *classes.names])
+    findings += [*_copies(digests.values(), manifest, split), *_gaps(pairs, split, classes)]
+    return Report(pairs, sorted(findings, key=lambda finding: not finding.fault), classes)
 
 
 _COLUMNS = ("body_part", "subject", "width", "height", "bits")
@@ -134,30 +138,32 @@ class _Checked:
     findings: list[Finding] = field(default_factory=list)
 
 
-def _check_pair(folder: Path, row, polarity: bool) -> _Checked:
+def _check_pair(folder: Path, row, classes: Classes, polarity: bool) -> _Checked:
     try:
-        image, labels = dataset.read_pair(folder, row)
+        image, labels = dataset.read_pair(folder, row, classes)
     except InputError as error:
         return _Checked(findings=[Finding(True, row.Index, _explained(folder / row.mask, error))])
     stored = cv2.imdecode(np.fromfile(folder / row.Index, np.uint8), cv2.IMREAD_UNCHANGED)
-    shares = np.bincount(labels.ravel(), minlength=classes.COUNT) / labels.size
+    counts = np.bincount(labels[labels != IGNORE], minlength=classes.count)
+    shares = dict(zip(classes.names, counts / labels.size, strict=True))
     height, width = labels.shape
     values = (row.Index, row.body_part, row.subject, width, height, 8 * stored.itemsize)
     described = dict(zip(("image", *_COLUMNS), values, strict=True))
-    described |= dict(zip(classes.NAMES, shares, strict=True))
+    described |= shares
     # By pixels, not by bytes: programs save one picture in many ways.
     digest = hashlib.sha256(str(stored.shape).encode() + stored.tobytes()).hexdigest()
     return _Checked(described, digest, list(_doubts(row, image, shares, polarity)))
 
 
-def _doubts(row, image: np.ndarray, shares: np.ndarray, polarity: bool) -> Iterator[Finding]:
+def _doubts(row, image: np.ndarray, shares: dict[str, float], polarity: bool) -> Iterator[Finding]:
     if image.min() == image.max():
         yield Finding(True, row.Index, "has one grey value everywhere; take the pair away")
     elif polarity and log_odds(image) <= -SUSPICIOUS:
         what = "its open beam looks dark, where a data set's is bright; import the picture anew"
         yield Finding(False, row.Index, what)
-    if shares.max() == 1:
-        name = classes.NAMES[int(shares.argmax())]
+    if not any(shares.values()):
+        yield Finding(True, row.mask, "no pixel has a label; paint some, or take the pair away")
+    for name in [name for name, share in shares.items() if share == 1]:
         yield Finding(False, row.mask, f"is {name} everywhere; was it painted?")
 
 
@@ -208,7 +214,7 @@ def _copies(groups, manifest: pd.DataFrame, split: dict[str, list[str]]) -> Iter
                 yield Finding(False, other, f"is the same picture as {first}; is it a copy?")
 
 
-def _gaps(pairs: pd.DataFrame, split: dict[str, list[str]]) -> Iterator[Finding]:
+def _gaps(pairs: pd.DataFrame, split: dict[str, list[str]], classes: Classes) -> Iterator[Finding]:
     for part, rows in pairs.groupby("body_part"):
         count = rows["subject"].nunique()
         if count < FEW_SUBJECTS:
@@ -216,7 +222,7 @@ def _gaps(pairs: pd.DataFrame, split: dict[str, list[str]]) -> Iterator[Finding]
             what = f"only {some}: it cannot be in {', '.join(SUBSETS[:2])} and {SUBSETS[2]}"
             yield Finding(False, f"body part {part}", what)
     shown = pairs[pairs["image"].isin(split.get("train", ()))]
-    for name in classes.NAMES:
+    for name in classes.names:
         if len(shown) and not shown[name].any():
             what = f"no training image has any {name}; the network cannot learn it"
             yield Finding(False, "masks", what)

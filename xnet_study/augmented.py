@@ -53,6 +53,7 @@ def write(data: Dataset, profile: Profile, out: Path, per_part: int = 500) -> in
             )
         ]
         pd.DataFrame(rows).to_csv(building / "manifest.csv", index=False)
+        pd.DataFrame(data.classes.rows).to_csv(building / "classes.csv", index=False)
         content = {"profile": profile.as_dict(), "data": data.fingerprint()}
         write_json(building / "augmented.json", content)
         building.chmod(0o777 & ~umask())

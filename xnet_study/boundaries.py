@@ -5,12 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from xnet_study.processing import SIDE
 from xnet_tf import classes
-from xnet_tf.thresholds import SIDE
 
 
 def boundary(labels: np.ndarray, of: int | None = None) -> np.ndarray:
     """Mark the pixels that have another class to their right, left, above or below.
+
+    Where there is no label there is no boundary.
 
     Args:
         labels: uint8 ``(H, W)``, class ids.
@@ -21,6 +23,8 @@ def boundary(labels: np.ndarray, of: int | None = None) -> np.ndarray:
     """
     differs = np.zeros(labels.shape, bool)
     down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    known = labels != classes.IGNORE
+    down, right = down & known[1:] & known[:-1], right & known[:, 1:] & known[:, :-1]
     differs[1:] |= down
     differs[:-1] |= down
     differs[:, 1:] |= right

@@ -1,4 +1,4 @@
-"""The commands of this room: what makes tables and figures."""
+"""The commands that need several rooms: segmenting, training, and what makes tables and figures."""
 
 from __future__ import annotations
 
@@ -8,24 +8,32 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from xnet_io.commands import positive
+import xnet_tf
+from xnet_io.commands import add, add_segment_arguments, check_before_training, positive
 from xnet_tf import profiles, runs
-from xnet_tf.cli import add, add_profile
 from xnet_tf.files import InputError, make_folder
 
 
 def add_commands(commands) -> None:
     """Add this room's commands to those of `xnet_tf.cli`."""
+    text = "segment radiographs (PNG, TIFF, DICOM, ...)"
+    add_segment_arguments(add(commands, "segment", segment, text))
+    _add_train(add(commands, "train", train, "train XNet, or go on with an interrupted training"))
+
     text = "score the trained network and save the numbers of all figures"
-    add_profile(add(commands, "evaluate", evaluate, text))
+    _add_profile(add(commands, "evaluate", evaluate, text))
 
     text = "score the network on the population, plain and under shifted conditions"
     _add_population(add(commands, "robustness", robustness, text))
 
     text = "score calibration, choose and certify thresholds"
-    option = _add_population(add(commands, "confidence", confidence, text))
+    command = add(commands, "confidence", confidence, text)
+    option = _add_population(command)
+    command.set_defaults(population=None)
     text = "weights of further networks, to be averaged with the run's own"
     option("--ensemble", nargs="+", type=Path, default=[], metavar="FILE", help=text)
+    text = "class whose thresholds are chosen and certified (default: soft tissue)"
+    option("--guard", default="soft tissue", metavar="CLASS", help=text)
 
     text = "train and score every method that is not in the ledger yet; resumable"
     option = _add_population(add(commands, "compare", compare, text))
@@ -42,7 +50,7 @@ def add_commands(commands) -> None:
     option("--tables", action="store_true", help=text)
 
     command = add(commands, "augment", augment, "write augmented images as a data set")
-    add_profile(command)
+    _add_profile(command)
     option, text = command.add_argument, "the data set, yet to be made"
     option("--out", required=True, type=Path, metavar="DIR", help=text)
     option("--preset", metavar="NAME", help="default: the profile's")
@@ -56,17 +64,50 @@ def add_commands(commands) -> None:
     option("--out", type=Path, default=runs.REPOSITORY / "figures", metavar="DIR")
 
     text = "print the table of scores: paper, release, this run"
-    add_profile(add(commands, "summary", summary, text))
+    _add_profile(add(commands, "summary", summary, text))
 
 
 def _add_population(command: argparse.ArgumentParser) -> Callable:
     """Let a command be told profile, data set and population. Returns what adds more to it."""
-    add_profile(command)
+    _add_profile(command)
     text = "what `make population` made (default: runs/population)"
     command.add_argument(
         "--population", type=Path, default=runs.population(), metavar="DIR", help=text
     )
     return command.add_argument
+
+
+def segment(options: argparse.Namespace) -> int:
+    """Write ``<stem>_mask.png`` for each image, and what was asked of it, beyond the likeliest."""
+    from xnet_io import segment_runs
+    from xnet_study import serving
+
+    method = serving.method(options)
+    return segment_runs.run(options.images, options.out, method, options.jobs)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train XNet in a profile."""
+    data, profile = _settings(options)
+    check_before_training(data.folder)
+    changes = {"batch_size": options.batch_size, "precision": options.precision}
+    profile = replace(profile, **{k: v for k, v in changes.items() if v})
+    from xnet_study.baselines import networks  # noqa: F401 - makes the other networks known
+    from xnet_tf.backend import describe_device
+    from xnet_tf.weights import read_classes
+
+    print(f"{profile.name} profile; {describe_device()}")
+    learned = read_classes(options.init).names if options.init else data.classes.names
+    if learned != data.classes.names:
+        print(f"{options.init} knows {', '.join(learned)}: all but its last layer is kept")
+    trained = xnet_tf.train(data, profile, initial=options.init)
+    if trained is None:
+        return  # one of several machines; the first one says what came out
+    best = trained.history.loc[trained.history["val_loss"].idxmin()]
+    print(
+        f"best epoch {best['epoch']:.0f} of {len(trained.history)}: validation loss "
+        f"{best['val_loss']:.4f}, accuracy {best['val_accuracy']:.4f}; {trained.weights}"
+    )
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -94,16 +135,22 @@ def confidence(options: argparse.Namespace) -> None:
     """Score how sure the profile's network is, and certify its operating points."""
     data, profile = _settings(options)
     from xnet_study.certainty import confidence
+    from xnet_study.own_classes import are_the_papers
 
-    results = confidence.evaluate(data, profile, options.population, tuple(options.ensemble))
+    population, ensemble = options.population, tuple(options.ensemble)
+    if population is None and are_the_papers(data.classes):
+        population = runs.population()
+    results = confidence.evaluate(data, profile, population, ensemble, options.guard)
     print(f"{results}; operating points: {results.parent / 'weights'}")
 
 
 def compare(options: argparse.Namespace) -> None:
     """Do what is left of the comparison, list it, or make its tables."""
     from xnet_study.comparison.ledger import Ledger
+    from xnet_study.own_classes import need_the_papers
 
     data, profile = _settings(options)
+    need_the_papers(data.classes, "the comparison")
     ledger = Ledger(options.ledger) if options.ledger else Ledger.of(profile, data)
     if options.tables:
         from xnet_study.comparison import tables
@@ -150,6 +197,39 @@ def summary(options: argparse.Namespace) -> None:
 
     results = runs.folder(profiles.get(options.profile)) / "results"
     print(score_figures.summary(results, runs.REPOSITORY / "results").to_string())
+
+
+def _add_profile(command: argparse.ArgumentParser) -> None:
+    """Let a command be told the profile and the data set."""
+    command.add_argument(
+        "--profile",
+        choices=tuple(profiles.PROFILES),
+        help="hyper-parameters (default: XNET_PROFILE, else quick)",
+    )
+    command.add_argument(
+        "--data", type=Path, metavar="DIR", help="data set (default: XNET_DATA, else data)"
+    )
+
+
+def _add_train(command: argparse.ArgumentParser) -> None:
+    _add_profile(command)
+    command.add_argument(
+        "--init",
+        type=runs.weights_path,
+        metavar="FILE",
+        help="weights to begin with, a .npz, or users or quick; the network takes their size",
+    )
+    command.add_argument(
+        "--batch-size",
+        type=positive,
+        metavar="N",
+        help="images per step, all devices together (default: the profile's)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "auto"),
+        help="auto: bfloat16 where the device is faster with it (default: the profile's)",
+    )
 
 
 def _settings(options: argparse.Namespace):

@@ -19,7 +19,9 @@ from sklearn.metrics import roc_curve
 
 from xnet_study import real
 from xnet_study.baselines import classical, thresholding
-from xnet_tf import classes, evaluation, metrics, runs
+from xnet_study.own_classes import are_the_papers, check_weights
+from xnet_tf import evaluation, metrics, runs
+from xnet_tf.classes import PAPER, Classes
 from xnet_tf.dataset import Dataset, read_arrays
 from xnet_tf.evaluation import Method, Prediction
 from xnet_tf.files import InputError, read_json, save_table, write_json
@@ -43,6 +45,7 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
     weights = folder / "weights" / "xnet.npz"
     if not weights.is_file():
         weights, _ = runs.weights(profile)
+    check_weights(weights, dataset)
     model, results = load_weights(weights), folder / "results"
     record = provenance(dataset, profile, weights)
     others = simple_methods(dataset, profile.image_size)
@@ -61,18 +64,20 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
     for name, parts in tables.items():
         save_table(pd.concat(parts), results / f"{name}.csv")
     write_json(results / "run.json", record)
-    save_gallery(predictions, results / "gallery")
-    score_real_radiographs(model, results)
+    save_gallery(predictions, results / "gallery", dataset.classes)
+    if are_the_papers(dataset.classes):
+        score_real_radiographs(model, results)
     return results
 
 
 def simple_methods(dataset: Dataset, size: int) -> dict[str, Method]:
-    """Return multi-Otsu, and the constant predictor of the commonest training class."""
+    """Return multi-Otsu, and the constant predictor of the commonest training class.
+
+    Of other classes than the paper's, the constant predictor alone.
+    """
     commonest = classical.constant(read_arrays(dataset, "train", size).labels)
-    return {
-        "multi-Otsu": thresholding.multi_otsu,
-        "constant": lambda grey: np.full(grey.shape[:2], commonest, np.uint8),
-    }
+    methods = {"multi-Otsu": thresholding.multi_otsu} if are_the_papers(dataset.classes) else {}
+    return methods | {"constant": lambda grey: np.full(grey.shape[:2], commonest, np.uint8)}
 
 
 def score_real_radiographs(model: Callable, results: Path) -> pd.DataFrame:
@@ -98,12 +103,15 @@ def score_real_radiographs(model: Callable, results: Path) -> pd.DataFrame:
     return agreement
 
 
-def save_gallery(predictions: list[Prediction], folder: Path, size: int = 160) -> None:
+def save_gallery(
+    predictions: list[Prediction], folder: Path, classes: Classes = PAPER, size: int = 160
+) -> None:
     """Write each image, its true label map and each method's, as small PNG files.
 
     Args:
         predictions: of the images to show.
         folder: destination, emptied first.
+        classes: of the label maps.
         size: longer side of the small pictures, in pixels.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -111,7 +119,7 @@ def save_gallery(predictions: list[Prediction], folder: Path, size: int = 160) -
         height, width = (max(1, round(side * size / max(p.truth.shape))) for side in p.truth.shape)
         shown = {name.lower(): map_ for name, map_ in p.labels.items() if name != "constant"}
         maps = {"truth": p.truth} | shown
-        real.write_small(folder, Path(p.image).stem, p.grey, maps, (height, width))
+        real.write_small(folder, Path(p.image).stem, p.grey, maps, (height, width), classes)
 
 
 def difference_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +139,7 @@ def roc_table(predictions: list[Prediction]) -> pd.DataFrame:
     truth, probabilities = evaluation.pooled(predictions)
     columns = ["class", "false_positive_rate", "true_positive_rate"]
     curves = [pd.DataFrame(columns=columns)]
-    for k, name in enumerate(classes.NAMES):
+    for k, name in enumerate(predictions[0].names):
         if 0 < np.count_nonzero(truth == k) < len(truth):
             rates = roc(truth == k, probabilities[:, k])
             curves.append(pd.DataFrame(dict(zip(columns, (name, *rates), strict=True))))
@@ -154,6 +162,7 @@ def provenance(dataset: Dataset, profile: Profile, weights: Path) -> dict:
         "weights_sha256": record["sha256"],
         "trained_on_sha256": record["data"],
         "data_sha256": dataset.fingerprint(),
+        "classes": list(dataset.classes.names),
         "simulated": dataset.folder.resolve() == (runs.REPOSITORY / "data").resolve(),
         "images": {name: len(images) for name, images in dataset.split.items()},
         "subjects": {n: int(dataset.subset(n)["subject"].nunique()) for n in dataset.split},

@@ -61,7 +61,12 @@ def segment(model, folder: Path, height: int = 400) -> pd.DataFrame:
 
 
 def write_small(
-    folder: Path, name: str, image: np.ndarray, maps: dict[str, np.ndarray], size: tuple[int, int]
+    folder: Path,
+    name: str,
+    image: np.ndarray,
+    maps: dict[str, np.ndarray],
+    size: tuple[int, int],
+    of: classes.Classes = classes.PAPER,
 ) -> None:
     """Write a small picture and small label maps of it.
 
@@ -71,10 +76,12 @@ def write_small(
         image: float32 ``(H, W, 1)``.
         maps: by kind, uint8 ``(H, W)``.
         size: height and width of the small pictures, in pixels.
+        of: classes of the label maps.
     """
     radiographs.write_grey(folder / f"{name}-image.png", preprocessing.resize_area(image, *size))
     for kind, labels in maps.items():
-        masks.write_mask(folder / f"{name}-{kind}.png", preprocessing.resize_nearest(labels, *size))
+        small = preprocessing.resize_nearest(labels, *size)
+        masks.write_mask(folder / f"{name}-{kind}.png", small, classes=of)
 
 
 def scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

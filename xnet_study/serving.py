@@ -13,6 +13,7 @@ from xnet_study import baselines
 from xnet_study.certainty import operating
 from xnet_tf import inference
 from xnet_tf.files import InputError, sha256
+from xnet_tf.weights import read_classes
 
 
 def method(options: argparse.Namespace) -> Method:
@@ -27,7 +28,8 @@ def method(options: argparse.Namespace) -> Method:
     if options.target_fdr is not None and quality != "normal":
         raise InputError("--target-fdr was certified for --quality normal alone")
     decision = operating.decision(
-        options.weights, options.threshold, options.target_fdr, options.post_process
+        *(options.weights, options.threshold, options.target_fdr, options.post_process),
+        guard=options.guard,
     )
     if options.target_fdr is not None and options.polarity == "auto":
         print(
@@ -39,6 +41,7 @@ def method(options: argparse.Namespace) -> Method:
         "polarity": options.polarity,
         "target_fdr": options.target_fdr,
         "threshold": decision.threshold,
+        "guarded": decision.guarded,
         "processing": asdict(decision.processing),
     }
     extras = ("gimp", "overlay", "probabilities", "dicom-seg")
@@ -46,7 +49,8 @@ def method(options: argparse.Namespace) -> Method:
     # Of several processes each keeps to one core.
     loading = functools.partial(load, options.weights, quality, 0 if options.jobs == 1 else 1)
     text = json.dumps(settings, sort_keys=True)
-    return Method(loading, decision, text, options.polarity, wanted)
+    classes = read_classes(options.weights)
+    return Method(loading, decision, text, options.polarity, wanted, classes)
 
 
 def load(weights: Path, quality: str, threads: int = 0) -> Engine:

@@ -20,7 +20,7 @@ import numpy as np
 from xnet_tf import classes
 from xnet_tf.backend import tf
 from xnet_tf.preprocessing import normalise_gamma
-from xnet_tf.transforms import REFERENCE_SIZE, Appearance, displacement
+from xnet_tf.transforms import REFERENCE_SIZE, Appearance, OpenBeamAppearance, Range, displacement
 
 DIRECT_BEAM = 0.05
 """Where less than this share of the focal spot is seen past the blades, there is open beam."""
@@ -46,13 +46,7 @@ _STEPS = np.array(
 
 
 @dataclass(frozen=True)
-class _Range(Appearance):
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Fold(Appearance):
+class Fold(OpenBeamAppearance):
     """Two more layers of flesh, as of breasts or folds of skin, lie over the body.
 
     Each is as thick as an ellipsoid, with the sharp edge that one has. What is behind it gets
@@ -83,7 +77,7 @@ class Fold(Appearance):
 
 
 @dataclass(frozen=True)
-class Texture(Appearance):
+class Texture(OpenBeamAppearance):
     """Make the body uneven, flesh and bone alike: more or less of it, in grains of one size.
 
     Simulated flesh is smoother than real fat, glands and muscle, and unevenness is then taken for
@@ -105,7 +99,7 @@ class Texture(Appearance):
         return _in_body(planes, labels, uneven), labels
 
 
-class Blur(_Range):
+class Blur(Range, Appearance):
     """Gaussian blur, borders mirrored, of a sigma between two (pixels)."""
 
     def __call__(self, planes, labels, draws):
@@ -125,7 +119,7 @@ class Blur(_Range):
 
 
 @dataclass(frozen=True)
-class Collimate(Appearance):
+class Collimate(OpenBeamAppearance):
     """Put a collimator before the tube: four blades, each seen in every second picture.
 
     A blade's shadow has a soft edge, for the focal spot has a size. Behind it remain what the blade
@@ -221,7 +215,7 @@ class Saturate(Appearance):
 
 
 @dataclass(frozen=True)
-class LogScale(_Range):
+class LogScale(Range, Appearance):
     """A logarithmic scale, on which a factor between two of the signal is told apart."""
 
     low: float = 10.0
@@ -232,7 +226,7 @@ class LogScale(_Range):
         return tf.math.log1p(tf.nn.relu(planes) * factor) / tf.math.log1p(factor), labels
 
 
-class Gamma(_Range):
+class Gamma(Range, Appearance):
     """Raise to an exponent between two, drawn log-uniformly."""
 
     def __call__(self, planes, labels, draws):
@@ -314,7 +308,7 @@ class Window(Appearance):
 
 
 @dataclass(frozen=True)
-class Frame(Appearance):
+class Frame(OpenBeamAppearance):
     """A plain black or white frame (padding, shutters), which is open beam.
 
     Each of its four sides is seen in every second picture and covers up to a share of the image's.
@@ -327,7 +321,7 @@ class Frame(Appearance):
         return tf.where(framed, tf.round(draws.uniform()), planes), _open_beam(framed, labels)
 
 
-class GreyLevels(_Range):
+class GreyLevels(Range, Appearance):
     """Round to equally spaced grey values, with so many steps from 0 to 1, log-uniformly."""
 
     def __call__(self, planes, labels, draws):
@@ -335,7 +329,7 @@ class GreyLevels(_Range):
         return tf.round(planes * steps) / steps, labels
 
 
-class Jpeg(_Range):
+class Jpeg(Range, Appearance):
     """Round the cosine coefficients of 8x8 blocks, as JPEG of a quality between two (1 to 100)."""
 
     def __call__(self, planes, labels, draws):

@@ -110,11 +110,6 @@ def count(level: np.ndarray, truth: np.ndarray, outcomes: int = 2) -> np.ndarray
     return np.bincount(joint, minlength=outcomes * LEVELS).reshape(outcomes, LEVELS)
 
 
-def against_rest(counts: np.ndarray, k: int) -> np.ndarray:
-    """Return int64 ``(2, LEVELS)`` of class `k` from counts by true class ``(C, LEVELS)``."""
-    return np.stack([counts.sum(axis=0) - counts[k], counts[k]])
-
-
 def equal_width(bins: int = BINS) -> np.ndarray:
     """Return the bounds of bins of equal width in probability.
 

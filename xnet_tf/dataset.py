@@ -2,9 +2,11 @@
 
 A data set is a folder with ``images/``, ``masks/`` and ``manifest.csv``, whose columns are
 ``image, mask, body_part, subject, source`` (paths relative to the folder; further columns are
-kept). Images are grey PNG files, open beam bright; masks are PNG files of class ids, or of exactly
-the classes' colours. `xnet_io.importing` makes such a folder of anything else. ``split.json`` may
-fix which images are for training, validation and test; without it a split by subject is made.
+kept). Images are grey PNG files, open beam bright; masks are PNG files of class ids, 255 where
+there is no label, or of exactly the classes' colours. `xnet_io.importing` makes such a folder of
+anything else. ``classes.csv`` (``id,name,colours``) names the classes; without it they are the
+paper's. ``split.json`` may fix which images are for training, validation and test; without it a
+split by subject is made.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from xnet_tf import classes, preprocessing, runs
+from xnet_tf import preprocessing, runs
+from xnet_tf.classes import PAPER, POLARITIES, Classes
 from xnet_tf.files import InputError, faults
 
 COLUMNS = ("image", "mask", "body_part", "subject", "source")
@@ -44,11 +47,13 @@ class Dataset:
         folder: where it lies.
         manifest: one row per image, indexed by its path.
         split: image paths of each subset.
+        classes: what the masks' class ids mean.
     """
 
     folder: Path
     manifest: pd.DataFrame
     split: dict[str, list[str]]
+    classes: Classes = PAPER
 
     def subset(self, name: str) -> pd.DataFrame:
         """Return the manifest's rows of ``"train"``, ``"validation"``, ``"test"`` or ``"all"``."""
@@ -59,8 +64,9 @@ class Dataset:
         return self.manifest.loc[self.split[name]]
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the manifest, the split and every image and mask file."""
+        """Return a SHA-256 over manifest, split, images, masks, and classes but the paper's."""
         digest = hashlib.sha256(json.dumps(self.split, sort_keys=True).encode())
+        digest.update(b"" if self.classes == PAPER else json.dumps(self.classes.rows).encode())
         digest.update(self.manifest.to_csv().encode())
         for row in self.manifest.itertuples():
             for name in (row.Index, row.mask):
@@ -78,12 +84,14 @@ class Arrays:
         manifest: the N rows, in the same order.
         sizes: int ``(N, 2)``, height and width of the picture, which lies in the upper left corner;
             what is beyond was filled up. Without it, pictures fill their squares.
+        classes: what the ids mean.
     """
 
     images: np.ndarray
     labels: np.ndarray
     manifest: pd.DataFrame
     sizes: np.ndarray | None = None
+    classes: Classes = PAPER
 
     @property
     def parts(self) -> np.ndarray:
@@ -127,7 +135,22 @@ def load(folder: str | Path | None = None) -> Dataset:
             f"{folder}: no images for {' and '.join(empty)}; at least three subjects are needed, "
             "one for each of training, validation and test, in split.json too if there is one"
         )
-    return Dataset(folder, manifest, split)
+    return Dataset(folder, manifest, split, read_classes(folder / "classes.csv"))
+
+
+def read_classes(path: Path) -> Classes:
+    """Read ``classes.csv``; where there is none, the classes are the paper's.
+
+    Raises:
+        InputError: if it does not define classes.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return Classes.of_rows(table.to_dict("records"))
+    except FileNotFoundError:
+        return PAPER
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: {error}; its columns are id,name,colours") from None
 
 
 def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
@@ -149,24 +172,24 @@ def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
     images, masks, sizes, problems = [], [], [], []
     for row in tqdm(rows.itertuples(), f"reading {subset}", len(rows), leave=False, delay=5):
         try:
-            image, mask = read_pair(dataset.folder, row)
+            image, mask = read_pair(dataset.folder, row, dataset.classes)
+            images.append(preprocessing.fit_square(image, size, preprocessing.resize_area))
+            masks.append(preprocessing.fit_square(mask, size, preprocessing.resize_nearest))
+            sizes.append(preprocessing.fitted(mask.shape, size))
         except InputError as error:
             problems.append(str(error))
-            continue
-        images.append(preprocessing.fit_square(image, size, preprocessing.resize_area))
-        masks.append(preprocessing.fit_square(mask, size, preprocessing.resize_nearest))
-        sizes.append(preprocessing.fitted(mask.shape, size))
     if problems:
         raise faults(problems)
-    return Arrays(np.stack(images), np.stack(masks), rows, np.array(sizes))
+    return Arrays(np.stack(images), np.stack(masks), rows, np.array(sizes), dataset.classes)
 
 
-def read_pair(folder: Path, row) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(folder: Path, row, classes: Classes = PAPER) -> tuple[np.ndarray, np.ndarray]:
     """Read one image and its label map at their own size.
 
     Args:
         folder: of the data set.
         row: of the manifest, as `DataFrame.itertuples` gives it.
+        classes: of the data set.
 
     Returns:
         float32 ``(H, W, 1)`` in [0, 1], open beam bright, and uint8 ``(H, W)``.
@@ -174,7 +197,7 @@ def read_pair(folder: Path, row) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: if a file cannot be read, or the two differ in size.
     """
-    image, mask = read_image(folder / row.Index), read_mask(folder / row.mask)
+    image, mask = read_image(folder / row.Index), read_mask(folder / row.mask, classes)
     if image.shape[:2] != mask.shape:
         raise InputError(
             f"{folder / row.mask}: {mask.shape[1]}x{mask.shape[0]} pixels, but its image "
@@ -195,23 +218,18 @@ def read_image(path: Path) -> np.ndarray:
     return preprocessing.stretch(pixels)[..., np.newaxis]
 
 
-def read_mask(path: Path) -> np.ndarray:
+def read_mask(path: Path, classes: Classes = PAPER) -> np.ndarray:
     """Read a PNG of class ids, or of the classes' colours: uint8 ``(H, W)``.
 
     Raises:
         InputError: if it is no such PNG, or holds what is no class.
     """
     pixels = _read_png(path)
-    if pixels.ndim == 2 and pixels.dtype == np.uint8 and pixels.max() < classes.COUNT:
-        return pixels
-    if pixels.shape[2:] == (3,) and pixels.dtype == np.uint8:
+    try:
         # OpenCV has the channels as blue, green, red.
-        fits = (pixels[:, :, None, ::-1] == classes.COLOURS).all(axis=-1)
-        if fits.any(axis=-1).all():
-            return fits.argmax(axis=-1).astype(np.uint8)
-    raise InputError(
-        f"{path}: holds other values than class ids or the classes' colours; {_IMPORT}"
-    )
+        return classes.look_up(pixels[..., ::-1]) if pixels.ndim > 2 else classes.checked(pixels)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; {_IMPORT}") from None
 
 
 def _read_png(path: Path) -> np.ndarray:
@@ -367,6 +385,6 @@ def _row_faults(folder: Path, row: dict[str, str]) -> list[str]:
         elif not (folder / name).is_file():
             wrong.append(f"{column} {name!r}: no such file")
     wrong += [f"{column} is empty" for column in ("body_part", "subject") if not row[column]]
-    if row.get("polarity", "") not in ("", *classes.POLARITIES):
-        wrong.append(f"polarity {row['polarity']!r} is none of {', '.join(classes.POLARITIES)}")
+    if row.get("polarity", "") not in ("", *POLARITIES):
+        wrong.append(f"polarity {row['polarity']!r} is none of {', '.join(POLARITIES)}")
     return wrong

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable
 
 from xnet_tf.backend import GPUS, keras, tf
+from xnet_tf.classes import IGNORE
 from xnet_tf.files import InputError
 from xnet_tf.profiles import Profile
 
@@ -210,4 +211,4 @@ def _loss(model: keras.Model, labels, probabilities):
 
 def _accuracy(labels, probabilities):
     correct = tf.argmax(probabilities, axis=-1) == tf.cast(labels, tf.int64)
-    return tf.reduce_mean(tf.cast(correct, tf.float32))
+    return tf.reduce_mean(tf.cast(tf.boolean_mask(correct, labels != IGNORE), tf.float32))

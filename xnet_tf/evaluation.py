@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from xnet_tf import classes, inference, metrics
+from xnet_tf import inference, metrics
 from xnet_tf.backend import keras
+from xnet_tf.classes import IGNORE, NAMES
 from xnet_tf.dataset import Dataset, read_pair
 from xnet_tf.metrics import counts_of, counts_row
 
@@ -32,7 +33,8 @@ class Prediction:
         grey: float32 ``(H, W, 1)``, the image as read.
         truth: uint8 ``(H, W)``, the true label map.
         labels: by method, uint8 ``(H, W)``.
-        probabilities: XNet's, float32 ``(H, W, 3)``.
+        probabilities: XNet's, float32 ``(H, W, C)``.
+        names: of the C classes.
     """
 
     image: str
@@ -42,6 +44,7 @@ class Prediction:
     truth: np.ndarray
     labels: dict[str, np.ndarray]
     probabilities: np.ndarray
+    names: tuple[str, ...] = NAMES
 
 
 def predict(
@@ -65,12 +68,13 @@ def predict(
     predictions = []
     rows = dataset.subset(subset)
     for row in tqdm(rows.itertuples(), subset, len(rows), leave=False, delay=5):
-        grey, truth = read_pair(dataset.folder, row)
+        grey, truth = read_pair(dataset.folder, row, dataset.classes)
         segmented = inference.segment(model, grey, working_size=working_size, quality="normal")
         labels = {name: method(grey) for name, method in (others or {}).items()}
-        names = (row.Index, row.body_part, row.subject)
+        about = row.Index, row.body_part, row.subject, grey, truth
         labels = {"XNet": segmented.labels, **labels}
-        predictions.append(Prediction(*names, grey, truth, labels, segmented.probabilities))
+        made = labels, segmented.probabilities, dataset.classes.names
+        predictions.append(Prediction(*about, *made))
     return predictions
 
 
@@ -82,7 +86,7 @@ def confusion_table(predictions: list[Prediction]) -> pd.DataFrame:
             "image": p.image,
             "body_part": p.body_part,
             "subject": p.subject,
-            **counts_row(p.truth, p.labels[method]),
+            **counts_row(p.truth, p.labels[method], p.names),
         }
         for method in predictions[0].labels
         for p in predictions
@@ -92,7 +96,7 @@ def confusion_table(predictions: list[Prediction]) -> pd.DataFrame:
 
 def score_table(table: pd.DataFrame, predictions: list[Prediction]) -> pd.DataFrame:
     """Scores of pooled pixels, each with a 95 % interval by subjects where one is computed."""
-    rows, none = [], (np.nan, np.nan)
+    rows, none, names = [], (np.nan, np.nan), predictions[0].names
     for method, group in table.groupby("method", sort=False):
         counts, subjects = counts_of(group), group["subject"].to_numpy(dtype=str)
         for name in SUMMARY:
@@ -101,17 +105,15 @@ def score_table(table: pd.DataFrame, predictions: list[Prediction]) -> pd.DataFr
             rows.append((method, name, "all", value, low, high))
         for name, score in metrics.CLASS_SCORES.items():
             values = score(counts.sum(axis=0))
-            rows += [
-                (method, name, *pair, *none) for pair in zip(classes.NAMES, values, strict=True)
-            ]
+            rows += [(method, name, *pair, *none) for pair in zip(names, values, strict=True)]
     areas = metrics.auc(*pooled(predictions))
-    rows += [("XNet", "AUC", *pair, *none) for pair in zip(classes.NAMES, areas, strict=True)]
+    rows += [("XNet", "AUC", *pair, *none) for pair in zip(names, areas, strict=True)]
     rows.append(("XNet", "AUC", "all", float(np.nanmean(areas)), *none))
     return pd.DataFrame(rows, columns=["method", "score", "class", "value", "low", "high"])
 
 
 def pooled(predictions: list[Prediction]) -> tuple[np.ndarray, np.ndarray]:
-    """True class ids ``(P,)`` and XNet's probabilities ``(P, C)`` of all pixels."""
-    truth = np.concatenate([p.truth.ravel() for p in predictions])
-    parts = [p.probabilities.reshape(-1, classes.COUNT) for p in predictions]
-    return truth, np.concatenate(parts)
+    """True class ids ``(P,)`` and XNet's probabilities ``(P, C)`` of all pixels with a label."""
+    pairs = [(p.truth != IGNORE, p) for p in predictions]
+    truth = np.concatenate([p.truth[known] for known, p in pairs])
+    return truth, np.concatenate([p.probabilities[known] for known, p in pairs])

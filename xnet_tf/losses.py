@@ -1,12 +1,13 @@
 """The losses that a profile can name.
 
 Each is a mean over the images of a batch, so that a batch divided among several machines gives the
-loss of the whole.
+loss of the whole. Pixels without label count in none.
 """
 
 from __future__ import annotations
 
 from xnet_tf.backend import keras, tf
+from xnet_tf.classes import IGNORE
 
 
 def get(name: str) -> keras.losses.Loss:
@@ -21,6 +22,31 @@ def get(name: str) -> keras.losses.Loss:
     if name not in LOSSES:
         raise ValueError(f"unknown loss {name!r}; choose from {sorted(LOSSES)}")
     return LOSSES[name]()
+
+
+@keras.saving.register_keras_serializable("xnet_tf")
+class CrossEntropy(keras.losses.SparseCategoricalCrossentropy):
+    """Minus the logarithm of the true class's probability: the mean over labelled pixels.
+
+    Example:
+        >>> CrossEntropy()([[[0, 255]]], [[[[0.5, 0.5], [0.1, 0.9]]]])  # -log(0.5)
+        0.69
+    """
+
+    def call(self, y_true, y_pred):
+        """Return losses ``(B, H, W)`` whose mean over all pixels is that over the labelled ones."""
+        known = tf.cast(tf.not_equal(y_true, IGNORE), tf.float32)
+        losses = super().call(tf.where(known > 0, y_true, 0), y_pred) * known
+        return tf.math.divide_no_nan(losses, tf.reduce_mean(known, axis=(1, 2), keepdims=True))
+
+
+@keras.saving.register_keras_serializable("xnet_tf")
+class LabelledAccuracy(keras.metrics.SparseCategoricalAccuracy):
+    """The share of labelled pixels that are predicted right."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Count a batch of labels ``(B, H, W)`` and probabilities ``(B, H, W, C)``."""
+        return super().update_state(y_true, y_pred, tf.cast(y_true != IGNORE, tf.float32))
 
 
 @keras.saving.register_keras_serializable("xnet_tf")
@@ -71,7 +97,7 @@ class LovaszSoftmaxLoss(keras.losses.Loss):
 
 
 LOSSES = {
-    "cross_entropy": keras.losses.SparseCategoricalCrossentropy,
+    "cross_entropy": CrossEntropy,
     "jaccard": JaccardLoss,
     "lovasz": LovaszSoftmaxLoss,
 }
@@ -88,11 +114,12 @@ def _jaccard_steps(truth):
 
 
 def _by_class(y_true, y_pred):
-    # Truth and probabilities as float32 (B, C, H * W).
+    # Truth and probabilities as float32 (B, C, H * W); both 0 where there is no label.
     probabilities = tf.cast(y_pred, tf.float32)
     shape = tf.shape(probabilities)
     truth = tf.reshape(tf.cast(y_true, tf.int32), shape[:-1])
     truth = tf.one_hot(truth, probabilities.shape[-1])
+    probabilities *= tf.reduce_sum(truth, axis=-1, keepdims=True)
     flat = tf.stack([shape[0], shape[1] * shape[2], shape[3]])
     return tuple(tf.linalg.matrix_transpose(tf.reshape(x, flat)) for x in (truth, probabilities))
 
@@ -100,4 +127,5 @@ def _by_class(y_true, y_pred):
 def _mean_of_present(losses, truth):
     # Mean of losses (B, C) over the classes that occur in each image's truth.
     present = tf.cast(tf.reduce_any(truth > 0, axis=-1), tf.float32)
-    return tf.reduce_sum(losses * present, axis=-1) / tf.reduce_sum(present, axis=-1)
+    total, number = (tf.reduce_sum(x, axis=-1) for x in (losses * present, present))
+    return tf.math.divide_no_nan(total, number)

@@ -15,7 +15,8 @@ References:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,26 +30,29 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 RESAMPLES = 2000
 
-COUNT_COLUMNS = [
-    f"{true} as {predicted}" for true, predicted in itertools.product(classes.NAMES, repeat=2)
-]
+
+def count_columns(names: Sequence[str] = classes.NAMES) -> list[str]:
+    """Return how tables name the confusion counts of classes, row by row."""
+    return [f"{true} as {predicted}" for true, predicted in itertools.product(names, repeat=2)]
 
 
-def counts_row(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
+def counts_row(truth: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> dict[str, int]:
     """Return the confusion counts of two label maps ``(H, W)`` by the names of their columns."""
-    return dict(zip(COUNT_COLUMNS, confusion(truth, predicted).flat, strict=True))
+    counts = confusion(truth, predicted, len(names))
+    return dict(zip(count_columns(names), counts.flat, strict=True))
 
 
 def counts_of(table: pd.DataFrame) -> np.ndarray:
-    """Return the confusion counts of a table's rows, int64 ``(N, 3, 3)``."""
-    return table[COUNT_COLUMNS].to_numpy(np.int64).reshape(-1, classes.COUNT, classes.COUNT)
+    """Return the confusion counts of a table's rows, int64 ``(N, C, C)``; see `count_columns`."""
+    counts = table.filter(like=" as ").to_numpy(np.int64)
+    return counts.reshape(len(table), math.isqrt(counts.shape[1]), -1)
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, count: int = classes.COUNT) -> np.ndarray:
     """Count pixels by true and predicted class.
 
     Args:
-        truth: integer array of class ids, any shape.
+        truth: integer array of class ids, any shape; what has no label (255) is not counted.
         predicted: of the same shape.
         count: number of classes.
 
@@ -61,11 +65,12 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, count: int = classes.COU
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     if truth.shape != predicted.shape:
         raise ValueError(f"truth has shape {truth.shape}, prediction {predicted.shape}")
+    truth, predicted = (array[truth != classes.IGNORE] for array in (truth, predicted))
     if truth.size:
         low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
         if low < 0 or high >= count:
             raise ValueError(f"class ids must be 0 to {count - 1}, not {low} to {high}")
-    pairs = truth.astype(np.int64).ravel() * count + predicted.ravel()
+    pairs = truth.astype(np.int64) * count + predicted
     return np.bincount(pairs, minlength=count**2).reshape(count, count)
 
 
@@ -92,15 +97,11 @@ def precision(counts: np.ndarray) -> np.ndarray:
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
-    """Per class, the harmonic mean of precision and recall.
+    """Per class, the harmonic mean of precision and recall: the Dice coefficient of two regions.
 
     NaN for a class that is neither there nor predicted.
     """
     return _ratio(2 * _right(counts), counts.sum(axis=-2) + counts.sum(axis=-1))
-
-
-dice = f1
-"""The Dice coefficient of two regions is the F1 of their pixels."""
 
 
 def iou(counts: np.ndarray) -> np.ndarray:

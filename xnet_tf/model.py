@@ -192,11 +192,6 @@ def check_arguments(
         raise ValueError(f"filters must have {POOLINGS + 1} entries, not {len(filters)}")
 
 
-def logits_model(model: keras.Model) -> keras.Model:
-    """Return a model with the same weights that gives logits instead of probabilities."""
-    return keras.Model(model.input, model.get_layer("logits").output, name=f"{model.name}_logits")
-
-
 FLOAT32_LAYERS = ("image", "logits", "probabilities")
 """Layers that stay in float32 whatever the network computes in."""
 

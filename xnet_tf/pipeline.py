@@ -169,7 +169,7 @@ def augmented_batch(arrays: Arrays, profile: Profile) -> Callable:
 
     def transform(index, seeds):
         batch = tf.gather(images, index), tf.gather(labels, index)
-        return transforms.apply(*batch, preset, seeds)
+        return transforms.apply(*batch, preset, seeds, arrays.classes.has_open_beam)
 
     return transform
 

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from xnet_tf import classes
+from xnet_tf.classes import PAPER, Classes
 
-COLOUR_MAP = ListedColormap(classes.COLOURS / 255)
 STYLE = {
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -27,9 +26,11 @@ STYLE = {
 }
 
 
-def show_labels(axis, labels: np.ndarray, **kwargs) -> None:
-    """Draw a label map ``(H, W)`` in the paper's colours."""
-    axis.imshow(labels, cmap=COLOUR_MAP, vmin=0, vmax=classes.COUNT - 1, **kwargs)
+def show_labels(axis, labels: np.ndarray, classes: Classes = PAPER, **kwargs) -> None:
+    """Draw a label map ``(H, W)`` in its classes' colours."""
+    colours = ListedColormap(classes.palette[:-1] / 255)
+    colours = colours.with_extremes(over=classes.palette[-1] / 255)
+    axis.imshow(labels, cmap=colours, vmin=0, vmax=classes.count - 1, **kwargs)
     axis.set_axis_off()
 
 
@@ -58,10 +59,8 @@ def preview(picture: Path | Figure, width: int = 700) -> Image.Image:
         return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).quantize(128)
 
 
-def class_legend(figure: Figure) -> None:
+def class_legend(figure: Figure, classes: Classes = PAPER) -> None:
     """Put the classes' colours and names above a figure."""
-    patches = [
-        Patch(color=colour, label=name)
-        for colour, name in zip(classes.COLOURS / 255, classes.NAMES, strict=True)
-    ]
-    figure.legend(handles=patches, loc="outside upper center", ncols=classes.COUNT, fontsize=9)
+    pairs = zip(classes.colours, classes.names, strict=True)
+    patches = [Patch(color=colours[0], label=name) for colours, name in pairs]
+    figure.legend(handles=patches, loc="outside upper center", ncols=classes.count, fontsize=9)

@@ -17,23 +17,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from xnet_tf import classes, distributed, losses, pipeline, runs
+from xnet_tf import distributed, losses, pipeline, runs
 from xnet_tf.backend import describe_device, dtype_policy, faster_precision, keras, tf
 from xnet_tf.checkpoints import Progress, RunState, was_begun
+from xnet_tf.classes import PAPER, Classes
 from xnet_tf.dataset import Dataset, read_arrays
 from xnet_tf.files import InputError, sha256
 from xnet_tf.model import find_network
 from xnet_tf.presets import PRESETS, describe
 from xnet_tf.profiles import Profile
-from xnet_tf.weights import assign_weights, load_weights, read_record, save_weights
+from xnet_tf.weights import assign_weights, load_weights, read_classes, read_record, save_weights
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 """Keras' dtype policy for each of the profile's precisions."""
 
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
-
-INVERSE_DECAY = 1e-6
-"""Decay per step of the published learning rate."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,8 @@ def train(
     keras.utils.set_random_seed(profile.seed)
     chief = strategy is None or distributed.is_chief(strategy)
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = build_model(profile, pipeline.steps_per_epoch(manifest, profile), initial)
+        steps = pipeline.steps_per_epoch(manifest, profile)
+        model = build_model(profile, steps, initial, dataset.classes)
         state = RunState(folder, identity(dataset, profile, initial), profile.patience, chief)
         state.restore(model)
     if not state.finished:
@@ -97,7 +96,7 @@ def train(
             fit(model, dataset, profile, state, strategy)
         if chief:
             released_weights(folder, profile).unlink(missing_ok=True)
-    return release(state, profile) if chief else None
+    return release(state, profile, dataset.classes) if chief else None
 
 
 def beginning_with(initial: Path | None, profile: Profile) -> Profile:
@@ -143,13 +142,19 @@ def settle_precision(profile: Profile, folder: Path | None = None) -> Profile:
     return profile
 
 
-def build_model(profile: Profile, steps_per_epoch: int, initial: Path | None = None) -> keras.Model:
-    """Build the profile's network in its precision, open in size, and compile it."""
+def build_model(
+    profile: Profile, steps_per_epoch: int, initial: Path | None = None, classes: Classes = PAPER
+) -> keras.Model:
+    """Build the profile's network in its precision, open in size, and compile it.
+
+    If the initial weights know other classes, their last layer is exchanged for a new one.
+    """
     build = find_network(profile.network)
     with dtype_policy(POLICIES[profile.precision]):
-        model = build((None, None, 1), **profile.architecture)
+        model = build((None, None, 1), num_classes=classes.count, **profile.architecture)
     if initial is not None:
-        assign_weights(model, initial)
+        but = "" if read_classes(initial).names == classes.names else "logits"
+        assign_weights(model, initial, but)
     compile_model(model, profile, steps_per_epoch)
     return model
 
@@ -172,7 +177,7 @@ def released_weights(folder: Path, profile: Profile) -> Path:
     return folder / "weights" / f"{profile.network}.npz"
 
 
-def release(state: RunState, profile: Profile) -> Trained:
+def release(state: RunState, profile: Profile, classes: Classes = PAPER) -> Trained:
     """Load a finished run's best weights, written to `released_weights` if they are not there."""
     weights = released_weights(state.folder, profile)
     if not _belongs_to(weights, state.identity):
@@ -180,7 +185,8 @@ def release(state: RunState, profile: Profile) -> Trained:
         record = {
             **state.identity,
             "network": profile.network,
-            "architecture": {**profile.architecture, "num_classes": classes.COUNT},
+            "architecture": {**profile.architecture, "num_classes": classes.count},
+            "classes": classes.rows,
             "versions": runs.versions(),
             "device": describe_device(),
             "epochs": len(state.history),
@@ -220,7 +226,7 @@ def compile_model(model: keras.Model, profile: Profile, steps_per_epoch: int) ->
     model.compile(
         optimizer=make_optimizer(profile, steps_per_epoch),
         loss=losses.get(profile.loss),
-        metrics=["accuracy"],
+        metrics=[losses.LabelledAccuracy(name="accuracy")],
     )
 
 
@@ -232,7 +238,7 @@ def make_optimizer(profile: Profile, steps_per_epoch: int) -> keras.optimizers.O
     """
     schedules = {
         "inverse": lambda rate: keras.optimizers.schedules.InverseTimeDecay(
-            rate, decay_steps=1, decay_rate=INVERSE_DECAY
+            rate, decay_steps=1, decay_rate=1e-6
         ),
         "cosine": lambda rate: keras.optimizers.schedules.CosineDecay(
             rate, decay_steps=profile.epochs * steps_per_epoch

@@ -66,6 +66,10 @@ class Appearance:
     """
 
 
+class OpenBeamAppearance(Appearance):
+    """One that asks where there is open beam, or makes some, and so needs that class."""
+
+
 @dataclass(frozen=True, init=False)
 class Sometimes:
     """Transforms that happen together, or not at all.
@@ -85,7 +89,9 @@ class Sometimes:
 
 
 @dataclass(frozen=True)
-class _Range(Spatial):
+class Range:
+    """What transforms have in common that draw a number between two."""
+
     low: float
     high: float
 
@@ -114,7 +120,7 @@ class Translate(Spatial):
         return Part(shift=(x * shape[1], y * shape[0]))
 
 
-class Crop(_Range):
+class Crop(Range, Spatial):
     """Cut off each of the four sides, independently, a share between two, and fill the picture."""
 
     def __call__(self, draws, shape):
@@ -123,7 +129,7 @@ class Crop(_Range):
         return Part(matrix, ((left - right) / 2 * shape[1], (top - bottom) / 2 * shape[0]))
 
 
-class Zoom(_Range):
+class Zoom(Range, Spatial):
     """Magnify by a factor between two, drawn log-uniformly."""
 
     def __call__(self, draws, shape):
@@ -175,7 +181,7 @@ class Elastic(Spatial):
 
 
 def apply(
-    images: tf.Tensor, labels: tf.Tensor, preset: Sequence, seeds: tf.Tensor
+    images: tf.Tensor, labels: tf.Tensor, preset: Sequence, seeds: tf.Tensor, open_beam: bool = True
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Transform a batch: first everything that moves pixels, at once, then the grey values.
 
@@ -185,6 +191,7 @@ def apply(
         preset: transforms, in the order in which they come.
         seeds: int64 ``(B, 2)``; equal seeds give equal draws. A transform's draws depend on its
             class and on how many of that class come before it, and on nothing else in the list.
+        open_beam: whether class 0 is open beam; else transforms that need it are passed over.
 
     Returns:
         Images and labels of the same shapes and types.
@@ -202,7 +209,9 @@ def apply(
         images, labels = resample_linear(images, points), resample_nearest(labels, points)
     # Without the channel, so that images and the fields computed for them have one shape.
     planes = images[..., 0]
-    for transform, draws, chosen in _drawn(preset, seeds, Appearance):
+    drawn = _drawn(preset, seeds, Appearance)
+    drawn = (d for d in drawn if open_beam or not isinstance(d[0], OpenBeamAppearance))
+    for transform, draws, chosen in drawn:
         pair = transform(planes, labels, draws)
         if chosen is not None:
             here = chosen[:, None, None]

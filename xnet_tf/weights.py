@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xnet_tf import runs
+from xnet_tf.classes import PAPER, Classes
 from xnet_tf.files import InputError, read_json, sha256, write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -73,8 +74,13 @@ def load_weights(
     return assign_weights(model, path)
 
 
-def assign_weights(model: keras.Model, path: str | Path) -> keras.Model:
+def assign_weights(model: keras.Model, path: str | Path, but: str = "") -> keras.Model:
     """Give a model the weights of a file, whatever its precision. Returns the model.
+
+    Args:
+        model: of the file's network.
+        path: of the ``.npz``.
+        but: name of a layer that keeps the weights it has.
 
     Raises:
         InputError: if the file does not hold the model's weights.
@@ -82,7 +88,8 @@ def assign_weights(model: keras.Model, path: str | Path) -> keras.Model:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             for variable in model.weights:
-                variable.assign(arrays[variable.path].astype("float32"))
+                if variable.path.split("/")[0] != but:
+                    variable.assign(arrays[variable.path].astype("float32"))
     except _UNFIT as error:
         raise InputError(f"{path}: not weights for {model.name} ({error})") from None
     return model
@@ -103,6 +110,18 @@ def read_record(path: str | Path) -> dict:
     if record.get("sha256") != sha256(path):
         raise InputError(f"{path}: does not match its record {path.with_suffix('.json').name}")
     return record
+
+
+def read_classes(path: str | Path) -> Classes:
+    """Return the classes of released weights: the paper's, unless their record names others.
+
+    Raises:
+        InputError: as `read_record`, or if what the record names are no classes.
+    """
+    try:
+        return Classes.of_rows(read_record(path).get("classes", PAPER.rows))
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: the classes of its record: {error}") from None
 
 
 def _for_release(name: str, value: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from xnet_study.ablations import common
 from xnet_tf import dataset, inference, metrics, runs
+from xnet_tf.classes import NAMES
 from xnet_tf.weights import load_weights, read_record
 
 USUAL = "normal"
@@ -39,7 +40,7 @@ def measure(model, data: dataset.Dataset) -> pd.DataFrame:
             labels = inference.segment(model, image, quality=quality).labels
             about = {"quality": quality, "image": row.Index, "subject": row.subject}
             about["seconds"] = time.perf_counter() - start
-            rows.append(about | metrics.counts_row(truth, labels))
+            rows.append(about | metrics.counts_row(truth, labels, NAMES))
     return pd.DataFrame(rows)
 
 

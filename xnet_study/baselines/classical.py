@@ -59,7 +59,7 @@ class ClassicalMethod:
 
 def constant(labels: np.ndarray) -> int:
     """Return the class of most pixels of the training label maps: the constant predictor."""
-    return int(np.bincount(labels.ravel(), minlength=classes.COUNT).argmax())
+    return int(np.bincount(labels[labels != classes.IGNORE]).argmax())
 
 
 def _grid(**choices: tuple) -> tuple[dict, ...]:

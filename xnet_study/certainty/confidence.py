@@ -36,8 +36,10 @@ from xnet_study.certainty import (
     streaming,
 )
 from xnet_study.certainty.streaming import FITTING, JUDGING, ImageSet, Judged, State, Stream
+from xnet_study.own_classes import are_the_papers, check_weights, guarded_class
+from xnet_study.processing import Processing
 from xnet_tf import calibration, classes, dataset, inference, runs
-from xnet_tf.files import read_json, save_table, write_json
+from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.profiles import Profile
 from xnet_tf.weights import load_weights
 
@@ -70,6 +72,7 @@ def evaluate(
     profile: Profile,
     population: Path | None = None,
     members: tuple[Path, ...] = (),
+    guard: str = "soft tissue",
 ) -> Path:
     """Go through all sets and write every number; an interrupted call is gone on with.
 
@@ -78,35 +81,52 @@ def evaluate(
         profile: whose weights are judged, or, without any, the released ones.
         population: folder of `make population`; None, or without its parts: the small sets alone.
         members: weights of further networks, for an ensemble with the run's own.
+        guard: name of the class whose thresholds are chosen and certified.
 
     Returns:
         The folder of results.
+
+    Raises:
+        InputError: if a network or a set has other classes than the data, or none is called so.
     """
     weights, origin = runs.weights(profile)
+    for network in (weights, *members):
+        check_weights(network, data)
+    guarded, names = guarded_class(data.classes, guard), data.classes.names
     run, sets = runs.folder(profile), find_sets(data, population)
     record = {
         "weights_sha256": _hash(weights),
         "members_sha256": [_hash(member) for member in members],
         "working_size": profile.image_size,
         "sets": {name: _about(image_set) for name, image_set in sets.items()},
+        "guarded": names[guarded],
         "simulated": data.folder.resolve() == (runs.REPOSITORY / "data").resolve(),
         "versions": runs.versions(),
     }
     plain = Predictor(load_weights(weights), profile.image_size)
     judging = replace(plain, views=True, members=[load_weights(member) for member in members])
-    tuned, tried = postprocessing.tune(sets["validation"].pictures(), plain.as_trained)
+    tuned, effects = None, {}
+    # The paper's post-processing is of its three classes, and guards soft tissue.
+    processed = are_the_papers(data.classes) and guarded == classes.SOFT_TISSUE
+    if processed:
+        tuned, tried = postprocessing.tune(sets["validation"].pictures(), plain.as_trained)
     judged = {}
     for name, image_set in sets.items():
         fitting = name in FITTING
-        predictor, variants = (plain, {}) if fitting else (judging, postprocessing.variants(tuned))
-        stream = Stream(predictor.methods, tuned, tuple(variants.values()))
+        predictor, variants = plain if fitting else judging, {}
+        if processed and not fitting:
+            variants = postprocessing.variants(tuned)
+        stream = Stream(predictor.methods, tuned, tuple(variants.values()), names, guarded)
         # Re-calibrations follow from the sets.
-        made_from = [record, name, stream.methods, asdict(tuned)]
+        made_from = [record, name, stream.methods, tuned and asdict(tuned)]
         state = State(run / "confidence" / f"{name}.npz", json.dumps(made_from, sort_keys=True))
         judged[name] = streaming.run(stream, image_set, predictor, state)
         if fitting:
             judging = judging.recalibrated(name, judged[name])
     results = run / "results"
+    if processed:
+        effects["thresholds-tuning"] = tried
+        effects["thresholds-effects"] = postprocessing.effect_table(judged, tuned)
     for name, table in {
         **scores.tables(judged),
         "calibration-strangers": strangers.table(plain.as_trained, data),
@@ -115,13 +135,12 @@ def evaluate(
         "thresholds-folds": choices.fold_table(judged),
         "thresholds-parts": choices.part_table(judged),
         "thresholds-splits": promises.split_table(judged),
-        "thresholds-tuning": tried,
-        "thresholds-effects": postprocessing.effect_table(judged, tuned),
+        **effects,
     }.items():
         save_table(table, results / f"{name}.csv")
     curves.save_images(judged, results)
     if origin == "this run":
-        operating.write(weights, promises.operating_points(judged), tuned, record)
+        operating.write(weights, promises.operating_points(judged), tuned or Processing(), record)
     fitted = judging.recalibrations.items()
     scalings = {name: asdict(f) for name, f in fitted if isinstance(f, calibration.Scaling)}
     write_json(results / RECORD, {**record, "recalibrations": scalings})
@@ -153,7 +172,7 @@ class Predictor:
         return (AS_TRAINED, *self.recalibrations, *averages)
 
     def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Return float32 ``(H, W, 3)`` by method, of float32 ``(H, W, 1)``."""
+        """Return float32 ``(H, W, C)`` by method, of float32 ``(H, W, 1)``."""
         plain = self.as_trained(image)
         answers = {AS_TRAINED: plain}
         answers |= {name: change(plain) for name, change in self.recalibrations.items()}
@@ -170,7 +189,8 @@ class Predictor:
 
     def recalibrated(self, name: str, fitting: Judged) -> Predictor:
         """Return a predictor with every kind of re-calibration, fitted on a set, beside its own."""
-        sample = fitting.images.sample.reshape(-1, classes.COUNT + 1)
+        sample = fitting.images.sample
+        sample = sample.reshape(-1, sample.shape[-1])
         pixels = sample[:, :-1], sample[:, -1].astype(int)
         fitted = {
             f"temperature ({name})": calibration.fit_temperature(*pixels),
@@ -190,6 +210,8 @@ def find_sets(data: dataset.Dataset, population: Path | None) -> dict[str, Image
     for name in ("calibration", "evaluation"):
         if population and (population / name / "manifest.csv").is_file():
             part = dataset.load(population / name)
+            if part.classes.names != data.classes.names:
+                raise InputError(f"{part.folder}: has other classes than {data.folder}")
             sets[name] = ImageSet(part, part.manifest)
     return streaming.among(sets, (*FITTING, *JUDGING))
 

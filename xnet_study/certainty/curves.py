@@ -15,16 +15,23 @@ from xnet_tf.files import write_atomically
 IMAGES = "thresholds-images.npz"
 
 
-def by_subject(above: np.ndarray, pixels: np.ndarray, subjects: np.ndarray) -> Subjects:
+def by_subject(
+    above: np.ndarray,
+    pixels: np.ndarray,
+    subjects: np.ndarray,
+    guarded: int = classes.SOFT_TISSUE,
+) -> Subjects:
     """Average false discovery proportion, recall and abstention over each subject's images.
 
     Args:
-        above: integer ``(N, T, 3)``, the images' curves.
-        pixels: integer ``(N, 3)``, pixels of each class.
+        above: integer ``(N, T, C)``, the images' curves.
+        pixels: integer ``(N, C)``, pixels of each class.
         subjects: ``(N,)``.
+        guarded: class of the curves.
     """
     abstained = above.sum(axis=-1) == 0
-    of_images = thresholds.fdr(above), thresholds.recall(above, pixels), abstained
+    rates = thresholds.fdr(above, guarded), thresholds.recall(above, pixels, guarded)
+    of_images = *rates, abstained
     # Over the images whose value is defined; NaN if none is.
     means = (pd.DataFrame(values, dtype=float).groupby(subjects).mean() for values in of_images)
     return Subjects(*(of_subjects.to_numpy() for of_subjects in means))
@@ -32,7 +39,7 @@ def by_subject(above: np.ndarray, pixels: np.ndarray, subjects: np.ndarray) -> S
 
 def subjects_of(one: Judged, processed: bool = False) -> Subjects:
     """Return the means of a set's subjects; see `by_subject`."""
-    return by_subject(one.curves(processed), one.pixels, one.subjects)
+    return by_subject(one.curves(processed), one.pixels, one.subjects, one.guarded)
 
 
 def curve_table(judged: dict[str, Judged]) -> pd.DataFrame:
@@ -40,7 +47,7 @@ def curve_table(judged: dict[str, Judged]) -> pd.DataFrame:
     parts = []
     for name, one in judged.items():
         pixels = one.pixels.sum(axis=0)
-        for k, guarded in enumerate(classes.NAMES):
+        for k, guarded in enumerate(one.names):
             curve = thresholds.above(one.class_levels[0, k])[thresholds.GRID]
             table = pd.DataFrame({"threshold": calibration.edge(thresholds.GRID)})
             table["recall"] = thresholds.recall(curve, pixels, k)
@@ -48,8 +55,8 @@ def curve_table(judged: dict[str, Judged]) -> pd.DataFrame:
             table["fpr"] = thresholds.fpr(curve, pixels, k)
             table["f1"] = thresholds.f1(curve, pixels, k)
             table["prevalence"] = pixels[k] / pixels.sum()
-            table[[f"share {source}" for source in classes.NAMES]] = sources(curve, k)
-            if k == classes.SOFT_TISSUE:
+            table[[f"share {source}" for source in one.names]] = sources(curve, k)
+            if k == one.guarded:
                 table = pd.concat([table, _bands(subjects_of(one))], axis=1)
             parts.append(table.assign(subset=name, guarded=guarded))
     return pd.concat(parts)

@@ -8,23 +8,30 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from xnet_study.own_classes import guarded_class, need_the_papers
+from xnet_study.processing import Processing
 from xnet_tf import inference, thresholds
 from xnet_tf.files import InputError, read_json, write_json
-from xnet_tf.thresholds import Processing
+from xnet_tf.weights import read_classes
+
+SOFT_TISSUE = "soft tissue"
+"""The class that thresholds guard unless another is named."""
 
 OFFERED = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
 """False discovery rates that are tried for."""
 
 PROMISE = (
     "The mean over new subjects, as many of each body part as among the calibration subjects, of "
-    "the false discovery proportion of soft tissue in their images is at most target_fdr, with "
-    "confidence 1 - delta over the calibration subjects, if new subjects come from where these did "
-    "(simulated bodies, not patients) and their polarity is known, as it was there. A single "
-    "image or body part may exceed it."
+    "the false discovery proportion of {guarded} in their images is at most target_fdr, with "
+    "confidence 1 - delta over the calibration subjects, if new subjects come from where these did"
+    "{where} and their polarity is known, as it was there. A single image or body part may exceed "
+    "it."
 )
+_SIMULATED = " (simulated bodies, not patients)"
 
 
 @dataclass(frozen=True)
@@ -57,18 +64,21 @@ class Decision:
     """How probabilities become a mask, and on what authority.
 
     Attributes:
-        threshold: of soft tissue, or None for the likeliest class.
+        threshold: of the guarded class, or None for the likeliest class.
+        guarded: class that the threshold guards.
         processing: that follows.
         record: what a mask's own record says of it; empty for the likeliest class alone.
     """
 
     threshold: float | None
+    guarded: int
     processing: Processing
     record: dict
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return the label map, uint8 ``(H, W)``, of float ``(H, W, 3)``."""
-        return self.processing(thresholds.decide(probabilities, self.threshold), probabilities)
+        """Return the label map, uint8 ``(H, W)``, of float ``(H, W, C)``."""
+        labels = thresholds.decide(probabilities, self.threshold, self.guarded)
+        return self.processing(labels, probabilities)
 
 
 def decision(
@@ -76,6 +86,7 @@ def decision(
     threshold: float | None = None,
     target_fdr: float | None = None,
     post_process: bool = False,
+    guard: str | None = None,
 ) -> Decision:
     """Return the decision that a user asked for.
 
@@ -84,24 +95,34 @@ def decision(
         threshold: chosen by the user, with no promise.
         target_fdr: false discovery rate aimed at, in place of a threshold.
         post_process: whether the tuned post-processing follows.
+        guard: name of the class that the threshold guards; by default that of the operating
+            points, else soft tissue.
 
     Raises:
-        InputError: if both a threshold and a rate are given, or the rate was not certified.
+        InputError: if both a threshold and a rate are given, the rate was not certified, or what is
+            asked for is not for the network's classes.
     """
     if threshold is not None and target_fdr is not None:
         raise InputError("give --threshold or --target-fdr, not both")
-    points, tuned = [], Processing()
+    classes = read_classes(weights)
+    if post_process:
+        need_the_papers(classes, "--post-process")
+    processing, promise, certified_for = Processing(), {"promise": None}, None
     if post_process or target_fdr is not None:
-        points, tuned = read(weights, inference.WORKING_SIZE)
-    processing, promise = tuned if post_process else Processing(), {"promise": None}
+        made = read(weights, inference.WORKING_SIZE)
+        processing = made.processing if post_process else processing
     if target_fdr is not None:
-        point = certified(points, target_fdr, post_process)
-        threshold = point.threshold
-        promise = {"promise": PROMISE, "operating_point": asdict(point)}
+        point = certified(made.points, target_fdr, post_process)
+        threshold, certified_for = point.threshold, made.guarded
+        promise = {"promise": made.promise, "operating_point": asdict(point)}
     if threshold is None and not post_process:
-        return Decision(threshold, processing, {})
-    record = {"threshold": threshold, **promise, "processing": asdict(processing)}
-    return Decision(threshold, processing, record | {"weights_sha256": _hash(weights)})
+        return Decision(threshold, 0, processing, {})
+    guarded = guarded_class(classes, guard or certified_for or SOFT_TISSUE)
+    if certified_for is not None and guarded != guarded_class(classes, certified_for):
+        raise InputError(f"--target-fdr was certified for {certified_for}, not for {guard}")
+    record = {"threshold": threshold, "guarded": classes.names[guarded], **promise}
+    record |= {"processing": asdict(processing), "weights_sha256": _hash(weights)}
+    return Decision(threshold, guarded, processing, record)
 
 
 def path_for(weights: Path) -> Path:
@@ -116,15 +137,29 @@ def write(weights: Path, points: list[Point], processing: Processing, record: di
         weights: beside which they go.
         points: all that were tried, certified or not.
         processing: the post-processing that the processed ones were certified with.
-        record: with ``weights_sha256``, ``working_size``, ``sets`` and ``versions``.
+        record: with ``weights_sha256``, ``working_size``, ``sets``, ``guarded`` and ``versions``.
     """
-    kept = ("weights_sha256", "working_size", "sets", "simulated", "versions")
-    content = {"promise": PROMISE, **{name: record[name] for name in kept}}
+    kept = ("weights_sha256", "working_size", "sets", "guarded", "simulated", "versions")
+    content = {"promise": _promise(record), **{name: record[name] for name in kept}}
     content |= {"processing": asdict(processing), "points": [asdict(point) for point in points]}
     return write_json(path_for(weights), content)
 
 
-def read(weights: Path, working_size: int | None = None) -> tuple[list[Point], Processing]:
+def _promise(record: dict) -> str:
+    where = _SIMULATED if record["simulated"] else ""
+    return PROMISE.format(guarded=record["guarded"], where=where)
+
+
+class Made(NamedTuple):
+    """What a record of operating points holds: see `write`."""
+
+    points: list[Point]
+    processing: Processing
+    guarded: str
+    promise: str
+
+
+def read(weights: Path, working_size: int | None = None) -> Made:
     """Read the operating points of weights.
 
     Args:
@@ -144,6 +179,7 @@ def read(weights: Path, working_size: int | None = None) -> tuple[list[Point], P
     try:
         points = [Point(**point) for point in content["points"]]
         processing, used = Processing(**content["processing"]), content["weights_sha256"]
+        made = Made(points, processing, content["guarded"], _promise(content))
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not a record of operating points ({error})") from None
     if used != _hash(weights):
@@ -151,7 +187,7 @@ def read(weights: Path, working_size: int | None = None) -> tuple[list[Point], P
     certified_at = content.get("working_size")
     if working_size is not None and certified_at != working_size:
         raise InputError(f"{path}: was certified at {certified_at} pixels, not at {working_size}")
-    return points, processing
+    return made
 
 
 def certified(points: list[Point], target: float, processed: bool) -> Point:

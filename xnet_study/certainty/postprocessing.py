@@ -12,8 +12,8 @@ import pandas as pd
 from xnet_study import boundaries
 from xnet_study.certainty.scores import bounded, ratio
 from xnet_study.certainty.streaming import JUDGING, Judged, among, called
+from xnet_study.processing import Processing
 from xnet_tf import classes, metrics, thresholds
-from xnet_tf.thresholds import Processing
 
 TISSUE = classes.SOFT_TISSUE
 TRIED = [Processing(*sizes) for sizes in itertools.product((0, 5, 10), (0, 3, 5, 9), (0, 50, 200))]

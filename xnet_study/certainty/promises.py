@@ -74,7 +74,8 @@ def operating_points(judged: dict[str, Judged]) -> list[operating.Point]:
     if choosing != "calibration":
         return []
     points = []
-    for target, processed in itertools.product(operating.OFFERED, (False, True)):
+    passes = judged[choosing].processings
+    for target, processed in itertools.product(operating.OFFERED, passes):
         losses = subjects_of(judged[choosing], processed).losses
         position = guarantees.learn_then_test(losses, target, DELTA)
         threshold, reached = None, {}

@@ -12,7 +12,12 @@ import scipy.optimize
 from scipy.special import softmax
 
 from xnet_tf import calibration
-from xnet_tf.calibration import BINS, LEVELS, PROBABILITIES, Scaling, against_rest
+from xnet_tf.calibration import BINS, LEVELS, PROBABILITIES, Scaling
+
+
+def against_rest(counts: np.ndarray, k: int) -> np.ndarray:
+    """Return int64 ``(2, LEVELS)`` of class `k` from counts by true class ``(C, LEVELS)``."""
+    return np.stack([counts.sum(axis=0) - counts[k], counts[k]])
 
 
 def equal_mass(counts: np.ndarray, bins: int = BINS) -> np.ndarray:

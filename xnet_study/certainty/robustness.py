@@ -22,11 +22,13 @@ from tqdm import tqdm
 
 from xnet_io import polarity
 from xnet_study.certainty.scores import bounded
+from xnet_study.own_classes import need_the_papers
 from xnet_tf import dataset, inference, metrics, runs
+from xnet_tf.classes import NAMES
 from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.metrics import counts_of, counts_row
 from xnet_tf.profiles import Profile
-from xnet_tf.weights import load_weights
+from xnet_tf.weights import load_weights, read_classes
 
 PLAIN = "plain"
 
@@ -98,6 +100,7 @@ def evaluate(population: Path, profile: Profile) -> Path:
         InputError: if a part of the population is missing or does not fit the others.
     """
     weights, _ = runs.weights(profile)
+    need_the_papers(read_classes(weights), "robustness under simulated conditions")
     sets, size = _load(population), profile.image_size
     plain, results = sets[PLAIN], runs.folder(profile) / "results"
     segment = functools.partial(
@@ -176,6 +179,6 @@ def _counts(
     for row in tqdm(data.manifest.itertuples(), condition, len(data.manifest)):
         image, truth = change(*dataset.read_pair(data.folder, row))
         about = {"image": row.Index, "body_part": row.body_part, "subject": row.subject}
-        counted = counts_row(truth, segment(image).labels)
+        counted = counts_row(truth, segment(image).labels, NAMES)
         rows.append({"condition": condition, **about, **counted})
     return rows

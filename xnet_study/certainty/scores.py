@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from xnet_study.certainty import recalibration, selective
-from xnet_study.certainty.streaming import TARGETS, TOP, Judged
-from xnet_tf import calibration, classes, metrics
+from xnet_study.certainty.streaming import TOP, Judged
+from xnet_tf import calibration, metrics
 
 
 def tables(judged: dict[str, Judged]) -> dict[str, pd.DataFrame]:
@@ -70,14 +70,14 @@ def _together(tables: dict, *names: str) -> pd.DataFrame:
 def _intervals(one: Judged, m: int) -> Iterator[tuple]:
     """Yield the scores of a method that have an interval by subject: what and of what, and it."""
     losses, bins = (a[:, m].astype(float) for a in (one.images.losses, one.images.bins))
-    subjects, of_top, of_classes = one.subjects, bins[:, TOP], bins[:, : classes.COUNT]
+    subjects, of_top, of_classes = one.subjects, bins[:, TOP], bins[:, :TOP]
     number, right, confidence = of_top.sum(axis=1).T
     for score, of_images in zip(("NLL", "Brier"), losses.T, strict=True):
         yield score, "all", "pixels", *ratio(of_images, number, subjects)
         yield score, "all", "images", *ratio(of_images / number, 1, subjects)
     yield "accuracy", "top label", "pixels", *ratio(right, number, subjects)
     yield "confidence", "top label", "pixels", *ratio(confidence, number, subjects)
-    for t, target in enumerate(TARGETS):
+    for t, target in enumerate(one.targets):
         sums, filled = bins[:, t], bins[:, t, :, 0].any(axis=1)
         yield "ECE", target, "pixels", *metrics.interval(sums, subjects, calibration.ece)
         yield "ECE", target, "images", *ratio(calibration.ece(sums[filled]), 1, subjects[filled])
@@ -89,10 +89,10 @@ def _intervals(one: Judged, m: int) -> Iterator[tuple]:
 def _exact(one: Judged, m: int) -> Iterator[tuple[str, str, float]]:
     """Yield the scores of a method that follow from its exact counts."""
     counts = _counts(one, m)
-    for target in (*classes.NAMES, "top label"):
+    for target in (*one.names, "top label"):
         yield "adaptive ECE", target, float(calibration.ece(_equal_mass(counts[target])))
         yield "KS", target, recalibration.ks(counts[target])
-    for target in classes.NAMES:
+    for target in one.names:
         parts = recalibration.brier_parts(counts[target])
         yield "Brier", target, recalibration.brier(counts[target])
         for part, value in zip(("MCB", "DSC", "UNC"), parts, strict=True):
@@ -105,9 +105,9 @@ def _exact(one: Judged, m: int) -> Iterator[tuple[str, str, float]]:
 
 
 def _counts(one: Judged, m: int) -> dict[str, np.ndarray]:
-    """Return a method's exact counts of each of `TARGETS`, int64 ``(2, LEVELS)``."""
-    of_classes = map(calibration.against_rest, one.class_levels[m], range(classes.COUNT))
-    return dict(zip(TARGETS, (*of_classes, *one.top_levels[m]), strict=True))
+    """Return a method's exact counts of each target, int64 ``(2, LEVELS)``."""
+    of_classes = map(recalibration.against_rest, one.class_levels[m], range(len(one.names)))
+    return dict(zip(one.targets, (*of_classes, *one.top_levels[m]), strict=True))
 
 
 def _equal_mass(counts: np.ndarray) -> np.ndarray:
@@ -138,7 +138,7 @@ def image_table(one: Judged) -> pd.DataFrame:
     table["ECE"] = calibration.ece(top)
     with np.errstate(invalid="ignore"):
         for name, (number, right, confidence) in zip(
-            classes.NAMES, assigned.transpose(1, 2, 0), strict=True
+            one.names, assigned.transpose(1, 2, 0), strict=True
         ):
             table[f"confidence {name}"] = confidence / number
             table[f"accuracy {name}"] = right / number
@@ -152,7 +152,7 @@ def part_table(one: Judged) -> pd.DataFrame:
     tables = {}
     for part, images in parts.items():
         number, right, confidence = images.sum(axis=0).T
-        table = pd.DataFrame({"class": classes.NAMES, "images": len(images), "pixels": number})
+        table = pd.DataFrame({"class": one.names, "images": len(images), "pixels": number})
         with np.errstate(invalid="ignore"):
             table["confidence"], table["accuracy"] = confidence / number, right / number
         tables[part] = table[number > 0].astype({"pixels": int})

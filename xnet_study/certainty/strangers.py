@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import skimage.data
 
-from xnet_tf import classes, dataset
+from xnet_tf import dataset
 
 IMAGES = 10
 """Test images that each change is applied to."""
@@ -39,7 +39,7 @@ def table(predict: Callable[[np.ndarray], np.ndarray], data: dataset.Dataset) ->
     """Return how sure the network is of each kind of input.
 
     Args:
-        predict: from an image, float32 ``(H, W, 1)``, to probabilities ``(H, W, 3)``.
+        predict: from an image, float32 ``(H, W, 1)``, to probabilities ``(H, W, C)``.
         data: whose first test images are used.
 
     Returns:
@@ -47,12 +47,14 @@ def table(predict: Callable[[np.ndarray], np.ndarray], data: dataset.Dataset) ->
         above 0.9), and the share of pixels given to each class.
     """
     chosen = data.subset("test").head(IMAGES)
-    images = [dataset.read_pair(data.folder, row)[0] for row in chosen.itertuples()]
+    images = [dataset.read_pair(data.folder, row, data.classes)[0] for row in chosen.itertuples()]
     rows = []
     for name, change in STRANGERS.items():
         answers = [predict(change(image, i)) for i, image in enumerate(images)]
-        pixels = np.concatenate([answer.reshape(-1, classes.COUNT) for answer in answers])
+        pixels = np.concatenate([answer.reshape(-1, data.classes.count) for answer in answers])
         confidence = pixels.max(axis=1)
-        shares = np.bincount(pixels.argmax(axis=1), minlength=classes.COUNT) / len(pixels)
+        shares = np.bincount(pixels.argmax(axis=1), minlength=data.classes.count) / len(pixels)
         rows.append((name, len(images), confidence.mean(), (confidence > 0.9).mean(), *shares))
-    return pd.DataFrame(rows, columns=["input", "images", "confidence", "sure", *classes.NAMES])
+    return pd.DataFrame(
+        rows, columns=["input", "images", "confidence", "sure", *data.classes.names]
+    )

@@ -15,9 +15,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from xnet_study import boundaries
+from xnet_study.processing import Processing
 from xnet_tf import calibration, classes, dataset, metrics, thresholds
 from xnet_tf.files import write_atomically
-from xnet_tf.thresholds import Processing
 
 FITTING = ("validation", "calibration")
 """The sets that re-calibrations and thresholds are chosen on."""
@@ -25,11 +25,12 @@ FITTING = ("validation", "calibration")
 JUDGING = ("test", "evaluation")
 """The sets that they are judged on: their images chose nothing."""
 
-TARGETS = (*classes.NAMES, "top label", "border", "interior")
-"""What reliability is asked of: each class against the rest, and the likeliest class of all pixels,
-of those within `BORDER` of a true boundary, and of the others."""
+TOP_TARGETS = ("top label", "border", "interior")
+"""What reliability is asked of beside each class against the rest: the likeliest class of all
+pixels, of those within `BORDER` of a true boundary, and of the others."""
 
-TOP = TARGETS.index("top label")
+TOP = -len(TOP_TARGETS)
+"""Where, in an array of all targets, the likeliest class is; the classes come before it."""
 
 BORDER = 3
 """Half width of the border band, in pixels of the picture."""
@@ -41,7 +42,7 @@ COARSE = thresholds.GRID[::4]
 """Levels at which the curve after post-processing is kept."""
 
 Predict = Callable[[np.ndarray], dict[str, np.ndarray]]
-"""From an image, float32 ``(H, W, 1)``, to the probabilities of each method, ``(H, W, 3)``."""
+"""From an image, float32 ``(H, W, 1)``, to the probabilities of each method, ``(H, W, C)``."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +60,25 @@ class ImageSet:
     def pictures(self, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Read the images, float32 ``(H, W, 1)``, and truths, uint8 ``(H, W)``, one by one."""
         for row in self.manifest.iloc[start:].itertuples():
-            yield dataset.read_pair(self.data.folder, row)
+            yield dataset.read_pair(self.data.folder, row, self.data.classes)
 
 
 class PerImage(NamedTuple):
-    """What is kept of each image: N images, M methods, of which the first is as trained.
+    """What is kept of each image: N images, M methods, of which the first is as trained, C classes.
 
     The rows of single images have the same shapes without the first axis.
 
     Attributes:
-        bins: float32 ``(N, M, TARGETS, BINS, 3)``, as `calibration.bin_sums` has them.
+        bins: float32 ``(N, M, C + 3, BINS, 3)``, of the classes and `TOP_TARGETS`, as
+            `calibration.bin_sums` has them.
         losses: float32 ``(N, M, 2)``, sums of negative log likelihood and of squares.
-        assigned: float32 ``(N, M, 3, 3)``, see `calibration.network_confidence`.
-        confusion: int32 ``(N, 3, 3)``, of the first method, as all that follow.
-        above: int32 ``(N, GRID, 3)``, the curve of soft tissue.
-        sample: float32 ``(N, SAMPLE, 4)``, probabilities and true class of some pixels.
-        processed: int32 ``(N, COARSE, 3)``, the curve after post-processing; ``(N, 0, 3)`` without.
-        effects: float32 ``(N, V, 4)``, pixels called soft tissue by true class, and the boundary's
-            F1, after each of V post-processings.
+        assigned: float32 ``(N, M, C, 3)``, see `calibration.network_confidence`.
+        confusion: int32 ``(N, C, C)``, of the first method, as all that follow.
+        above: int32 ``(N, GRID, C)``, the curve of the guarded class.
+        sample: float32 ``(N, SAMPLE, C + 1)``, probabilities and true class of some pixels.
+        processed: int32 ``(N, COARSE, C)``, the curve after post-processing; ``(N, 0, C)`` without.
+        effects: float32 ``(N, V, C + 1)``, pixels called the guarded class by true class, and the
+            boundary's F1, after each of V post-processings.
     """
 
     bins: np.ndarray
@@ -99,10 +101,12 @@ class Judged:
     Attributes:
         manifest: a row for each image.
         methods: their names.
-        class_levels: int64 ``(M, 3, 3, LEVELS)``, pixels by class judged, true class, level.
+        class_levels: int64 ``(M, C, C, LEVELS)``, pixels by class judged, true class, level.
         top_levels: int64 ``(M, 3, 2, LEVELS)``, pixels by place (all, border, interior), wrong or
             right, level of the likeliest class.
         images: in the manifest's order.
+        names: of the C classes.
+        guarded: the class that thresholds guard.
     """
 
     manifest: pd.DataFrame
@@ -110,6 +114,18 @@ class Judged:
     class_levels: np.ndarray
     top_levels: np.ndarray
     images: PerImage
+    names: tuple[str, ...] = classes.NAMES
+    guarded: int = classes.SOFT_TISSUE
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What reliability is asked of."""
+        return (*self.names, *TOP_TARGETS)
+
+    @property
+    def processings(self) -> tuple[bool, ...]:
+        """Without and, where there is one, with post-processing."""
+        return (False, True) if self.images.processed.shape[1] else (False,)
 
     @property
     def subjects(self) -> np.ndarray:
@@ -123,11 +139,11 @@ class Judged:
 
     @property
     def pixels(self) -> np.ndarray:
-        """True pixels of each class, int64 ``(N, 3)``."""
+        """True pixels of each class, int64 ``(N, C)``."""
         return self.images.confusion.sum(axis=2)
 
     def curves(self, processed: bool = False) -> np.ndarray:
-        """The images' curves of soft tissue, with or without post-processing."""
+        """The images' curves of the guarded class, with or without post-processing."""
         return self.images.processed if processed else self.images.above
 
 
@@ -153,45 +169,51 @@ class Stream:
         methods: names of the methods.
         processing: whose curve is kept too.
         variants: post-processings whose effect on the decision without a threshold is kept.
+        names: of the classes.
+        guarded: the class that thresholds guard.
     """
 
     methods: tuple[str, ...]
     processing: Processing | None = None
     variants: tuple[Processing, ...] = ()
+    names: tuple[str, ...] = classes.NAMES
+    guarded: int = classes.SOFT_TISSUE
 
     def __post_init__(self):
         """Start with nothing."""
-        shape = (len(self.methods), 3, classes.COUNT, calibration.LEVELS)
-        self.class_levels = np.zeros(shape, np.int64)
-        self.top_levels = np.zeros((*shape[:2], 2, calibration.LEVELS), np.int64)
+        methods, count = len(self.methods), len(self.names)
+        self.class_levels = np.zeros((methods, count, count, calibration.LEVELS), np.int64)
+        shape = methods, len(TOP_TARGETS), 2, calibration.LEVELS
+        self.top_levels = np.zeros(shape, np.int64)
         self.rows: list[PerImage] = []
 
     def update(self, probabilities: dict[str, np.ndarray], truth: np.ndarray) -> None:
         """Add one image.
 
         Args:
-            probabilities: by method, float ``(H, W, 3)``.
-            truth: uint8 ``(H, W)``, class ids.
+            probabilities: by method, float ``(H, W, C)``.
+            truth: uint8 ``(H, W)``, class ids; what has no label is passed over.
         """
-        band = boundaries.near(boundaries.boundary(truth), BORDER - 1).ravel()
+        known = truth != classes.IGNORE
+        band = boundaries.near(boundaries.boundary(truth), BORDER - 1)[known]
         of_methods = [
-            self._method(m, probabilities[method], truth.ravel(), band)
+            self._method(m, probabilities[method][known], truth[known], band)
             for m, method in enumerate(self.methods)
         ]
         of_first = self._first(probabilities[self.methods[0]], truth)
         self.rows.append(PerImage(*_stacked(of_methods), *of_first))
 
     def _method(
-        self, m: int, probabilities: np.ndarray, truth: np.ndarray, band: np.ndarray
+        self, m: int, flat: np.ndarray, truth: np.ndarray, band: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Count the pixels of a method; return its bins, losses and network confidence."""
-        flat, pixels = probabilities.reshape(-1, classes.COUNT), np.arange(truth.size)
+        pixels, count = np.arange(truth.size), len(self.names)
         levels = calibration.levels(calibration.logits(flat))
         best = flat.argmax(axis=1)
         top, right = levels[pixels, best], best == truth
         bins = []
-        for k in range(classes.COUNT):
-            self.class_levels[m, k] += calibration.count(levels[:, k], truth, classes.COUNT)
+        for k in range(count):
+            self.class_levels[m, k] += calibration.count(levels[:, k], truth, count)
             bins.append(image_bins(levels[:, k], truth == k))
         for place, where in enumerate((slice(None), band, ~band)):
             self.top_levels[m, place] += calibration.count(top[where], right[where])
@@ -206,26 +228,29 @@ class Stream:
         labels = thresholds.decide(probabilities)
         # The same pixels whenever the set is gone through.
         rng = np.random.Generator(np.random.Philox(len(self.rows)))
-        drawn = rng.integers(0, truth.size, SAMPLE)
-        sample = [probabilities.reshape(-1, classes.COUNT)[drawn], truth.ravel()[drawn, None]]
+        places = np.flatnonzero(truth != classes.IGNORE)
+        drawn = places[rng.integers(0, len(places), SAMPLE)]
+        count = len(self.names)
+        sample = [probabilities.reshape(-1, count)[drawn], truth.ravel()[drawn, None]]
         processed = []
         for threshold in calibration.edge(COARSE) if self.processing else ():
-            decided = thresholds.decide(probabilities, threshold)
+            decided = thresholds.decide(probabilities, threshold, self.guarded)
             processed.append(called(self.processing(decided, probabilities), truth))
         changed = [variant(labels, probabilities) for variant in self.variants]
         effects = [(*called(one, truth), boundaries.boundary_f1(truth, one)) for one in changed]
         return (
-            np.int32(metrics.confusion(truth, labels)),
-            np.int32(thresholds.curve(probabilities, truth)[thresholds.GRID]),
+            np.int32(metrics.confusion(truth, labels, count)),
+            np.int32(thresholds.curve(probabilities, truth, self.guarded)[thresholds.GRID]),
             np.float32(np.concatenate(sample, axis=1)),
-            np.int32(processed).reshape(-1, classes.COUNT),
-            np.float32(effects).reshape(-1, classes.COUNT + 1),
+            np.int32(processed).reshape(-1, count),
+            np.float32(effects).reshape(-1, count + 1),
         )
 
     def judged(self, manifest: pd.DataFrame) -> Judged:
         """Return all numbers, with the manifest of the images."""
         images = PerImage(*_stacked(self.rows))
-        return Judged(manifest, self.methods, self.class_levels, self.top_levels, images)
+        levels = self.class_levels, self.top_levels
+        return Judged(manifest, self.methods, *levels, images, self.names, self.guarded)
 
     def save(self, state: State) -> None:
         """Write everything, so that `load` can go on."""

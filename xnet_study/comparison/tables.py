@@ -24,7 +24,7 @@ from xnet_study.comparison.compared import BOUND, JUDGED, SCORES, SUBSETS, XNET,
 from xnet_study.comparison.ledger import Ledger
 from xnet_tf import classes, dataset, metrics, runs
 from xnet_tf.files import read_json, save_table, write_json
-from xnet_tf.metrics import COUNT_COLUMNS
+from xnet_tf.metrics import count_columns
 
 SPREAD = ("accuracy", "macro F1", "weighted F1", "AUC")
 """Scores whose spread over trainings is given."""
@@ -184,7 +184,7 @@ def confusion(methods: list[Method]) -> pd.DataFrame:
     rows = []
     for method, subset in _scored(methods, SUBSETS):
         counts = method.confusions(subset).sum(axis=(0, 1)).astype(int).flat
-        rows.append(_named(method, subset) | dict(zip(COUNT_COLUMNS, counts, strict=True)))
+        rows.append(_named(method, subset) | dict(zip(count_columns(), counts, strict=True)))
     return pd.DataFrame(rows)
 
 

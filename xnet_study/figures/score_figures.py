@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from xnet_study.figures import drawing
 from xnet_study.figures.drawing import CLASS_COLOURS, GREY, METHOD_COLOURS, PALE, TEAL
 from xnet_tf import metrics, runs
+from xnet_tf.classes import NAMES
 from xnet_tf.files import read_json
 
 ROBUSTNESS_MARGIN = 0.05
@@ -127,10 +128,16 @@ def robustness(results: Path) -> Figure:
 def summary(results: Path, released: Path) -> pd.DataFrame:
     """Return the table paper / released / this run of scores on the test images.
 
+    Of a run with other classes than the paper's, its own scores, a row for each class.
+
     Args:
         results: folder of this run.
         released: folder of the release.
     """
+    record = results / "run.json"
+    if record.is_file() and read_json(record).get("classes", [*NAMES]) != [*NAMES]:
+        rows = read_scores(results).query("method == 'XNet'")
+        return rows.pivot(index="class", columns="score", values="value").round(3)
     # The paper does not say whether its F1 is the macro or the weighted mean.
     f1 = published("results.f1")
     paper = {"accuracy": published("results.accuracy"), "macro F1": f1, "weighted F1": f1}

@@ -1,0 +1,44 @@
+"""What a data set's own classes allow, and what is for the paper's alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xnet_tf.classes import NAMES, Classes
+from xnet_tf.files import InputError
+from xnet_tf.weights import read_classes
+
+if TYPE_CHECKING:
+    from xnet_tf.dataset import Dataset
+
+
+def check_weights(path: Path, data: Dataset) -> None:
+    """Raise InputError if a network and a data set have not the same classes."""
+    learned, named = read_classes(path).names, data.classes.names
+    if learned != named:
+        raise InputError(
+            f"{path}: knows {', '.join(learned)}; but {data.folder} has {', '.join(named)}; train "
+            "on it first: xnet train --data"
+        )
+
+
+def are_the_papers(classes: Classes) -> bool:
+    """Tell whether classes are the paper's three, in whatever colours."""
+    return classes.names == NAMES
+
+
+def need_the_papers(classes: Classes, what: str) -> None:
+    """Raise InputError unless classes are the paper's."""
+    if not are_the_papers(classes):
+        raise InputError(
+            f"{what} is for {', '.join(NAMES)} alone, not for {', '.join(classes.names)}"
+        )
+
+
+def guarded_class(classes: Classes, name: str) -> int:
+    """Return the id of the class that a threshold guards, or raise InputError."""
+    try:
+        return classes.find(name)
+    except ValueError as error:
+        raise InputError(f"{error}: give it with --guard") from None
