@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup reproduce test test-simulation test-main test-slow lab slides wheelhouse figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference bench-serving dataset population wide compare robustness seeds confidence release lint lock clean
+.PHONY: help setup reproduce test test-simulation test-main test-slow lab slides wheelhouse figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference bench-serving book book-pdf web dataset population wide compare robustness seeds confidence release lint lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 PIP := -m pip --disable-pip-version-check install
 RUN := .venv/bin/python
 PEERS := $(patsubst %,benchmarks/.venv-%/.installed,imgaug albumentations)
+CHROMIUM ?= $(shell for p in chromium chromium-browser google-chrome; do command -v $$p && break; done)
 # Figures are redrawn from saved numbers: a small environment without TensorFlow will do.
 FIGURES_ENV := $(if $(wildcard .venv/.installed),.venv,.venv-figures)
 
@@ -38,7 +39,7 @@ test-simulation: simulation/.venv/.installed
 test-main: .venv/.dev
 	$(ALONE) $(RUN) -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-slow: .venv/.dev  ## run the long tests: kills, fuzzing
+test-slow: .venv/.dev book web  ## run the long tests: kills, fuzzing
 	$(RUN) -m pytest -q -m slow
 
 lab: .venv/.installed  ## open JupyterLab on copies of the notebooks, in runs/lab (SOLUTIONS=1: solved ones too)
@@ -77,6 +78,19 @@ bench-inference: .venv/.installed  ## one image against model.predict and plain 
 
 bench-serving: .venv/.installed .venv-light/.installed  ## one radiograph from a cold start, with and without TensorFlow
 	$(RUN) benchmarks/first_mask.py .venv-light/bin/python
+
+book: .venv-book/.installed  ## the book, in build/book, from the notebooks' outputs as they are
+	.venv-book/bin/python -m sphinx -c docs -q --fail-on-warning --keep-going . build/book
+	@echo "build/book/index.html"
+
+web: .venv-light/.installed docs/web/node_modules/.installed  ## XNet in the browser, as one file: build/web/xnet.html (needs Node.js)
+	.venv-light/bin/python docs/web/model.py build/web
+	node docs/web/build.mjs
+
+book-pdf: .venv-book/.installed  ## the whole book as build/xnet-book.pdf (needs Chromium)
+	.venv-book/bin/python -m sphinx -c docs -q -b singlehtml . build/book-single
+	$(CHROMIUM) --headless --no-sandbox --no-pdf-header-footer --virtual-time-budget=60000 \
+		--print-to-pdf=build/xnet-book.pdf "file://$(CURDIR)/build/book-single/docs/index.html"
 
 dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
 	simulation/.venv/bin/python -m simulation dataset --out data
@@ -119,7 +133,7 @@ lock: .venv/.dev  ## renew the exact versions of all requirements files
 	$(RUN) .ci/lock.py
 
 clean:  ## remove environments and caches, not the runs
-	rm -rf .venv .venv-figures .venv-light simulation/.venv benchmarks/.venv-* .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
+	rm -rf .venv .venv-figures .venv-light .venv-book docs/api docs/web/node_modules simulation/.venv benchmarks/.venv-* .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What the notebooks need. TensorFlow's GPU support exists for Linux on x86-64 alone.
@@ -164,6 +178,17 @@ clean:  ## remove environments and caches, not the runs
 	@$(call need_python)
 	$(PYTHON) -m venv --clear .venv-light
 	.venv-light/bin/python $(PIP) --quiet --editable .
+	@touch $@
+
+docs/web/node_modules/.installed: docs/web/package-lock.json
+	npm ci --prefix docs/web --no-audit --no-fund
+	@touch $@
+
+# Sphinx and its kin, without TensorFlow: docstrings are read with mocks in its place.
+.venv-book/.installed: requirements-book.txt
+	@$(call need_python)
+	$(PYTHON) -m venv .venv-book
+	.venv-book/bin/python $(PIP) --quiet -r requirements-book.txt
 	@touch $@
 
 # Libraries that augmentation is compared with; imgaug needs a NumPy of its time.

@@ -52,6 +52,7 @@ compile_lock(
 )
 compile_lock("requirements-slides.txt", "requirements-slides.in", "--no-deps")
 compile_lock("requirements-figures.txt", "requirements-figures.in", *SAME_VERSIONS)
+compile_lock("requirements-book.txt", "requirements-book.in", *SAME_VERSIONS)
 compile_lock("simulation/requirements.txt", "simulation/requirements.in")
 compile_lock(
     "benchmarks/requirements-imgaug.txt",
