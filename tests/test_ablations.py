@@ -47,7 +47,7 @@ def test_runs_share_everything_but_the_change_and_the_seed():
 def test_calibration_changes_one_thing_at_a_time():
     quick = profiles.get("quick")
     runs = calibration.changes(quick, 2)
-    usual = runs.pop("nothing").as_dict()
+    usual = runs.pop("as usual").as_dict()
     lengths = {"epochs", "coarse_epochs", "patience"}
     assert calibration.changes(profiles.get("smoke"), 1)["half the epochs"].epochs == 1
     for change, run in runs.items():

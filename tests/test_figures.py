@@ -1,9 +1,13 @@
+import itertools
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from xnet_study import figures
 from xnet_study.figures import comparison_figures, drawing, score_figures
@@ -80,6 +84,57 @@ def test_every_class_has_a_colour_for_lines():
     assert set(drawing.CLASS_COLOURS) == set(classes.NAMES)
     for colour in {*drawing.CLASS_COLOURS.values(), *drawing.METHOD_COLOURS.values()}:
         Image.new("RGB", (1, 1), colour)  # refuses what is no colour
+
+
+# Linear RGB as seen without one kind of cone, and in grey (Vienot, Brettel and Mollon 1999; tritan:
+# Machado, Oliveira and Fernandes 2009).
+SEEN = {
+    "usual": np.eye(3),
+    "protan": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "deutan": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+    "tritan": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.3039],
+    ],
+}
+TOGETHER = {
+    "networks": [
+        *("XNet", "U-Net", "SegNet", "SimpleSegNet (authors' code)"),
+        *("DeepLabV3+ (ResNet, untrained)", "U-Net as wired (authors' code)"),
+    ],
+    "simple": ["XNet", "multi-Otsu", "constant"],
+    "calibration": ["as trained", "temperature", "isotonic"],
+    "coverage": ["as trained", "eight views", "ensemble"],
+    "rules": ["naive", "conformal", "learn then test"],
+    "classes": list(classes.NAMES),
+}
+
+
+def lab(colour, seen):
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.array(SEEN[seen]) @ linear, 0, 1)
+    return rgb2lab(
+        np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    )
+
+
+@pytest.mark.parametrize("seen", SEEN)
+@pytest.mark.parametrize("kind", TOGETHER)
+def test_colours_that_stand_together_differ_for_every_eye(kind, seen):
+    colours = drawing.METHOD_COLOURS | drawing.CLASS_COLOURS
+    for pair in itertools.combinations(TOGETHER[kind], 2):
+        distance = deltaE_ciede2000(*(lab(colours[name], seen) for name in pair))
+        assert distance > (35 if pair == ("XNet", "U-Net") else 10), (pair, seen, distance)
+
+
+def test_letters_can_be_read_where_figures_are_shown(drawn):
+    """A figure is shown as wide as it is drawn, so that its points are points."""
+    assert max(Image.open(path).width for path in drawn.glob("*.png")) <= 150 * drawing.WIDTH
+    for name in ("gallery", "comparison", "calibration-reliability", "threshold-promises"):
+        texts = figures.FIGURES[name](RELEASED).findobj(Text)
+        assert min(text.get_fontsize() for text in texts if text.get_text()) >= 7, name
 
 
 def test_index_lists_every_figure():

@@ -148,7 +148,7 @@ def test_committed_outputs_are_those_of_the_released_run():
     assert run["data_sha256"] in outputs["10-figures"]
     scores = pd.read_csv(ROOT / "results" / "scores.csv")
     scores = scores.query("subset == 'test' and method == 'XNet' and score == 'macro F1'")
-    assert f"{scores['value'].item():.3f}" in outputs["06-evaluation"]
+    assert f"{scores['value'].item():.3f}" in outputs["06a-scores"]
 
 
 @pytest.mark.parametrize("path", named(p for p in NOTEBOOKS if p not in LESSONS))

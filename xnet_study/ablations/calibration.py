@@ -45,7 +45,7 @@ def changes(profile: Profile, seed: int) -> dict[str, Profile]:
     half["coarse_epochs"] = usual.coarse_epochs // 2
     narrow = tuple(max(1, filters // 2) for filters in usual.filters)
     return {
-        "nothing": usual,
+        "as usual": usual,
         "no augmentation": varied(profile, seed, "none", augmentation="none"),
         "the paper's augmentation": varied(profile, seed, "paper", augmentation="paper"),
         "no L2": varied(profile, seed, "without-l2", l2=0.0),
@@ -102,7 +102,7 @@ def main() -> None:
         for change, changed in changes(profile, seed).items()
     ]
     usual = varied(profile, profile.seed)
-    trainings.append(("nothing", profile.seed, unseen, data, usual))
+    trainings.append(("as usual", profile.seed, unseen, data, usual))
     trainings.append((f"{UNSEEN} left out", profile.seed, unseen, *without_unseen(data, profile)))
     tables = [
         scores(trained_on, options.evaluation, changed, parts).assign(

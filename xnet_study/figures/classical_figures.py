@@ -10,13 +10,13 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from xnet_study.figures.drawing import GREY, PALE, TEAL
+from xnet_study.figures.drawing import BLUE, GREY, ORANGE, PALE, WIDTH
 from xnet_tf.plots import for_display, show_labels
 
 VARIANTS = {
     "untuned": {"marker": "o", "color": PALE, "label": "untuned"},
-    "overall": {"marker": "o", "color": "#440154", "label": "tuned over all parts"},
-    "by part": {"marker": "D", "color": TEAL, "label": "tuned per part"},
+    "overall": {"marker": "o", "color": BLUE, "label": "tuned over all parts"},
+    "by part": {"marker": "D", "color": ORANGE, "label": "tuned per part"},
     "oracle": {"marker": "|", "color": GREY, "label": "oracle (a bound, no method)"},
 }
 
@@ -54,7 +54,7 @@ def tuning(results: Path) -> Figure:
     """
     table = pd.read_csv(results / "classical-validation.csv")
     means = table.pivot_table("macro F1", "method", "variant").sort_values("overall")
-    figure, axis = plt.subplots(figsize=(8.6, 0.32 * len(means) + 1.4))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.32 * len(means) + 1.4))
     rows = np.arange(len(means))
     for name, style in VARIANTS.items():
         axis.scatter(means[name], rows, s=60, zorder=2, **style)

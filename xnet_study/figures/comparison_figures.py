@@ -16,14 +16,11 @@ from xnet_study.comparison.compared import BOUND, JUDGED, XNET
 from xnet_study.comparison.conclusions import load, titles
 from xnet_study.comparison.ledger import Ledger
 from xnet_study.figures import drawing
-from xnet_study.figures.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, RED, TEAL, VIOLET
+from xnet_study.figures.drawing import BLUE, GREY, METHOD_COLOURS, ORANGE, PALE, VERMILION, WIDTH
 from xnet_study.figures.score_figures import published
 from xnet_tf import classes
 from xnet_tf.files import read_json
 from xnet_tf.metrics import counts_of
-
-COLOURS = (TEAL, BLUE, RED, ORANGE, VIOLET, GREEN, GREY, BLACK)
-
 
 ROWS = 9
 """Methods in the main figure; the others are in the table."""
@@ -32,13 +29,13 @@ ROWS = 9
 def methods(results: Path) -> Figure:
     """Macro F1 and accuracy of the networks and the best others, with intervals, best first."""
     table, judged = _best_first(results), load_judged(results)
-    shown = _shown(table[table["subset"] == judged[-1]])
-    size = (10.4, 0.34 * len(shown) + 1.6)
+    shown = _shown(table, judged[-1])
+    size = (WIDTH, 0.36 * len(shown) + 1.5)
     figure, axes = plt.subplots(1, len(judged), figsize=size, sharey=True, squeeze=False)
     at = {title: -k for k, title in enumerate(shown)}
     xnet = table[table["method"] == XNET].iloc[0]
     stars = [float(xnet[f"published {score}"]) for score in ("F1", "accuracy")]
-    note = "paper's F1 and accuracy,\non the authors' own images"
+    note = "paper's, on the authors' own images"
     for axis, subset in zip(axes[0], judged, strict=True):
         rows = table[(table["subset"] == subset) & table["title"].isin(shown)]
         for _, row in rows.iterrows():
@@ -46,11 +43,16 @@ def methods(results: Path) -> Figure:
             _dot(axis, row, "macro F1", at[row["title"]] - 0.08, fmt="o", ms=5)
         axis.plot(stars, [at[XNET]] * 2, "k*", ms=9, mfc="none", mew=0.8, label=note)
         images = "{images} images of {subjects} subjects".format(**rows.iloc[0])
-        axis.set(title=f"{subset}: {images}", xlim=(0, 1))
+        axis.set_title(f"{subset}: {images}", fontsize=9)
+        axis.set_xlim(0, 1)
         axis.set_xlabel("macro F1 (dot), accuracy (pale square)")
         axis.grid(axis="x", color="#eeeeee")
-    axes[0, 0].legend(loc="upper left", fontsize=8)
-    axes[0, 0].set_yticks(list(at.values()), at, fontsize=9)
+    kinds = {"XNet": BLUE, "other networks": VERMILION, "classical": ORANGE, "floor": GREY}
+    for kind, colour in kinds.items():
+        axes[0, 0].plot([], [], "o", color=colour, label=kind)
+    drawing.legend_above(figure, axes[0, 0], fontsize=8)
+    names = [title.replace(" (", "\n(") for title in at]
+    axes[0, 0].set_yticks(list(at.values()), names, fontsize=8)
     axes[0, 0].set_ylim(-len(shown) + 0.4, 0.6)
     return _sign(figure, results)
 
@@ -58,7 +60,7 @@ def methods(results: Path) -> Figure:
 def numbers_of_images(results: Path) -> Figure:
     """Macro F1 by the number of training images, with intervals."""
     table = load(results, "table3-images").query("score == 'macro F1'")
-    figure, axis = plt.subplots(figsize=(8.6, 4.6))
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.6))
     numbers = sorted(table["images"].unique())
     methods = _by_method(table)
     for k, (name, colour, rows) in enumerate(methods):
@@ -72,14 +74,14 @@ def numbers_of_images(results: Path) -> Figure:
     axis.minorticks_off()
     axis.set(xlabel="training images", ylabel="macro F1 on the evaluation images")
     axis.grid(color="#eeeeee")
-    figure.legend(loc="outside right center", fontsize=8)
+    drawing.legend_above(figure, axis, ncols=3, fontsize=8)
     return _sign(figure, results)
 
 
 def budgets(results: Path) -> Figure:
     """Macro F1 of each network by training: in images shown, and in processor time."""
     table = load(results, "table3-budgets").query("score == 'macro F1'")
-    figure, axes = plt.subplots(1, 2, figsize=(10.4, 4.0), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
     columns = {
         "budget": "budget (1: the profile's)",
         "core_seconds": "core-seconds of one training",
@@ -95,8 +97,7 @@ def budgets(results: Path) -> Figure:
     axes[0].set_xticks(numbers, [f"{n:.3g}" for n in numbers])
     axes[0].minorticks_off()
     axes[0].set_ylabel("macro F1 on the evaluation images")
-    handles = axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside right center", fontsize=8)
+    drawing.legend_above(figure, axes[0], ncols=3, fontsize=8)
     return _sign(figure, results)
 
 
@@ -104,9 +105,9 @@ def parts(results: Path) -> Figure:
     """Macro F1 by body part: XNet, the best other network, the best method that is none."""
     table, subset = _judged(load(results, "table3-parts").query("score == 'macro F1'"))
     by_method = dict(list(table.set_index("body_part").groupby(titles(table).to_numpy())))
-    shown = _representatives(results, subset)
+    shown = _representatives(results)
     xnets = by_method[XNET].sort_values("value")
-    figure, axis = plt.subplots(figsize=(8.6, 0.42 * len(xnets) + 1.4))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(xnets) + 1.4))
     height = 0.8 / len(shown)
     for k, (title, colour) in enumerate(shown.items()):
         rows = by_method[title].loc[xnets.index]
@@ -122,7 +123,7 @@ def parts(results: Path) -> Figure:
 def learning_curves(results: Path) -> Figure:
     """Validation loss and accuracy of every network by epoch: each seed thin, their mean thick."""
     history = load(results, "table3-history")
-    figure, axes = plt.subplots(1, 2, figsize=(10.4, 3.8))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.2))
     for axis, column in zip(axes, ("val_loss", "val_accuracy"), strict=True):
         for name, colour, rows in _by_method(history):
             curves = rows.pivot(index="epoch", columns="seed", values=column)
@@ -131,31 +132,31 @@ def learning_curves(results: Path) -> Figure:
         axis.set(xlabel="epoch")
     axes[0].set(ylabel="validation loss (cross-entropy + L2)", yscale="log")
     axes[1].set(ylabel="validation accuracy", ylim=(history["val_accuracy"].quantile(0.1), None))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    drawing.legend_above(figure, axes[0], ncols=3, fontsize=8)
     return _sign(figure, results)
 
 
 def roc(results: Path) -> Figure:
     """ROC curves of every network, each class against the rest; their upper left corners."""
     table, subset = _judged(load(results, "table3-roc"))
-    figure, axes = plt.subplots(1, classes.COUNT, figsize=(10.4, 3.9), sharey=True)
+    figure, axes = plt.subplots(1, classes.COUNT, figsize=(WIDTH, 3.6), sharey=True)
     for axis, k in zip(axes, classes.NAMES, strict=True):
         for name, colour, rows in _by_method(table[table["class"] == k]):
             rates = rows["false_positive_rate"], rows["true_positive_rate"]
             axis.plot(*rates, color=colour, lw=1.2, label=name)
         axis.set(title=k, xlabel="false positive rate", xlim=(0, 0.4), ylim=(0.6, 1.005))
     axes[0].set_ylabel(f"true positive rate, {subset}")
-    drawing.legend_above(figure, axes[0], ncols=4, fontsize=8)
+    drawing.legend_above(figure, axes[0], ncols=3, fontsize=8)
     return _sign(figure, results)
 
 
 def confusion_matrices(results: Path) -> Figure:
     """Row-normalised confusion matrices of the same methods as `parts`, beside the poster's."""
-    table, subset = _judged(load(results, "table3-confusion"))
+    table, _ = _judged(load(results, "table3-confusion"))
     counts = dict(zip(titles(table), counts_of(table), strict=True))
     panels = {"authors' poster": np.array(published("results.confusion_matrix"))}
-    panels |= {title: counts[title] for title in _representatives(results, subset)}
-    figure, axes = plt.subplots(1, len(panels), figsize=(10.4, 3.2), sharey=True)
+    panels |= {title: counts[title] for title in _representatives(results)}
+    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.0), sharey=True)
     for axis, (title, matrix) in zip(axes, panels.items(), strict=True):
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1e-9)
         drawing.confusion(axis, shares, title)
@@ -171,7 +172,7 @@ def unseen_parts(results: Path) -> Figure:
     if table.empty:
         raise FileNotFoundError(f"{results}: no group of body parts was left out yet")
     names = list(dict.fromkeys(table["group"]))[::-1]
-    figure, axis = plt.subplots(figsize=(8.6, 0.55 * len(names) + 1.5))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * len(names) + 1.5))
     methods = _by_method(table)
     for k, (name, colour, rows) in enumerate(methods):
         at = rows["group"].map(names.index) + 0.16 * (len(methods) - 1 - 2 * k)
@@ -222,7 +223,7 @@ def error_maps(results: Path) -> Figure:
     kinds = ("image", "truth", "xnet", "multi-otsu")
     pictures = {stem: [drawing.picture(folder, stem, kind) for kind in kinds] for stem in stems}
     stems.sort(key=lambda stem: -np.mean(pictures[stem][1] != pictures[stem][2]))
-    figure, blocks = drawing.picture_blocks(len(stems), columns=3, height=1.75)
+    figure, blocks = drawing.picture_blocks(len(stems), columns=3, height=1.5)
     for stem, axes in zip(stems, blocks, strict=False):
         image, truth, *answers = pictures[stem]
         axes[0].imshow(classes.COLOURS[truth])
@@ -250,15 +251,18 @@ def load_judged(results: Path) -> list[str]:
     return [name for name in JUDGED if name in present]
 
 
-def _shown(table: pd.DataFrame) -> list[str]:
-    """Return the titles of the main figure's rows, best first.
+def _shown(table: pd.DataFrame, subset: str) -> list[str]:
+    """Return the titles of the main figure's rows, best on a subset first.
 
-    All networks, the constant, and the best classical methods that were tuned once: as many as
-    there is room for.
+    All networks, the constant, and as many classical methods that were tuned once as there is room
+    for: the best on the validation images, for the best on those shown would be the luckiest.
     """
     trained = table["family"].isin(("network", "constant"))
-    others = table[~trained & (table["variant"] == "overall")].iloc[: ROWS - trained.sum()]
-    return list(table.loc[table.index.isin([*table.index[trained], *others.index]), "title"])
+    tuned = table[~trained & (table["variant"] == "overall") & (table["subset"] == "validation")]
+    judged = table[table["subset"] == subset]
+    room = max(0, ROWS - trained[judged.index].sum())
+    titles_shown = {*judged.loc[trained[judged.index], "title"], *tuned["title"].iloc[:room]}
+    return [title for title in judged["title"] if title in titles_shown]
 
 
 def _judged(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -271,25 +275,28 @@ def _by_method(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """Return each method's name, colour and rows, XNet's and U-Net's first."""
     present = set(table["method"])
     names = dict.fromkeys(n for n in (XNET, "U-Net", *table["method"]) if n in present)
-    return [(n, c, table[table["method"] == n]) for n, c in zip(names, COLOURS, strict=False)]
+    return [(n, METHOD_COLOURS.get(n, GREY), table[table["method"] == n]) for n in names]
 
 
 def _best_first(results: Path) -> pd.DataFrame:
     """Return the scores of all methods by macro F1, with each method's ``title`` and ``colour``."""
     table = load(results, "table3").copy()  # in one piece, to which columns are quickly added
-    kinds = [table["method"] == XNET, table["family"] == "network", table["family"] == "constant"]
-    table["title"], table["colour"] = titles(table), np.select(kinds, (TEAL, BLUE, PALE), ORANGE)
+    of_family = [table["family"] == family for family in ("network", "constant")]
+    table["title"] = titles(table)
+    colours = np.select([table["method"] == XNET, *of_family], (BLUE, VERMILION, GREY), ORANGE)
+    table["colour"] = colours
     return table.sort_values("macro F1", ascending=False)
 
 
-def _representatives(results: Path, subset: str) -> dict[str, str]:
+def _representatives(results: Path) -> dict[str, str]:
     """Return XNet, the best other network and the best method that is none, with their colours.
 
-    The bound that knows the truth is no method.
+    Best on the validation images: the best on those that are shown would be the luckiest. The
+    bound that knows the truth is no method.
     """
-    table = _best_first(results).query("subset == @subset and variant != @BOUND")
-    best = table.groupby(table["colour"].replace(PALE, ORANGE))["title"].first()
-    return {best[colour]: colour for colour in (TEAL, BLUE, ORANGE) if colour in best}
+    table = _best_first(results).query("subset == 'validation' and variant != @BOUND")
+    best = table.groupby("colour")["title"].first()
+    return {best[colour]: colour for colour in (BLUE, VERMILION, ORANGE) if colour in best}
 
 
 def _dot(axis, row: pd.Series, score: str, at: float, **style) -> None:

@@ -22,7 +22,7 @@ def reliability(results: Path) -> Figure:
     table = pd.read_csv(results / "calibration-bins.csv")
     table = table.query("subset == @name and bins == 'equal width'")
     figure, axes = plt.subplots(
-        2, 4, figsize=(11, 4.9), sharex="col", sharey="row", height_ratios=(3, 1)
+        2, 4, figsize=(drawing.WIDTH, 4.4), sharex="col", sharey="row", height_ratios=(3, 1)
     )
     fitted_on = (
         "calibration" if "temperature (calibration)" in set(table["method"]) else "validation"
@@ -54,9 +54,9 @@ def border(results: Path) -> Figure:
     table = table.query("subset == @name and method == 'as trained'")
     places = {
         "interior": ("farther away", drawing.BLUE),
-        "border": ("within 3 pixels of a boundary", drawing.RED),
+        "border": ("within 3 pixels of a boundary", drawing.VERMILION),
     }
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.0), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(drawing.WIDTH, 4.0), sharey=True)
     for axis, bins in zip(axes, ("equal width", "equal mass"), strict=True):
         drawing.diagonal(axis)
         for target, (label, colour) in places.items():
@@ -76,7 +76,7 @@ def network_confidence(results: Path) -> Figure:
     name = judged(results)
     parts = pd.read_csv(results / "calibration-parts.csv").query("subset == @name")
     images = pd.read_csv(results / "calibration-images.csv").query("subset == @name")
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.4), sharex=True, sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(drawing.WIDTH, 4.4), sharex=True, sharey=True)
     for axis, title in zip(axes, ("each body part", "each image"), strict=True):
         drawing.diagonal(axis)
         axis.set(title=title, xlabel="network confidence", xlim=(0.4, 1.005), ylim=(-0.02, 1.02))
@@ -102,19 +102,20 @@ def recalibration(results: Path) -> Figure:
     sets = [s for s in ("evaluation", "test") if s in set(table["subset"])]
     methods = table["method"][table["subset"] == sets[0]].unique()[::-1]
     height = 0.34 * len(methods) + 1.3
-    figure, axes = plt.subplots(1, len(panels), figsize=(11, height), sharey=True)
+    figure, axes = plt.subplots(1, len(panels), figsize=(drawing.WIDTH, height), sharey=True)
     table = table.set_index(["score", "class", "subset", "method"]).sort_index()
     for axis, (title, panel) in zip(axes, panels.items(), strict=True):
         rows = table.loc[panel]
         for name, offset, colour in zip(
-            sets, (0.12, -0.16), (drawing.TEAL, drawing.SILVER), strict=False
+            sets, (0.12, -0.16), (drawing.BLUE, drawing.SILVER), strict=False
         ):
             style = {"label": name, "color": colour, "capsize": 2, "ms": 4}
             at = np.arange(len(methods)) + offset
             drawing.dots(axis, rows.loc[name].loc[methods], at, **style)
         axis.axvline(rows.loc[(sets[0], "as trained"), "value"], **REFERENCE)
-        axis.set(title=title, yticks=range(len(methods)), xlim=(0, None))
-    axes[0].set_yticklabels([_spelt(m) for m in methods])
+        axis.set(yticks=range(len(methods)), xlim=(0, None))
+        axis.set_title(title.replace(", ", ",\n"), fontsize=10)
+    axes[0].set_yticklabels(methods, fontsize=9)
     drawing.legend_above(figure, axes[0])
     return sign(figure, results, *sets)
 
@@ -123,7 +124,7 @@ def risk_coverage(results: Path) -> Figure:
     """Share of errors among the surest pixels, and images, as more are accepted."""
     name = judged(results)
     table = pd.read_csv(results / "calibration-coverage.csv").query("subset == @name")
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(drawing.WIDTH, 3.9), sharey=True)
     methods = [m for m in ("as trained", "eight views", "ensemble") if m in set(table["method"])]
     for axis, over in zip(axes, ("pixels", "images"), strict=True):
         for method in methods:

@@ -14,30 +14,40 @@ from PIL import Image
 
 from xnet_tf import classes
 
-TEAL, BLUE, RED, ORANGE = "#21908c", "#2c6fbb", "#c0392b", "#e08e0b"
-VIOLET, GREEN, BLACK = "#7d5ba6", "#3a9d5d", "#111111"
-GREY, SILVER, PALE = "#8a8a8a", "#b0b0b0", "#c9c9c9"
+WIDTH = 8.0
+"""Of a figure at most, in inches: shown 760 pixels wide, its letters keep their size."""
+
+BLUE, VERMILION, ORANGE, SKY = "#0072b2", "#d55e00", "#e69f00", "#56b4e9"
+PURPLE, GREEN, BLACK = "#cc79a7", "#009e73", "#111111"
+"""Okabe and Ito's colours, which colour-blind readers tell apart (jfly.uni-koeln.de/color)."""
+
+GREY, SILVER, PALE = "#767676", "#a0a0a0", "#c9c9c9"
 
 METHOD_COLOURS = {
     # that segment
-    "XNet": TEAL,
+    "XNet": BLUE,
+    "U-Net": VERMILION,
+    "SegNet": PURPLE,
+    "SimpleSegNet (authors' code)": ORANGE,
+    "DeepLabV3+ (ResNet, untrained)": BLACK,
+    "U-Net as wired (authors' code)": SKY,
     "multi-Otsu": GREY,
     "constant": PALE,
     # that give probabilities
-    "as trained": RED,
+    "as trained": VERMILION,
     "temperature": BLUE,
-    "vector scaling": VIOLET,
+    "vector scaling": PURPLE,
     "isotonic": ORANGE,
     "eight views": GREEN,
     "ensemble": BLACK,
     # that choose a threshold
-    "naive": RED,
+    "naive": VERMILION,
     "conformal": BLUE,
-    "learn then test": TEAL,
+    "learn then test": ORANGE,
 }
 """The colour of every method, of which a figure shows those of one kind."""
 
-CLASS_COLOURS = dict(zip(classes.NAMES, ("#44085c", TEAL, "#d9a600"), strict=True))
+CLASS_COLOURS = dict(zip(classes.NAMES, ("#44085c", "#21908c", "#d9a600"), strict=True))
 """The classes' colours, bone's made dark enough for lines on white."""
 
 REFERENCE = {"color": GREY, "lw": 0.8, "ls": ":"}
@@ -61,7 +71,7 @@ def spans(rows: pd.DataFrame, value: str = "value") -> np.ndarray:
 
 def dots(axis: Axes, rows: pd.DataFrame, at: np.ndarray, value: str = "value", **style) -> None:
     """Draw values as dots with their intervals, at heights ``(N,)``; see `spans`."""
-    style = {"fmt": "o", "color": TEAL, "capsize": 3, **style}
+    style = {"fmt": "o", "color": BLUE, "capsize": 3, **style}
     axis.errorbar(rows[value], at, xerr=spans(rows, value), **style)
 
 
@@ -72,7 +82,7 @@ def diagonal(axis: Axes) -> None:
 
 def band(axis: Axes, at: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> None:
     """Shade an interval along a curve."""
-    axis.fill_between(at, low, high, color=colour, alpha=0.15, lw=0)
+    axis.fill_between(at, low, high, color=colour, alpha=0.25, lw=0)
 
 
 def legend_above(figure: Figure, axis: Axes, **style) -> None:
@@ -113,7 +123,7 @@ def picture_blocks(count: int, columns: int, height: float) -> tuple[Figure, lis
         The figure, and its axes ``(columns,)`` row by row, down the first block, then the second.
     """
     rows = math.ceil(count / 2)
-    size = (10.4, height * rows + 0.5)
+    size = (WIDTH, height * rows + 0.5)
     figure, axes = plt.subplots(rows, 2 * columns, figsize=size, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()

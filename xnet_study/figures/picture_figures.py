@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from xnet_study.figures.drawing import picture
+from xnet_study.figures.drawing import WIDTH, picture
 from xnet_study.figures.score_figures import sign
 from xnet_tf.plots import class_legend, for_display, show_labels
 
@@ -22,7 +22,7 @@ def gallery(results: Path) -> Figure:
     folder, blocks, columns = results / "gallery", 2, len(LABEL_MAPS) + 1
     stems = sorted(p.name.removesuffix("-truth.png") for p in folder.glob("*-truth.png"))
     rows = math.ceil(len(stems) / blocks)
-    size = (10.4, 1.4 * rows + 0.5)
+    size = (WIDTH, 1.12 * rows + 0.6)
     figure, axes = plt.subplots(rows, blocks * columns, figsize=size, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()

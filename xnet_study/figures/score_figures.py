@@ -10,23 +10,22 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from xnet_study.figures import drawing
-from xnet_study.figures.drawing import CLASS_COLOURS, GREY, METHOD_COLOURS, PALE, TEAL
+from xnet_study.figures.drawing import BLUE, CLASS_COLOURS, GREY, METHOD_COLOURS, PALE, WIDTH
 from xnet_tf import metrics, runs
 from xnet_tf.classes import NAMES
 from xnet_tf.files import read_json
 
 ROBUSTNESS_MARGIN = 0.05
-LINES = CLASS_COLOURS | {"open beam": "#440154"}
 
 
 def learning_curves(results: Path) -> Figure:
     """Loss and accuracy of training and validation images, by epoch."""
     history = pd.read_csv(results / "history.csv")
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4))
     labels = {"loss": "loss (cross-entropy + L2)", "accuracy": "pixel accuracy"}
     for axis, (name, label) in zip(axes, labels.items(), strict=True):
         axis.plot(history["epoch"], history[name], color=GREY, label="training (augmented)")
-        axis.plot(history["epoch"], history[f"val_{name}"], color=TEAL, label="validation")
+        axis.plot(history["epoch"], history[f"val_{name}"], color=BLUE, label="validation")
         axis.set(xlabel="epoch", ylabel=label)
     kept = history.loc[history["val_loss"].idxmin(), "epoch"]
     axes[0].axvline(kept, color="black", lw=0.8, ls=":")
@@ -48,7 +47,7 @@ def confusion_matrices(results: Path) -> Figure:
     rows = pd.read_csv(results / "confusion.csv").query("method == 'XNet' and subset == 'test'")
     counts = metrics.counts_of(rows).sum(axis=0)
     here = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.9), sharey=True)
     poster = np.array(published("results.confusion_matrix"))
     drawing.confusion(axes[0], poster, "authors' poster (their images)")
     drawing.confusion(axes[1], here, f"here ({_test_images(results)})")
@@ -60,10 +59,10 @@ def roc_curves(results: Path) -> Figure:
     """XNet's ROC curves on the test images, each class against the rest."""
     curves = pd.read_csv(results / "roc.csv").query("subset == 'test'")
     areas = read_scores(results).query("score == 'AUC'").set_index("class")["value"]
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.0))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.0))
     for axis in axes:
         axis.plot([0, 1], [0, 1], color=PALE, lw=1)
-        for name, colour in LINES.items():
+        for name, colour in CLASS_COLOURS.items():
             curve = curves[curves["class"] == name]
             rates = curve["false_positive_rate"], curve["true_positive_rate"]
             axis.plot(*rates, color=colour, label=f"{name}, AUC {areas[name]:.3f}")
@@ -79,7 +78,7 @@ def score_bars(results: Path) -> Figure:
     scores = read_scores(results)
     f1 = published("results.f1")  # macro or weighted: the paper does not say
     values = {"accuracy": published("results.accuracy"), "macro F1": f1, "weighted F1": f1}
-    figure, axis = plt.subplots(figsize=(8.6, 3.8))
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
     width = 0.8 / 3
     for k, method in enumerate(("XNet", "multi-Otsu", "constant"), -1):
         rows = scores.query("method == @method").set_index("score").loc[list(values)]
@@ -98,10 +97,10 @@ def score_bars(results: Path) -> Figure:
 def class_bars(results: Path) -> Figure:
     """XNet's precision and recall per class on the test images."""
     scores = read_scores(results).query("method == 'XNet'")
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.2), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.2), sharey=True)
     for axis, name in zip(axes, ("precision", "recall"), strict=True):
-        values = scores.query("score == @name").set_index("class").loc[list(LINES), "value"]
-        bars = axis.bar(values.index, values, color=list(LINES.values()))
+        values = scores.query("score == @name").set_index("class").loc[list(CLASS_COLOURS), "value"]
+        bars = axis.bar(values.index, values, color=list(CLASS_COLOURS.values()))
         axis.bar_label(bars, fmt="%.2f")
         axis.set(title=name, ylim=(0, 1.08))
     return sign(figure, results)
@@ -110,10 +109,10 @@ def class_bars(results: Path) -> Figure:
 def robustness(results: Path) -> Figure:
     """Macro F1 on the evaluation population, plain and under every other condition."""
     table = pd.read_csv(results / "robustness.csv").query("score == 'macro F1'")
-    figure, axis = plt.subplots(figsize=(8.6, 0.36 * len(table) + 1.2))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.36 * len(table) + 1.2))
     at = np.arange(len(table))[::-1]
     plain = table["value"].iloc[0]
-    axis.axvspan(plain - ROBUSTNESS_MARGIN, plain, color=TEAL, alpha=0.12, lw=0)
+    axis.axvspan(plain - ROBUSTNESS_MARGIN, plain, color=BLUE, alpha=0.12, lw=0)
     drawing.dots(axis, table, at)
     axis.set_yticks(at, table["condition"])
     axis.set_ylim(-0.7, len(table) - 0.3)
