@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from xnet_study.certainty import curves, guarantees
 from xnet_study.teaching.exercises import Exercise, Exercises, number
 from xnet_tf import calibration, profiles, runs, thresholds
