@@ -19,7 +19,8 @@ FIGURES_ENV := $(if $(wildcard .venv/.installed),.venv,.venv-figures)
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-reproduce: .venv/.installed  ## set up, run all notebooks in the quick profile, compare with the paper
+reproduce: .venv/.installed  ## set up, train the quick network, run all notebooks, compare with the paper
+	$(RUN) -m xnet_tf train --profile quick
 	$(RUN) -m xnet_study.notebooks --profile quick
 	@$(RUN) -m xnet_tf summary --profile quick
 

@@ -11,7 +11,7 @@ def test_current_run_comes_before_the_release(tmp_path, monkeypatch):
     monkeypatch.setenv("XNET_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(runs, "REPOSITORY", tmp_path / "repository")
     smoke = profiles.get("smoke")
-    with pytest.raises(InputError, match="notebook 04"):
+    with pytest.raises(InputError, match="xnet train"):
         runs.find(smoke, "results/x.csv")
     for folder, origin in (
         (tmp_path / "repository", "the release"),

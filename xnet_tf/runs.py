@@ -93,7 +93,7 @@ def find(profile: Profile, name: str) -> tuple[Path, str]:
             return path, origin
     raise InputError(
         f"{name}: neither in {folder(profile)} nor in the release; "
-        f"make it by notebook 04 and 06, or by `xnet train` and `xnet evaluate`"
+        "make it by `xnet train` and `xnet evaluate`"
     )
 
 
