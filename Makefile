@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup reproduce test test-simulation test-main test-slow lab slides wheelhouse figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference bench-serving book book-pdf web dataset population wide compare robustness seeds confidence release lint lock clean
+.PHONY: help setup reproduce test test-simulation test-main test-slow lab slides wheelhouse figures bench-labels bench-augmentation bench-calibration bench-thresholds bench-training bench-inference bench-serving book book-pdf web dataset population wide compare robustness seeds confidence release lint audit licences lock clean
 
 # The first Python on the path that TensorFlow can be installed for; or say `make PYTHON=...`.
 SUITS := -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
@@ -129,6 +129,14 @@ release: .venv/.installed  ## make the quick run the release: weights, results/,
 
 lint: .venv/.dev  ## check style, and which room imports which
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports --no-logo
+
+# Both tools are fetched when they are asked for, which is seldom.
+audit: .venv/.dev  ## look up the locked packages in the public list of vulnerabilities (asks the net)
+	.venv/bin/uvx pip-audit@2.10.1 --strict --disable-pip --requirement requirements.txt
+
+licences: .venv/.dev  ## count the licences of what is installed; fail if one forbids a free use
+	.venv/bin/uvx --from pip-licenses==5.5.5 pip-licenses --python .venv/bin/python --from=mixed \
+		--summary --order=count --partial-match --fail-on="Affero;GPLv2;GPLv3;GPL-2;GPL-3"
 
 lock: .venv/.dev  ## renew the exact versions of all requirements files
 	$(RUN) .ci/lock.py
