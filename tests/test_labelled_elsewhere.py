@@ -210,3 +210,18 @@ def test_a_run_length_needs_pycocotools(painted, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"pip install 'xnet-tf\[coco\]'"):
         rules = Rules(palettes.load(painted / "own" / "palette.toml"), rest="ground")
         importing.import_masks(tmp_path / "export", tmp_path / "data", rules)
+
+
+def test_transparent_pixels_may_have_no_label(tmp_path):
+    _, labels = draw(np.random.default_rng(1), 3)
+    painted = np.dstack([colours(3)[labels], np.full(labels.shape, 255, np.uint8)])
+    painted[10:20, 10:20, 3] = 0
+    labels[5:10, 5:25] = 0
+    painted[5:10, 5:25, :3] = colours(3)[0]
+    painted[9, 15, :3] = colours(3)[:2].mean(axis=0)  # a soft edge beside what is transparent
+    Image.fromarray(painted).save(tmp_path / "m.png")
+    (tmp_path / "p.toml").write_text(palette(3))
+    rules = Rules(palettes.load(tmp_path / "p.toml"), relabel_edges=True, transparent="Ignore")
+    labels[10:20, 10:20] = 255
+    np.testing.assert_array_equal(masks.read(tmp_path / "m.png", rules).labels, labels)
+    assert rules.classes.ignored == ()

@@ -104,7 +104,8 @@ def _majority(pixels, labels, ys, xs, palette) -> np.ndarray:
     colours = pixels[ys, xs].astype(np.int16)
     for class_id in np.unique(neighbours[neighbours != UNKNOWN]):
         ends = palette.colours[palette.ids == class_id].astype(np.int16)
-        distance = np.min([np.abs(colours - c).max(axis=-1) for c in ends], axis=0)
+        # Transparent pixels may have no label, which then is no colour's.
+        distance = np.min([np.abs(colours - c).max(axis=-1) for c in ends], axis=0, initial=255)
         votes = (neighbours == class_id).sum(axis=0)
         # A fraction of a vote for the nearer colour decides between equals.
         score = np.where(votes > 0, votes + (255 - distance) / 512, 0).astype(np.float32)
