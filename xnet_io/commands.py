@@ -169,6 +169,11 @@ def add_segment_arguments(command: argparse.ArgumentParser) -> None:
         help="processes that work at a time, of one core each (default: one, of all cores)",
     )
     command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="scheduler of a Dask cluster whose workers segment, in place of --jobs",
+    )
+    command.add_argument(
         "--weights",
         type=runs.weights_path,
         default=runs.USER_WEIGHTS,

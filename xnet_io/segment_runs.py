@@ -7,19 +7,20 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+from typing import Any
 
 import cv2
 import filelock
 from tqdm import tqdm
 
-from xnet_io import dicom_seg, outputs, radiographs, review, segment_table
+from xnet_io import cluster, dicom_seg, outputs, radiographs, review, segment_table
 from xnet_io.outputs import Plan
 from xnet_io.segment_table import Table
 from xnet_io.segmenting import Method, Task, segment_file
@@ -27,11 +28,16 @@ from xnet_tf.files import UNFINISHED, InputError, make_folder
 
 _LOCK = ".xnet-segment.lock"
 _NOTES = 20
+
+Result = tuple[Task, dict[str, str] | None]
+"""A task and its row of the table, None if its mask was there."""
 _AHEAD = 4
 """Pictures that wait for each process, so that none of them does."""
 
 
-def run(images: list[Path], out: Path, method: Method, jobs: int = 1) -> int:
+def run(
+    images: list[Path], out: Path, method: Method, jobs: int = 1, scheduler: str | None = None
+) -> int:
     """Segment pictures and whole folders.
 
     A single picture that cannot be used is refused before anything is written. Of several, the
@@ -42,6 +48,7 @@ def run(images: list[Path], out: Path, method: Method, jobs: int = 1) -> int:
         out: folder for the masks.
         method: how they are made.
         jobs: processes that work at a time.
+        scheduler: address of a Dask cluster that works in their place.
 
     Returns:
         Exit status: 0; 1 if some failed, 2 if all did.
@@ -51,6 +58,9 @@ def run(images: list[Path], out: Path, method: Method, jobs: int = 1) -> int:
     """
     if "dicom-seg" in method.extras:
         dicom_seg.check_installed()
+    if scheduler:
+        # Workers have working folders of their own.
+        images, out = [path.absolute() for path in images], out.absolute()
     plan = outputs.plan(images, out)
     alone = len(images) == 1 and not images[0].is_dir()
     if alone:
@@ -65,7 +75,7 @@ def run(images: list[Path], out: Path, method: Method, jobs: int = 1) -> int:
         if alone:
             tasks = [replace(task, radiograph=radiograph) for task in tasks]
         talks = not any(map(Path.is_dir, images))
-        counts = _segment(tasks, plan, method, jobs, table, talks)
+        counts = _segment(_results(tasks, method, jobs, scheduler), len(tasks), plan, table, talks)
         if reviewed:
             print(f"look through {review.write(out, list(table.rows.values()), method.classes)}")
     if alone:
@@ -96,13 +106,13 @@ def _tasks(plan: Plan, out: Path, table: Table, reviewed: bool) -> list[Task]:
 
 
 def _segment(
-    tasks: list[Task], plan: Plan, method: Method, jobs: int, table: Table, talks: bool
+    results: Iterator[Result], total: int, plan: Plan, table: Table, talks: bool
 ) -> Counter[str]:
-    """Segment what is planned; add rows to the table and failures to the plan."""
+    """Take what comes of each picture; add rows to the table and failures to the plan."""
     counts: Counter[str] = Counter()
-    bar = tqdm(desc="segmenting", total=len(tasks), unit=" pictures", disable=len(tasks) < 2)
+    bar = tqdm(desc="segmenting", total=total, unit=" pictures", disable=total < 2)
     # Closed here, so that no process works on when the folder is another run's.
-    with bar, closing(_results(tasks, method, jobs)) as results:
+    with bar, closing(results):
         for task, row in results:
             bar.update()
             if row is None:
@@ -120,9 +130,13 @@ def _segment(
 
 
 def _results(
-    tasks: list[Task], method: Method, jobs: int
-) -> Iterator[tuple[Task, dict[str, str] | None]]:
+    tasks: list[Task], method: Method, jobs: int, scheduler: str | None
+) -> Iterator[Result]:
     """Yield what came of each task, in order."""
+    if scheduler:
+        with cluster.connected(scheduler) as (submit, slots):
+            yield from _ahead(tasks, method, submit, slots)
+        return
     if jobs == 1 or len(tasks) < 2:
         for task in tasks:
             yield task, segment_file(task, method)
@@ -132,15 +146,8 @@ def _results(
         os.environ.setdefault(name, "1")
     # A fresh process has no threads that a fork would stop in the middle.
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin_worker)
-    waiting: deque = deque()
     try:
-        for task in tasks:
-            waiting.append((task, pool.submit(segment_file, task, method)))
-            if len(waiting) == _AHEAD * jobs:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for task, future in waiting:
-            yield task, future.result()
+        yield from _ahead(tasks, method, pool.submit, jobs)
     except BrokenProcessPool:
         raise InputError(
             "a process was killed, perhaps for want of memory; the same command with fewer --jobs "
@@ -148,6 +155,21 @@ def _results(
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _ahead(
+    tasks: list[Task], method: Method, submit: Callable[..., Any], slots: int
+) -> Iterator[Result]:
+    """Submit some tasks ahead of the one whose result is waited for."""
+    waiting: deque = deque()
+    for task in tasks:
+        waiting.append((task, submit(segment_file, task, method)))
+        if len(waiting) == _AHEAD * slots:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    while waiting:
+        first, future = waiting.popleft()
+        yield first, future.result()
 
 
 def _begin_worker() -> None:

@@ -83,7 +83,7 @@ def segment(options: argparse.Namespace) -> int:
     from xnet_study import serving
 
     method = serving.method(options)
-    return segment_runs.run(options.images, options.out, method, options.jobs)
+    return segment_runs.run(options.images, options.out, method, options.jobs, options.dask)
 
 
 def train(options: argparse.Namespace) -> None:

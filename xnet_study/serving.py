@@ -47,7 +47,8 @@ def method(options: argparse.Namespace) -> Method:
     extras = ("gimp", "overlay", "probabilities", "dicom-seg")
     wanted = frozenset(kind for kind in extras if getattr(options, kind.replace("-", "_")))
     # Of several processes each keeps to one core.
-    loading = functools.partial(load, options.weights, quality, 0 if options.jobs == 1 else 1)
+    threads = 1 if options.jobs > 1 or options.dask else 0
+    loading = functools.partial(load, options.weights.absolute(), quality, threads)
     text = json.dumps(settings, sort_keys=True)
     classes = read_classes(options.weights)
     return Method(loading, decision, text, options.polarity, wanted, classes)
