@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,7 @@ def confusion_matrices(results: Path) -> Figure:
     figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.0), sharey=True)
     for axis, (title, matrix) in zip(axes, panels.items(), strict=True):
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1e-9)
-        drawing.confusion(axis, shares, title)
+        drawing.confusion(axis, shares, textwrap.fill(title, 20))
         axis.title.set_fontsize(9)
         axis.tick_params(labelsize=7)
     axes[0].set_ylabel("true")

@@ -99,7 +99,7 @@ def confusion(axis: Axes, matrix: np.ndarray, title: str) -> None:
         colour = "white" if share > 0.6 else "black"
         axis.text(j, i, f"{share:.2f}", ha="center", va="center", color=colour)
     axis.set(title=title, xlabel="predicted")
-    axis.set_xticks(range(classes.COUNT), classes.NAMES)
+    axis.set_xticks(range(classes.COUNT), [name.replace(" ", "\n") for name in classes.NAMES])
     axis.set_yticks(range(classes.COUNT), classes.NAMES)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
