@@ -65,6 +65,7 @@ suppress_warnings = [
     "mystnb.unknown_mime_type",
     "config.cache",
     "misc.highlighting_failure",
+    "ref.python",
 ]
 
 autosummary_generate = True
