@@ -15,9 +15,9 @@ NAMES = [Path("1.2.840.99999.1.1"), Path("1.2.840.99999.1.2")]
 
 
 def test_segment_gives_a_mask_each():
-    together = outputs.mask_paths(NAMES, Path("out"))
-    assert len(set(together.values())) == 2
-    each = [next(iter(outputs.mask_paths([name], Path("out")).values())) for name in NAMES]
+    together = outputs.plan(NAMES, Path("out"))
+    assert len(set(together.targets.values())) == 2 and not together.failures
+    each = [outputs.plan([name], Path("out")).targets[name] for name in NAMES]
     assert each[0] != each[1]
 
 
