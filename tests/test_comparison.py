@@ -137,6 +137,8 @@ def test_the_rate_that_was_best_on_choice_is_taken(done):
     assert record["chosen"] == scores, "the choice names the rows that made it"
     same = done.entry("xnet-third-seed1").record["weights_sha256"]
     assert same == done.entry(best).record["weights_sha256"], "one training"
+    costs = [done.entry(slug).record["core_seconds"] for slug in ("xnet-third-seed1", best)]
+    assert costs[0] == costs[1] > 0
 
 
 def test_a_network_leaves_history_settings_and_pictures(done, data):
@@ -215,6 +217,12 @@ def test_killed_before_its_record_a_task_is_scored_again_but_not_trained(copied,
     runner.compare(copied, ("xnet-seed1",))
     after = copied.ledger.entry("xnet-seed1").arrays("evaluation")[0]
     np.testing.assert_array_equal(before, after)
+
+
+def test_when_a_task_is_wanted_and_what_it_is_called_changes_no_result(study):
+    task = task_of(study, RATES[0])
+    later = dataclasses.replace(task, stage="B", method="X-Net")
+    assert study.identity(later) == study.identity(task)
 
 
 def test_other_settings_or_data_are_another_result(copied, population, tmp_path):

@@ -42,7 +42,7 @@ def test_one_row_for_each_method_variant_and_subset(results):
     row = one(table, method="XNet", subset="test")
     assert (row["images"], row["subjects"], row["seeds"]) == (22, 20, 3)
     assert (row["parameters"], row["milliseconds"]) == (1000, 12)
-    assert row["over"] == "subjects and trainings"
+    assert row["interval_of"] == "new subjects and trainings"
 
 
 def test_one_training_has_scipys_interval_by_subject(compared_ledger, results):
@@ -51,7 +51,7 @@ def test_one_training_has_scipys_interval_by_subject(compared_ledger, results):
     counts = compared_ledger.entry("otsu-overall").arrays("test")[0]
     subjects = compared_ledger.images("test")["subject"].to_numpy(str)
     parts = compared_ledger.images("test")["body_part"]
-    assert row["over"] == "subjects" and parts.nunique() == 3
+    assert row["interval_of"] == "new subjects" and parts.nunique() == 3
     expected = metrics.interval(counts, subjects, metrics.macro_f1)
     found = row[["macro F1", "macro F1 low", "macro F1 high"]].to_numpy(float)
     np.testing.assert_allclose(found, expected, rtol=0.01)
@@ -113,7 +113,10 @@ def test_nothing_is_concluded_of_networks_from_one_training(results):
     rows = rows.set_index(["other", "variant"])
     deeplab = rows.loc[("DeepLabV3+", "")]
     assert deeplab["high"] < 0 and np.isnan(deeplab["p"]) and not deeplab["significant"]
-    assert deeplab["over"] == "subjects" and (deeplab["pairs above"], deeplab["pairs"]) == (0, 3)
+    assert deeplab["interval_of"] == "new subjects" and (
+        deeplab["pairs above"],
+        deeplab["pairs"],
+    ) == (0, 3)
     assert rows.loc[("Otsu", "by part"), "significant"], "tuned, not trained"
     assert not rows.loc[("U-Net", ""), "significant"]
 
@@ -220,7 +223,7 @@ def test_scores_stand_by_number_of_images(compared_ledger, results):
     entries = [e for e in compared_ledger.entries("xnet*") if e.task.images == 15]
     expected = np.mean([pooled(entry, "evaluation") for entry in entries])
     assert own.loc[15, "value"] == pytest.approx(expected, rel=1e-5) and own.loc[15, "seeds"] == 2
-    assert list(own["over"]) == ["subjects and trainings"] * 4 + ["subjects"]
+    assert list(own["interval_of"]) == ["new subjects and trainings"] * 4 + ["new subjects"]
     classical = table[table["method"] == "best classical (Otsu)"]
     assert classical["images"].tolist() == [15, 105]
 

@@ -108,6 +108,11 @@ def fit_network(study: Study, task: Task) -> FittedMethod:
         return Prediction(probabilities.argmax(axis=-1).astype(np.uint8), probabilities)
 
     rate, scores = study.ledger.chosen_rate(task.key)
+    cost = core_seconds(profile, seconds, begun, len(trained.history))
+    if cost is None:  # trained for another task, whose entry has it
+        same = [e.record for e in study.ledger.entries(f"{task.key}-*") if not e.diverged]
+        same = [r for r in same if r["weights_sha256"] == weights["sha256"]]
+        cost = same[0]["core_seconds"] if same else None
     record = {
         "chosen": {} if task.rate else scores,
         "rate": task.rate or rate,
@@ -115,7 +120,7 @@ def fit_network(study: Study, task: Task) -> FittedMethod:
         "profile": profile.as_dict(),
         "weights_sha256": weights["sha256"],
         "device": describe_device(),
-        "core_seconds": core_seconds(profile, seconds, begun, len(trained.history)),
+        "core_seconds": cost,
         **{name: weights[name] for name in ("best_epoch", "training_seconds")},
     }
     return FittedMethod(segment, record, trained.history)

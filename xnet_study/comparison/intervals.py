@@ -32,7 +32,7 @@ from scipy.special import ndtr, ndtri
 from xnet_tf import metrics
 from xnet_tf.metrics import Bootstrap, number_defined, share_below
 
-THESE, ALL = "subjects", "subjects and trainings"
+THESE, ALL = "new subjects", "new subjects and trainings"
 """What an interval is over."""
 
 FEWEST = 10

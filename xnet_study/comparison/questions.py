@@ -62,8 +62,8 @@ def budgets(ledger: Ledger) -> pd.DataFrame:
 
     Returns:
         Columns ``method``, ``budget`` (in trainings of the profile), ``seeds``, ``core_seconds`` of
-        one training, ``score``, ``value``, ``low``, ``high``, ``over``; ``gain`` of three times the
-        budget with bounds; ``converged``, by `CONVERGED`; ``XNet minus it`` with bounds.
+        one training, ``score``, ``value`` with bounds and ``interval_of``; ``gain`` of three times
+        the budget with bounds; ``converged``, by `CONVERGED`; ``XNet minus it`` with bounds.
     """
     every = {budget: _networks(ledger, budget=budget) for budget in (THIRD, "1", "3", "9")}
     rows = []
@@ -96,7 +96,7 @@ def numbers_of_images(ledger: Ledger) -> pd.DataFrame:
     Returns:
         Columns ``method``, ``images``, ``subjects`` (the median of the draws), ``seeds`` (draws
         with trainings of their own, or trainings), ``score``, ``value``, ``low``, ``high``,
-        ``over``, ``XNet minus it`` with bounds.
+        ``interval_of``, ``XNet minus it`` with bounds.
     """
     sizes = {(e.task.images, e.task.added) for e in compared.finished(ledger)}
     rows = []
@@ -157,7 +157,7 @@ def changes(ledger: Ledger) -> pd.DataFrame:
     """Return XNet with one setting changed, at a third of the budget.
 
     Returns:
-        Columns ``change``, ``seeds``, ``score``, ``value``, ``low``, ``high``, ``over`` and the
+        Columns ``change``, ``seeds``, ``score``, ``value`` with bounds, ``interval_of`` and the
         ``difference`` from the same without the change, with bounds.
     """
     found: dict[str, Method] = {}
@@ -181,7 +181,11 @@ def changes(ledger: Ledger) -> pd.DataFrame:
 def bounded(found: Estimate, name: str = "") -> dict[str, object]:
     """Return an estimate by the names of its columns, which begin with the name of a difference."""
     start = f"{name} " if name else ""
-    bounds = {f"{start}low": found.low, f"{start}high": found.high, f"{start}over": found.over}
+    bounds = {
+        f"{start}low": found.low,
+        f"{start}high": found.high,
+        f"{start}interval_of": found.over,
+    }
     return {name or "value": found.value, **bounds}
 
 

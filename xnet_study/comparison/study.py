@@ -130,7 +130,8 @@ class Study:
 
     def identity(self, task: Task) -> str:
         """Return a SHA-256 of what a task's result depends on, the device excepted."""
-        content = {"task": dataclasses.asdict(task), "pixels": PIXELS, **self.made_from()}
+        about = {k: v for k, v in dataclasses.asdict(task).items() if k not in ("stage", "method")}
+        content = {"task": about, "pixels": PIXELS, **self.made_from()}
         content["image_size"] = self.profile.image_size
         if task.is_network:
             profile = self.settings(task)

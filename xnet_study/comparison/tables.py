@@ -2,7 +2,7 @@
 
 ``table3.csv`` and what breaks it down are of the profile's whole budget; other tables ask what more
 training, more or fewer images, unseen body parts and other losses do. Intervals: see
-`xnet_study.comparison.intervals`; the column ``over`` says of each what it speaks of.
+`xnet_study.comparison.intervals`; the column ``interval_of`` says of each what it speaks of.
 
 Scores are of the pictures' pixels at the size the networks saw, 200 along the longer side (the
 profile's `image_size`); `xnet_tf.evaluation` scores one network at each image's own size. The area
@@ -85,9 +85,10 @@ def table(methods: list[Method]) -> pd.DataFrame:
 
     Returns:
         Columns ``method``, ``variant``, ``family``, ``subset``, ``images``, ``subjects``,
-        ``seeds``, ``parameters``, ``milliseconds``, ``over``; for each of `compared.scores` the
-        mean over trainings and its ``low`` and ``high``; areas under the ROC curves; for those of
-        `SPREAD` the ``seed SD``; and ``published`` ones, which are of the authors' own images.
+        ``seeds``, ``parameters``, ``milliseconds``, ``interval_of``; for each of
+        `compared.scores` the mean over trainings and its ``low`` and ``high``; areas under the ROC
+        curves; for those of `SPREAD` the ``seed SD``; and ``published`` ones, which are of the
+        authors' own images.
     """
     rows = [
         {**_about(method, subset), **_scores(method, subset), **published(method.name)}
@@ -118,11 +119,11 @@ def differences(methods: list[Method]) -> pd.DataFrame:
 
     Returns:
         One row for each other method, subset and score: ``value`` (XNet minus the other, each the
-        mean of its trainings) with ``low``, ``high`` and ``over``; ``p``, two-sided, missing where
-        a network was trained once, of which nothing follows; ``p Holm``, adjusted for the
-        number of methods on that subset in that score, of which neither the bound nor the constant
-        is one; ``significant``, whether that is below 0.05; ``pairs above`` of ``pairs`` of
-        trainings. Without another method no rows.
+        mean of its trainings) with ``low``, ``high`` and ``interval_of``; ``p``, two-sided,
+        missing where a network was trained once, of which nothing follows; ``p Holm``, adjusted
+        for the number of methods on that subset in that score, of which neither the bound nor the
+        constant is one; ``significant``, whether that is below 0.05; ``pairs above`` of ``pairs``
+        of trainings. Without another method no rows.
     """
     xnet, rows = compared.xnet(methods), []
     for subset, other in itertools.product(JUDGED, methods):
@@ -142,7 +143,18 @@ def differences(methods: list[Method]) -> pd.DataFrame:
                 }
             )
         )
-    columns = ("other", "variant", "family", "subset", "score", "value", "low", "high", "over", "p")
+    columns = (
+        "other",
+        "variant",
+        "family",
+        "subset",
+        "score",
+        "value",
+        "low",
+        "high",
+        "interval_of",
+        "p",
+    )
     table = questions.joined(rows, *columns, "pairs above", "pairs").reset_index(drop=True)
     counted = table["p"].mask((table["variant"] == BOUND) | (table["family"] == "constant"))
     groups = [table["subset"], table["score"]]
@@ -290,7 +302,7 @@ def _scores(method: Method, subset: str) -> dict[str, object]:
         strata=images["body_part"].to_numpy(str),
         trained=(method.varies,),
     )
-    row: dict[str, object] = {"over": found.over}
+    row: dict[str, object] = {"interval_of": found.over}
     for name, value, low, high in zip(names, *found[:3], strict=True):
         row |= {name: value, f"{name} low": low, f"{name} high": high}
     by_training = pd.DataFrame(found.by_training[0], columns=names)
