@@ -30,11 +30,8 @@ def method(options: argparse.Namespace) -> Method:
     decision = operating.decision(
         *(options.weights, options.threshold, options.target_fdr, options.post_process),
         guard=options.guard,
+        polarity=operating.AUTO if options.polarity == "auto" else operating.GIVEN,
     )
-    if options.target_fdr is not None and options.polarity == "auto":
-        print(
-            "note: the rate was certified with the polarity known; give --polarity if you know it"
-        )
     settings = {
         "weights_sha256": sha256(options.weights),
         "quality": quality,

@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xnet_study import serving
 from xnet_study.certainty import (
+    certifying,
     choices,
     curves,
-    operating,
     postprocessing,
     promises,
     recalibration,
@@ -37,7 +38,6 @@ from xnet_study.certainty import (
 )
 from xnet_study.certainty.streaming import FITTING, JUDGING, ImageSet, Judged, State, Stream
 from xnet_study.own_classes import are_the_papers, check_weights, guarded_class
-from xnet_study.processing import Processing
 from xnet_tf import calibration, classes, dataset, inference, runs
 from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.profiles import Profile
@@ -140,7 +140,8 @@ def evaluate(
         save_table(table, results / f"{name}.csv")
     curves.save_images(judged, results)
     if origin == "this run":
-        operating.write(weights, promises.operating_points(judged), tuned or Processing(), record)
+        engine = serving.load(weights, "normal")
+        certifying.certify(weights, engine, population, tuned, guard, simulated=record["simulated"])
     fitted = judging.recalibrations.items()
     scalings = {name: asdict(f) for name, f in fitted if isinstance(f, calibration.Scaling)}
     write_json(results / RECORD, {**record, "recalibrations": scalings})

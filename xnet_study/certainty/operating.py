@@ -27,11 +27,16 @@ OFFERED = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
 PROMISE = (
     "The mean over new subjects, as many of each body part as among the calibration subjects, of "
     "the false discovery proportion of {guarded} in their images is at most target_fdr, with "
-    "confidence 1 - delta over the calibration subjects, if new subjects come from where these did"
-    "{where} and their polarity is known, as it was there. A single image or body part may exceed "
-    "it."
+    "confidence 1 - delta over the calibration subjects (of this target alone, not of several at "
+    "once), if new subjects come from where these did{where} and the polarity of their pictures is "
+    "{polarity}. A single image or body part may exceed it."
 )
 _SIMULATED = " (simulated bodies, not patients)"
+
+AUTO, GIVEN = "auto", "given"
+"""How the polarity of pictures becomes known; each has certificates of its own."""
+
+_POLARITY = {AUTO: "found automatically, as it was there", GIVEN: "given, and right"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,9 @@ class Point:
         chosen_on: the set.
         subjects: how many it has.
         delta: chance that the promise is broken.
-        reached: on other images: their ``set``, ``mean_fdr``, ``mean_recall``, ``abstained``.
+        reached: on other images: their ``set``, ``mean_fdr``, ``mean_recall``, ``abstained``, the
+            share of ``images_above_target``, and ``mean_fdr_by_part``.
+        polarity: `AUTO` or `GIVEN`.
     """
 
     target_fdr: float
@@ -57,6 +64,7 @@ class Point:
     subjects: int
     delta: float
     reached: dict
+    polarity: str
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ def decision(
     target_fdr: float | None = None,
     post_process: bool = False,
     guard: str | None = None,
+    polarity: str = AUTO,
 ) -> Decision:
     """Return the decision that a user asked for.
 
@@ -97,6 +106,7 @@ def decision(
         post_process: whether the tuned post-processing follows.
         guard: name of the class that the threshold guards; by default that of the operating
             points, else soft tissue.
+        polarity: how that of the pictures becomes known, `AUTO` or `GIVEN`.
 
     Raises:
         InputError: if both a threshold and a rate are given, the rate was not certified, or what is
@@ -112,9 +122,9 @@ def decision(
         made = read(weights, inference.WORKING_SIZE)
         processing = made.processing if post_process else processing
     if target_fdr is not None:
-        point = certified(made.points, target_fdr, post_process)
+        point = certified(made.points, target_fdr, post_process, polarity)
         threshold, certified_for = point.threshold, made.guarded
-        promise = {"promise": made.promise, "operating_point": asdict(point)}
+        promise = {"promise": made.promises[polarity], "operating_point": asdict(point)}
     if threshold is None and not post_process:
         return Decision(threshold, 0, processing, {})
     guarded = guarded_class(classes, guard or certified_for or SOFT_TISSUE)
@@ -140,14 +150,15 @@ def write(weights: Path, points: list[Point], processing: Processing, record: di
         record: with ``weights_sha256``, ``working_size``, ``sets``, ``guarded`` and ``versions``.
     """
     kept = ("weights_sha256", "working_size", "sets", "guarded", "simulated", "versions")
-    content = {"promise": _promise(record), **{name: record[name] for name in kept}}
+    content = {"promises": _promises(record), **{name: record[name] for name in kept}}
     content |= {"processing": asdict(processing), "points": [asdict(point) for point in points]}
     return write_json(path_for(weights), content)
 
 
-def _promise(record: dict) -> str:
-    where = _SIMULATED if record["simulated"] else ""
-    return PROMISE.format(guarded=record["guarded"], where=where)
+def _promises(record: dict) -> dict[str, str]:
+    """Return the promise by how the polarity becomes known."""
+    words = {"guarded": record["guarded"], "where": _SIMULATED if record["simulated"] else ""}
+    return {name: PROMISE.format(polarity=how, **words) for name, how in _POLARITY.items()}
 
 
 class Made(NamedTuple):
@@ -156,7 +167,7 @@ class Made(NamedTuple):
     points: list[Point]
     processing: Processing
     guarded: str
-    promise: str
+    promises: dict[str, str]
 
 
 def read(weights: Path, working_size: int | None = None) -> Made:
@@ -179,7 +190,7 @@ def read(weights: Path, working_size: int | None = None) -> Made:
     try:
         points = [Point(**point) for point in content["points"]]
         processing, used = Processing(**content["processing"]), content["weights_sha256"]
-        made = Made(points, processing, content["guarded"], _promise(content))
+        made = Made(points, processing, content["guarded"], _promises(content))
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not a record of operating points ({error})") from None
     if used != _hash(weights):
@@ -190,13 +201,14 @@ def read(weights: Path, working_size: int | None = None) -> Made:
     return made
 
 
-def certified(points: list[Point], target: float, processed: bool) -> Point:
+def certified(points: list[Point], target: float, processed: bool, polarity: str = AUTO) -> Point:
     """Return the point that was certified for a target.
 
     Args:
         points: of `read`.
         target: false discovery rate aimed at.
         processed: whether the post-processing follows.
+        polarity: how that of the pictures becomes known.
 
     Raises:
         InputError: if that was not certified; says what was, and what it would take.
@@ -206,7 +218,8 @@ def certified(points: list[Point], target: float, processed: bool) -> Point:
             f"a false discovery rate of {target:g} was not certified, nor was any other: that "
             "takes new subjects; run `make population`, then `xnet confidence`"
         )
-    tried = {p.target_fdr: p for p in points if p.processed == processed}
+    alike = [p for p in points if p.processed == processed and p.polarity == polarity]
+    tried = {p.target_fdr: p for p in alike}
     kept = {t: p for t, p in tried.items() if p.threshold is not None}
     if target in kept:
         return kept[target]
