@@ -56,8 +56,11 @@ class Study:
 
     @property
     def tasks(self) -> list[Task]:
-        """All tasks, the most wanted first."""
-        return tasks.plan(self.profile, images.groups_of(self.dataset))
+        """All tasks, the most wanted first; without those that want more images than there are."""
+        folder = self.population / LEARNING
+        there = len(_loaded(folder).manifest) if (folder / "manifest.csv").is_file() else 0
+        every = tasks.plan(self.profile, images.groups_of(self.dataset))
+        return [task for task in every if task.added <= there]
 
     @property
     def folder(self) -> Path:
