@@ -11,6 +11,7 @@ from xnet_tf.files import InputError, read_json, write_json
 POINTS = [
     Point(0.05, False, 0.8, 63, "calibration", 600, 0.05, {"mean_fdr": 0.03}, "auto"),
     Point(0.05, True, 0.7, 63, "calibration", 600, 0.05, {}, "auto"),
+    Point(0.05, True, 0.7, 63, "calibration", 600, 0.05, {}, "given"),
     Point(0.005, False, None, 614, "calibration", 600, 0.05, {}, "auto"),
 ]
 
