@@ -1,6 +1,5 @@
 """The notebooks run, in order and anywhere, and what is committed of them is in order."""
 
-import ast
 import json
 import os
 import re
@@ -21,10 +20,6 @@ from xnet_study.teaching import solutions
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
-# The lessons that have been written anew; the others still have a notebook of solutions.
-TEACHING = ROOT / "xnet_study" / "teaching"
-LESSONS = [p for p in NOTEBOOKS if (TEACHING / f"notebook{p.stem.split('-')[0]}.py").is_file()]
 
 
 def named(paths, marks=()):
@@ -65,13 +60,13 @@ def execute(notebook, kernel):
         client.kc.stop_channels()
 
 
-@pytest.mark.parametrize("path", named(NOTEBOOKS) + named(SOLUTIONS, marks=pytest.mark.slow))
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
 def test_notebook_runs_from_another_folder(path, kernel):
     execute(nbformat.read(path, as_version=4), kernel)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", named(LESSONS))
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
 def test_solutions_run_and_pass_their_checks(path, kernel):
     notebook = solutions.solved(path)
     execute(notebook, kernel)
@@ -82,15 +77,6 @@ def test_solutions_run_and_pass_their_checks(path, kernel):
     }
     for number, texts in printed.items():
         assert f"Exercise {number}: right.\n" in "".join(map(str, texts))
-
-
-@pytest.mark.parametrize("path", named(SOLUTIONS))
-def test_solution_imports_what_there_is(path):
-    cells = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
-    lines = [node for cell in cells for node in ast.parse(cell).body]
-    imports = [node for node in lines if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert imports
-    exec(compile(ast.Module(imports, []), path.name, "exec"), {})
 
 
 def test_a_widget_sends_nothing_while_a_cell_is_waited_for():
@@ -113,7 +99,7 @@ def test_a_second_training_notebook_changes_no_weights(smoke_run, kernel):
     assert weights.read_bytes() == before
 
 
-@pytest.mark.parametrize("path", named(NOTEBOOKS + SOLUTIONS))
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
 def test_notebook_is_well_formed(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
@@ -151,17 +137,7 @@ def test_committed_outputs_are_those_of_the_released_run():
     assert f"{scores['value'].item():.3f}" in outputs["06a-scores"]
 
 
-@pytest.mark.parametrize("path", named(p for p in NOTEBOOKS if p not in LESSONS))
-def test_every_notebook_has_exercises_and_their_solutions(path):
-    notebook = nbformat.read(path, as_version=4)
-    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    assert "## Exercises" in prose
-    assert "**You need**" in prose
-    assert (ROOT / "notebooks" / "solutions" / path.name).is_file()
-    assert f"solutions/{path.name}" in prose
-
-
-@pytest.mark.parametrize("path", named(LESSONS))
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
 def test_lessons_have_one_form(path):
     cells = nbformat.read(path, as_version=4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
@@ -179,7 +155,7 @@ def test_lessons_have_one_form(path):
     assert ":::" not in prose and "```{" not in prose  # one extension's syntax shows nowhere else
 
 
-@pytest.mark.parametrize("path", named(LESSONS))
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
 def test_each_exercise_has_a_cell_to_begin_in(path):
     cells = nbformat.read(path, as_version=4).cells
     numbers = [solutions.exercise_number(cell) for cell in cells]
@@ -192,7 +168,7 @@ def test_each_exercise_has_a_cell_to_begin_in(path):
         assert re.match(rf"(## Exercises\n.*)?### Exercise {number} \({level}\)\n", task, re.S)
 
 
-@pytest.mark.parametrize("path", named(LESSONS))
+@pytest.mark.parametrize("path", named(NOTEBOOKS))
 def test_every_picture_says_what_is_seen(path):
     for cell in nbformat.read(path, as_version=4).cells:
         pictures = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
@@ -205,11 +181,11 @@ def test_every_picture_says_what_is_seen(path):
 
 
 def test_a_new_address_goes_into_every_notebook(tmp_path, monkeypatch):
-    path = tmp_path / LESSONS[0].name
-    shutil.copy(LESSONS[0], path)
+    path = tmp_path / NOTEBOOKS[0].name
+    shutil.copy(NOTEBOOKS[0], path)
     monkeypatch.setattr("xnet_study.notebooks.first_cell", lambda: 'REPOSITORY = "elsewhere"')
     renew_first_cells(tmp_path)
-    old, new = (nbformat.read(p, as_version=4).cells for p in (LESSONS[0], path))
+    old, new = (nbformat.read(p, as_version=4).cells for p in (NOTEBOOKS[0], path))
     assert new[1].source == 'REPOSITORY = "elsewhere"'
     assert [*new[:1], *new[2:]] == [*old[:1], *old[2:]]
 
