@@ -141,7 +141,9 @@ def evaluate(
     curves.save_images(judged, results)
     if origin == "this run":
         engine = serving.load(weights, "normal")
-        certifying.certify(weights, engine, population, tuned, guard, simulated=record["simulated"])
+        certifying.certify(
+            weights, engine, population, tuned, names[guarded], simulated=record["simulated"]
+        )
     fitted = judging.recalibrations.items()
     scalings = {name: asdict(f) for name, f in fitted if isinstance(f, calibration.Scaling)}
     write_json(results / RECORD, {**record, "recalibrations": scalings})
