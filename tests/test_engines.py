@@ -43,6 +43,16 @@ def test_probabilities_are_those_of_keras(tmp_path, num_classes, kernel_size):
     np.testing.assert_allclose(half, theirs, atol=2e-3)
 
 
+def test_inner_steps_are_those_of_keras(tmp_path):
+    network, path = saved(tmp_path)
+    images = np.random.default_rng(1).uniform(-1, 1, (1, 40, 64, 1)).astype("float32")
+    names = ("conv2", "conv3")
+    inner = keras.Model(network.input, [network.get_layer(f"{n}_relu").output for n in names])
+    ours = engines.OnnxNetwork(onnx_graph.build(path, outputs=names)).outputs(images)
+    for theirs, values in zip(inner(images, training=False), ours, strict=True):
+        np.testing.assert_allclose(values, theirs, atol=1e-5)
+
+
 def test_the_users_weights_are_small_enough_to_send():
     assert len(onnx_graph.build(runs.USER_WEIGHTS, half=True)) <= 4e6
 

@@ -1,5 +1,6 @@
 """Segmenting folders: what is made, kept, refused, and what a kill leaves."""
 
+import dataclasses
 import multiprocessing
 import os
 import random
@@ -24,6 +25,13 @@ TESTS = Path(__file__).parent
 def folder(tmp_path):
     fakes.write_pictures(tmp_path / "in", 3)
     return tmp_path / "in"
+
+
+def test_what_the_method_doubts_is_a_warning(folder, tmp_path, capsys):
+    method = dataclasses.replace(fakes.method(), doubts=lambda image: (f"{image.ndim} axes",))
+    assert segment_runs.run([folder], tmp_path / "out", method) == 0
+    assert [row["warnings"] for row in fakes.rows_of(tmp_path / "out")] == ["3 axes"] * 3
+    assert "3 masks made (3 with warnings)" in capsys.readouterr().out
 
 
 def test_a_row_says_what_was_found(folder, tmp_path):

@@ -50,5 +50,9 @@ class OnnxNetwork:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Map normalised images ``(B, H, W, 1)`` to float32 probabilities ``(B, H, W, C)``."""
-        (probabilities,) = self._session.run(None, {"image": images.transpose(0, 3, 1, 2)})
-        return probabilities.transpose(0, 2, 3, 1)
+        return self.outputs(images)[0]
+
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        """Return all outputs of the graph, float32 ``(B, h, w, C)``."""
+        values = self._session.run(None, {"image": images.transpose(0, 3, 1, 2)})
+        return [value.transpose(0, 2, 3, 1) for value in values]

@@ -6,8 +6,6 @@ picture that is X-ray to its edges.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 Region = tuple[slice, slice]
@@ -36,7 +34,7 @@ def find(values: np.ndarray) -> Region:
     Returns:
         The region, the whole picture if it has no margin.
     """
-    cuts = _cuts(values, _margin)
+    cuts = _cuts(values)
     inner, widest = values[_region(values, cuts)], max(cuts)
     if widest:
         # Where the picture begins as uniform as the frame is, as much is cut off as elsewhere.
@@ -44,18 +42,6 @@ def find(values: np.ndarray) -> Region:
             if not cuts[side] and lines[0, 0] == values[0, 0]:
                 cuts[side] = min(_uniform(lines), widest)
     return _region(values, [0] * 4 if _too_little(values, cuts) else cuts)
-
-
-def varying(values: np.ndarray) -> Region:
-    """Find the picture within all uniform lines along its border, an open beam's too.
-
-    Args:
-        values: any real dtype ``(H, W)``, finite.
-
-    Returns:
-        The region, the whole picture if next to nothing varies.
-    """
-    return _region(values, _cuts(values, _uniform))
 
 
 def without_dead_lines(values: np.ndarray) -> np.ndarray:
@@ -95,7 +81,7 @@ def without_boxes(values: np.ndarray) -> np.ndarray:
         The same array if it has no such value, else a copy.
     """
     # Of big pictures a regular sample: what it misses is too little to set the scale.
-    sample = values[:: 1 + values.shape[0] // 2048, :: 1 + values.shape[1] // 2048]
+    sample = values[:: 1 + values.shape[0] // 1024, :: 1 + values.shape[1] // 1024]
     levels, counts = np.unique(sample, return_counts=True)
     most = _BOX_SHARE * sample.size
     while len(levels) >= _FEWEST_LEVELS:
@@ -127,13 +113,13 @@ def _too_little(values: np.ndarray, cuts: list[int]) -> bool:
     return min(inner.shape) < _SMALLEST_SIDE or inner.size < _SMALLEST_SHARE * values.size
 
 
-def _cuts(values: np.ndarray, count: Callable[[np.ndarray], int]) -> list[int]:
-    """Cut off lines on the four sides until `count` finds none in what is left."""
+def _cuts(values: np.ndarray) -> list[int]:
+    """Cut off margins on the four sides until none is left."""
     cuts, more = [0] * 4, [1] * 4
     while any(more):
         if _too_little(values, cuts):
             return [0] * 4
-        more = [count(lines) for lines in _sides(values[_region(values, cuts)])]
+        more = [_margin(lines) for lines in _sides(values[_region(values, cuts)])]
         cuts = [cut + lines for cut, lines in zip(cuts, more, strict=True)]
     return cuts
 

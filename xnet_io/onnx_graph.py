@@ -17,7 +17,7 @@ References:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from xnet_tf.weights import read_record
 
 OPSET, IR_VERSION = 17, 9
 
-_STAGES = (
+STAGES = (
     *(("conv1", "image"), ("pool1", "conv1"), ("conv2", "pool1"), ("pool2", "conv2")),
     *(("conv3", "pool2"), ("pool3", "conv3"), ("conv4", "pool3"), ("conv5", "conv4")),
     *(("up6", "conv5"), ("join6", "conv3", "up6"), ("up7", "join6"), ("join7", "conv2", "up7")),
@@ -36,6 +36,7 @@ _STAGES = (
     *(("conv10", "pool9"), ("conv11", "conv10"), ("up12", "conv11"), ("join12", "conv9", "up12")),
     *(("up13", "join12"), ("join13", "conv8", "up13")),
     *(("up14", "join13"), ("join14", "conv1", "up14"), ("logits", "join14")),
+    ("probabilities", "logits"),
 )
 """Every step of `xnet_tf.build_xnet`, and the steps that it takes."""
 
@@ -46,12 +47,15 @@ _FLOAT, _FLOAT16, _INT = 1, 10, 2
 """Types of tensors, and of an attribute; a list of integers is of type 7."""
 
 
-def build(weights: str | Path, half: bool = False) -> bytes:
+def build(
+    weights: str | Path, half: bool = False, outputs: Sequence[str] = ("probabilities",)
+) -> bytes:
     """Return the ONNX file of a released XNet.
 
     Args:
         weights: the ``.npz``, whose record lies beside it.
         half: keep the weights in float16, half as large; the arithmetic stays in float32.
+        outputs: steps of `STAGES`, in this order; the graph ends with the last of them.
 
     Raises:
         InputError: if the record does not fit, or names another network than XNet.
@@ -61,7 +65,7 @@ def build(weights: str | Path, half: bool = False) -> bytes:
         raise InputError(f"{weights}: a {record['network']}; only XNet is written as ONNX")
     try:
         with np.load(weights, allow_pickle=False) as arrays:
-            return _model(dict(arrays), half)
+            return _model(dict(arrays), half, outputs)
     except (KeyError, ValueError, EOFError) as error:
         raise InputError(f"{weights}: not weights of an XNet ({error})") from None
 
@@ -91,14 +95,18 @@ def folded(arrays: Mapping[str, np.ndarray], name: str, up: bool) -> tuple[np.nd
     return kernel.transpose(3, 2, 0, 1), bias
 
 
-def _model(arrays: Mapping[str, np.ndarray], half: bool) -> bytes:
-    nodes, constants = [], []
-    for name, *inputs in _STAGES:
+def _model(arrays: Mapping[str, np.ndarray], half: bool, outputs: Sequence[str]) -> bytes:
+    nodes, constants, channels = [], [], {}
+    names = [name for name, *_ in STAGES]
+    for name, *inputs in STAGES[: names.index(outputs[-1]) + 1]:
         kind = name.rstrip("0123456789")
         if kind == "pool":
             nodes.append(_node("MaxPool", inputs, name, kernel_shape=[2, 2], strides=[2, 2]))
         elif kind == "join":
             nodes.append(_node("Concat", inputs, name, axis=1))
+        elif kind == "probabilities":
+            nodes.append(_node("Softmax", inputs, name, axis=1))
+            channels[name] = channels["logits"]
         else:
             # The convolution that doubles the size at stage 6 is called conv6 in the weights.
             kernel, bias = folded(arrays, name.replace("up", "conv"), kind == "up")
@@ -107,12 +115,12 @@ def _model(arrays: Mapping[str, np.ndarray], half: bool) -> bytes:
                 constants.append(_tensor(f"{name}/{part}{'16' if half else ''}", stored))
                 if half:
                     nodes.append(_node("Cast", [f"{name}/{part}16"], f"{name}/{part}", to=_FLOAT))
+            channels[name] = len(bias)
             nodes += _convolution(name, kind, inputs, kernel.shape[-1] // 2)
-    nodes.append(_node("Softmax", ["logits"], "probabilities", axis=1))
-    count = len(arrays["logits/bias"])
     graph = b"".join(_field(1, node) for node in nodes) + _field(2, "xnet")
     graph += b"".join(_field(5, constant) for constant in constants)
-    graph += _field(11, _value("image", 1)) + _field(12, _value("probabilities", count))
+    graph += _field(11, _value("image", 1))
+    graph += b"".join(_field(12, _value(name, channels[name])) for name in outputs)
     opset = _field(1, "") + _field(2, OPSET)
     return _field(1, IR_VERSION) + _field(2, "xnet_io") + _field(7, graph) + _field(8, opset)
 

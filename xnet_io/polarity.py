@@ -59,20 +59,19 @@ def features(image: np.ndarray) -> dict[str, float]:
     Returns:
         Name -> number without unit; all 0 for a constant image.
     """
-    rows, columns = image.shape[:2]
-    whole = _thumbnail(np.asarray(image, dtype=np.float32).reshape(rows, columns))
+    whole = _thumbnail(np.asarray(image, dtype=np.float32).reshape(image.shape[:2]))
     # A collimator's shadow looks like an open beam of the wrong polarity: measure inside it too,
     # once where nothing but the body varies, once far from the border.
-    views = {"whole": whole, "trimmed": _without_bands(whole), "middle": _middle(whole)}
-    measured = {}
-    for view, values in views.items():
-        values = _thumbnail(values)
-        for name, number in _measure(values, _ranks(values)).items():
-            measured[f"{name}, {view}"] = float(number)
-    return measured
+    trimmed = _without_bands(whole)
+    views = {"whole": _measure(whole), "middle": _measure(_middle(whole))}
+    same = trimmed.shape == whole.shape
+    views["trimmed"] = views["whole"] if same else _measure(trimmed)
+    return {f"{name}, {view}": float(n) for view, m in views.items() for name, n in m.items()}
 
 
-def _measure(values: np.ndarray, ranks: np.ndarray) -> dict[str, float]:
+def _measure(part: np.ndarray) -> dict[str, float]:
+    values = _thumbnail(part)
+    ranks = _ranks(values)
     measured = _position(ranks) | _extremes(values, ranks)
     for distance in _DISTANCES:
         measured |= _edge_sides(values, distance)

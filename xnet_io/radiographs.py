@@ -25,12 +25,8 @@ _LARGEST = 1e30
 _GREY_TOLERANCE = 2
 
 
-_DOUBT = float(np.log(0.7 / 0.3))
-"""Log odds of 70 %: polarity less certain than this is worth a warning.
-
-Of the 228 simulated subjects that choices are made on 1.8 % warn as they are, 98 % if their
-polarity is given wrongly.
-"""
+_DOUBT = float(np.log(0.65 / 0.35))
+"""Log odds of 65 %: polarity less certain than this is worth a warning (`results/warnings.csv`)."""
 
 _CONTRADICTION = 3.0
 """Log odds, from the picture, at which it contradicts its tags."""
@@ -110,10 +106,30 @@ def load(path: str | Path, polarity: str = "auto") -> Radiograph:
         raise InputError(
             f"polarity {polarity!r} is unknown; choose from {', '.join(classes.POLARITIES)}"
         )
-    shown, prior = _shown(path)
-    exposed, image = _stretched(path, shown)
+    shown, prior = shown_by(path)
+    try:
+        return interpret(shown, prior, polarity)
+    except ValueError as error:
+        raise fault(path, str(error), "replace them and save it again") from None
+
+
+def interpret(shown: np.ndarray, prior: float = 0.0, polarity: str = "auto") -> Radiograph:
+    """Make a radiograph of a picture: what `load` does once the file is decoded.
+
+    Args:
+        shown: any real dtype ``(H, W)``, as a viewer shows it, black low.
+        prior: log odds that its open beam is bright, from what is known beside the picture.
+        polarity: "auto", "bright" or "dark".
+
+    Returns:
+        The image, with an open beam that is bright, and how it looked.
+
+    Raises:
+        ValueError: if pixels are no numbers, or too large.
+    """
+    exposed, image = stretched(shown)
     inner = image[exposed]
-    by_picture = log_odds(inner[exposure.varying(inner)])
+    by_picture = log_odds(inner)
     odds = prior if np.isinf(prior) else prior + by_picture
     taken, certainty = polarity, 1.0
     if polarity == "auto":
@@ -176,7 +192,15 @@ def write_grey(path: str | Path, image: np.ndarray, bits: int = 8) -> Path:
     return write_atomically(path, lambda temporary: grey.save(temporary, format="PNG"))
 
 
-def _shown(path: str | Path) -> tuple[np.ndarray, float]:
+def shown_by(path: str | Path) -> tuple[np.ndarray, float]:
+    """Decode a file: the picture as a viewer shows it, and what tags say of its polarity.
+
+    Returns:
+        ``(H, W)`` of any real dtype, black low, and the log odds that its open beam is bright.
+
+    Raises:
+        InputError: as `load` does.
+    """
     if pictures.identify(path) == "DICOM":
         return dicom.read(path)
     return _grey(path, pictures.decode(path).pixels), 0.0
@@ -199,19 +223,26 @@ def _grey(path: str | Path, pixels: np.ndarray) -> np.ndarray:
     return pixels[..., 0] if channels <= 2 else pixels[..., 1]
 
 
-def _stretched(path: str | Path, shown: np.ndarray) -> tuple[Region, np.ndarray]:
-    """Return the exposed region, and float32 ``(H, W)`` in [0, 1], on that region's scale."""
-    try:
-        if shown.dtype.kind == "f" and not float(np.abs(shown).max()) < _LARGEST:
-            preprocessing.stretch(shown)  # which says how many pixels are no numbers
-        exposed = exposure.find(shown)
-        inner = exposure.without_boxes(exposure.without_dead_lines(shown[exposed]))
-        stretched = preprocessing.stretch(inner)
-    except ValueError as error:
-        raise fault(path, str(error), "replace them and save it again") from None
-    if stretched.shape == shown.shape:
-        return exposed, stretched
+def stretched(shown: np.ndarray) -> tuple[Region, np.ndarray]:
+    """Bring a picture to [0, 1] by the grey values of what is X-ray in it.
+
+    Args:
+        shown: any real dtype ``(H, W)``.
+
+    Returns:
+        Rows and columns of the exposed region, and float32 ``(H, W)``.
+
+    Raises:
+        ValueError: if pixels are no numbers, or too large.
+    """
+    if shown.dtype.kind == "f" and not float(np.abs(shown).max()) < _LARGEST:
+        preprocessing.stretch(shown)  # which says how many pixels are no numbers
+    exposed = exposure.find(shown)
+    inner = exposure.without_boxes(exposure.without_dead_lines(shown[exposed]))
+    image = preprocessing.stretch(inner)
+    if image.shape == shown.shape:
+        return exposed, image
     low, high = float(inner.min()), float(inner.max())
-    image = ((np.clip(shown, low, high) - low) / (high - low or 1)).astype(np.float32)
-    image[exposed] = stretched
-    return exposed, image
+    whole = ((np.clip(shown, low, high) - low) / (high - low or 1)).astype(np.float32)
+    whole[exposed] = image
+    return exposed, whole

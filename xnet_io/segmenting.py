@@ -56,6 +56,11 @@ class Task:
     radiograph: Radiograph | None = None
 
 
+def no_doubts(image: np.ndarray) -> tuple[str, ...]:
+    """Warn of no picture."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Method:
     """How masks are made; it can be sent to other processes.
@@ -68,6 +73,7 @@ class Method:
         polarity: how the open beam looks, as `radiographs.load` takes it.
         extras: what goes beside a mask, kinds of `outputs.ENDINGS`.
         classes: that the network knows. Where open beam is none of them, margins are segmented too.
+        doubts: from a radiograph float32 ``(H, W, 1)`` to what warns of it, one line each.
     """
 
     load: Callable[[], Engine]
@@ -76,6 +82,7 @@ class Method:
     polarity: str = "auto"
     extras: frozenset[str] = frozenset()
     classes: Classes = PAPER
+    doubts: Callable[[np.ndarray], tuple[str, ...]] = no_doubts
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -179,7 +186,7 @@ def _make(
         "network confidence": f"{confidence.mean(dtype=np.float64):.4f}",
         "polarity": radiograph.polarity,
         "sure of polarity (%)": f"{100 * radiograph.certainty:.1f}",
-        "warnings": " | ".join(radiograph.warnings),
+        "warnings": " | ".join((*radiograph.warnings, *method.doubts(image))),
         "mask sha256": sha256(task.mask),
     }
 

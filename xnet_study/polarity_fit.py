@@ -1,11 +1,12 @@
 """Fit the polarity detector on the simulated radiographs and record how well it does.
 
-    python -m xnet_study.polarity_fit [--data DIR] [--copies 24] [--out xnet_io/polarity.json]
+    python -m xnet_study.polarity_fit --data runs/population/learning
 
-Every image of the data set is turned into what hospitals make of raw pictures: logarithm, gamma,
-sigmoid, local contrast equalisation, windows that clip, crops (also without any open beam),
-rotations, collimators, noise. Half of the copies are inverted. The accuracy is cross-validated with
-whole subjects left out; all subjects are simulated variants of one skeleton.
+Every image of the data sets is taken as it is, in logarithmic presentations, and as what hospitals
+may make of raw pictures besides: gamma, sigmoid, local contrast equalisation, windows that clip,
+crops (also without any open beam), rotations, collimators, noise. Half of the copies are inverted.
+The accuracy is cross-validated with whole subjects left out; all subjects are simulated variants of
+one skeleton. `xnet_study/polarity_check.py` measures it on other subjects.
 """
 
 from __future__ import annotations
@@ -20,12 +21,33 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from tqdm import tqdm
 
-from xnet_io import polarity
+from xnet_io import polarity, radiographs
 from xnet_tf import classes, dataset, runs
 from xnet_tf.files import write_json
 
 SEED = 2018
 FOLDS = 5
+
+
+PRESENTED = 4
+"""Logarithmic presentations of each image, beside the image itself and the hospital copies."""
+
+
+def presented(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Present a raw picture as displays show it, open beam still bright: logarithm and window.
+
+    Args:
+        image: float32 ``(H, W)`` in [0, 1], open beam bright.
+        random: source of the logarithm's range and of the window's ends.
+
+    Returns:
+        float32 ``(H, W)`` in [0, 1], of 256 grey values.
+    """
+    shown = np.log1p(10 ** random.uniform(1.5, 3.5) * image)
+    ends = (random.uniform(0, 5), 100 - random.choice([0, random.uniform(0, 20)]))
+    low, high = np.percentile(shown, ends)
+    shown = np.clip((shown - low) / max(high - low, 1e-6), 0, 1)
+    return np.round(255 * shown).astype(np.float32) / 255
 
 
 def hospital_copy(
@@ -142,27 +164,33 @@ def _open_beam(mask):
 
 
 def measure(data: dataset.Dataset, copies: int) -> pd.DataFrame:
-    """Measure hospital copies of every image of a data set, half of them inverted.
+    """Measure every image of a data set, presentations and hospital copies of it; half inverted.
 
-    The first copy of each image is the image as simulated.
+    Args:
+        data: the data set.
+        copies: hospital copies of each image, beside `PRESENTED` presentations and itself.
 
     Returns:
         One row a copy: the features, and in the index what is known of it: ``bright``,
-        ``open_beam`` (its share of the picture), ``altered``, ``subject``, ``body_part``.
+        ``open_beam`` (its share of the picture), ``form``, ``subject``, ``body_part``.
     """
+    forms = ["raw"] + ["presented"] * PRESENTED + ["altered"] * copies
     rows, known = [], []
     for number, row in enumerate(tqdm(data.manifest.itertuples(), "measuring", len(data.manifest))):
         image, mask = dataset.read_pair(data.folder, row)
         collimated = getattr(row, "collimated", "") == "1"
-        for copy in range(copies):
+        for copy, form in enumerate(forms):
             random = np.random.default_rng([SEED, number, copy])
             picture, share = image[..., 0], _open_beam(mask)
-            if copy:
+            if form == "presented":
+                picture = presented(picture, random)
+            elif form == "altered":
                 picture, share = hospital_copy(picture, mask, random, collimated)
             bright = bool(random.integers(2))
-            rows.append(polarity.features(picture if bright else 1 - picture))
-            known.append((bright, share, copy > 0, row.subject, row.body_part))
-    names = ["bright", "open_beam", "altered", "subject", "body_part"]
+            exposed, picture = radiographs.stretched(picture if bright else 1 - picture)
+            rows.append(polarity.features(picture[exposed]))
+            known.append((bright, share, form, row.subject, row.body_part))
+    names = ["bright", "open_beam", "form", "subject", "body_part"]
     return pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(known, names=names))
 
 
@@ -192,7 +220,7 @@ def score(model: LogisticRegression, measured: pd.DataFrame) -> dict[str, object
     known["sure"] = np.abs(odds) >= polarity.LARGEST_LOG_ODDS
     known["open_beam_below_5_percent"] = known["open_beam"] < 0.05
     record = {"accuracy": round(known["right"].mean(), 4), "copies": len(known)}
-    for name in ("altered", "sure", "open_beam_below_5_percent", "body_part"):
+    for name in ("form", "sure", "open_beam_below_5_percent", "body_part"):
         groups = known.groupby(known[name].astype(str))["right"]
         record[f"by_{name}"] = groups.agg(accuracy="mean", copies="size").round(4).to_dict("index")
     return record | {"subjects": known["subject"].nunique()}
@@ -201,13 +229,14 @@ def score(model: LogisticRegression, measured: pd.DataFrame) -> dict[str, object
 def main() -> None:
     """Fit, write the coefficients with the record, print the record."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data", type=Path, help="data set (default: XNET_DATA, else data)")
-    parser.add_argument("--out", type=Path, default=Path(polarity.__file__).with_suffix(".json"))
-    parser.add_argument("--copies", type=int, default=24, help="hospital copies of each image")
-    parser.add_argument("--strength", type=float, default=1.0, help="inverse L1 penalty")
+    option, module = parser.add_argument, Path(polarity.__file__)
+    option("--data", type=Path, nargs="+", default=[runs.data_folder()], help="data sets")
+    option("--out", type=Path, default=module.with_suffix(".json"))
+    option("--copies", type=int, default=2, help="hospital copies of each image")
+    option("--strength", type=float, default=1.0, help="inverse L1 penalty")
     options = parser.parse_args()
-    data = dataset.load(options.data)
-    measured, scale = scaled(measure(data, options.copies))
+    sets = [dataset.load(folder) for folder in options.data]
+    measured, scale = scaled(pd.concat([measure(data, options.copies) for data in sets]))
     # No constant term: an inverted picture gets the opposite answer. The L1 penalty leaves the
     # features out that add nothing.
     model = LogisticRegression(
@@ -219,7 +248,7 @@ def main() -> None:
         "made_by": "xnet_study/polarity_fit.py",
         "seed": SEED,
         "inverse_l1_penalty": options.strength,
-        "data": data.fingerprint(),
+        "data": [data.fingerprint() for data in sets],
         "versions": runs.versions(),
     }
     write_json(options.out, {"coefficients": weights[weights != 0].to_dict(), "record": record})

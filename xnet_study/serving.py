@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from xnet_io import familiarity
 from xnet_io.segmenting import Engine, Method
 from xnet_study import baselines
 from xnet_study.certainty import operating
@@ -46,9 +47,10 @@ def method(options: argparse.Namespace) -> Method:
     # Of several processes each keeps to one core.
     threads = 1 if options.jobs > 1 or options.dask else 0
     loading = functools.partial(load, options.weights.absolute(), quality, threads)
+    doubts = functools.partial(familiarity.doubts, options.weights.absolute(), threads)
     text = json.dumps(settings, sort_keys=True)
     classes = read_classes(options.weights)
-    return Method(loading, decision, text, options.polarity, wanted, classes)
+    return Method(loading, decision, text, options.polarity, wanted, classes, doubts)
 
 
 def load(weights: Path, quality: str, threads: int = 0) -> Engine:

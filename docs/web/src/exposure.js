@@ -92,9 +92,6 @@ export function find(plane) {
   return region(plane, tooLittle(plane, cuts) ? [0, 0, 0, 0] : cuts);
 }
 
-/** The picture within all uniform lines along its border, an open beam's too. */
-export const varying = (plane) => region(plane, cutsOf(plane, (four) => four.map(uniform)));
-
 /** Rows and columns of one value, unlike their neighbours, replaced by the nearest others. */
 export function withoutDeadLines(plane) {
   if (Math.min(plane.rows, plane.columns) < SMALLEST_SIDE) return plane;
@@ -134,7 +131,7 @@ export function sample({ data, rows, columns }, side) {
 }
 
 /** A lone value far beyond all others brought to the next one. */
-export function withoutBoxes(plane, side = 2048) {
+export function withoutBoxes(plane, side = 1024) {
   const sorted = sample(plane, side).sort();
   const levels = [];
   const counts = [];

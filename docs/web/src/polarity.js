@@ -1,14 +1,14 @@
 // Is the open beam bright or dark? As in xnet_io/polarity.py, with its coefficients.
 import coefficients from "../../../xnet_io/polarity.json";
 import { resizeArea, roundHalfEven } from "./resize.js";
-import { crop, varying } from "./exposure.js";
+import { crop } from "./exposure.js";
 
 const THUMBNAIL = 96;
 const LARGEST = 5;
 
 /** Natural logarithm of the odds that the open beam is bright. */
 export function logOdds(plane) {
-  const measured = features(crop(plane, varying(plane)));
+  const measured = features(plane);
   let total = 0;
   for (const [name, weight] of Object.entries(coefficients.coefficients)) total += weight * measured[name];
   return Math.min(Math.max(total, -LARGEST), LARGEST);
