@@ -103,3 +103,22 @@ def test_a_framed_constant_is_finite(tmp_path):
     Image.fromarray(np.pad(np.full((60, 60), 300, np.uint16), 5)).save(tmp_path / "x.png")
     image = radiographs.read(tmp_path / "x.png")
     assert image.min() >= 0 and image.max() <= 1
+
+
+def test_bright_letters_in_the_dark_are_writing():
+    plain = np.float32(NOISY)
+    assert not exposure.has_writing(plain) and not exposure.has_writing(np.zeros((1, 500)))
+    labelled = np.float32(np.pad(plain, 30))
+    labelled[40:60, 40:90:4] = 1
+    assert not exposure.has_writing(labelled)  # on the bright open beam
+    labelled[4:24, 40:90:4] = 1
+    assert exposure.has_writing(labelled)
+    assert not exposure.has_writing(1 - labelled)  # as lead letters are
+
+
+def test_writing_is_warned_of(tmp_path):
+    picture = np.pad(np.uint8(255 * limb(160, 128)), ((30, 0), (0, 0)))
+    picture[::2, 0] = 3  # no margin
+    picture[4:24, 10:60:4] = 255
+    warnings = radiographs.interpret(picture, polarity="bright").warnings
+    assert any("burnt in" in warning for warning in warnings)

@@ -51,8 +51,9 @@ def test_equal_pictures_are_segmented_once(original, tmp_path):
         return np.full((*images.shape[:3], 3), 1 / 3, np.float32)
 
     reader = real_forms.Reader(network)
-    shapes = [reader(path)[1].shape for path in (original, original)]
-    assert shapes == [(160, 128)] * 2 and len(calls) == 1
+    assert reader(original)[1].shape == (160, 128)
+    once = len(calls)
+    assert reader(original)[1].shape == (160, 128) and len(calls) == once > 0
 
 
 @pytest.mark.slow

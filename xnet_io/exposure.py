@@ -19,6 +19,9 @@ _EDGE_SHARE = 1 / 3
 
 _SMALLEST_SHARE, _SMALLEST_SIDE = 0.1, 16
 _MOST_DEAD = 0.05
+# Width of strokes relative to the longer side, their height relative to the range, and how many
+# pixels of them, per pixel of that side, are writing.
+_STROKE, _STROKE_HEIGHT, _FEWEST_STROKES = 0.01, 0.85, 0.5
 _BOX_SHARE, _BOX_GAP, _FEWEST_LEVELS = 0.2, 0.5, 16
 
 
@@ -95,6 +98,23 @@ def without_boxes(values: np.ndarray) -> np.ndarray:
             break
         values = np.clip(values, levels[0], levels[-1])
     return values
+
+
+def has_writing(image: np.ndarray) -> bool:
+    """Whether thin strokes as bright as the open beam lie in the dark, as letters burnt in do.
+
+    No X-ray draws them: they would be slits in metal.
+
+    Args:
+        image: float32 ``(H, W)`` in [0, 1], open beam bright.
+    """
+    import cv2
+
+    longer = max(image.shape)
+    side = max(3, round(_STROKE * longer)) | 1
+    kernel = np.ones((side, side), np.uint8)
+    strokes = cv2.morphologyEx(np.uint8(255 * image), cv2.MORPH_TOPHAT, kernel)
+    return np.count_nonzero(strokes > 255 * _STROKE_HEIGHT) > _FEWEST_STROKES * longer
 
 
 def _sides(values: np.ndarray) -> list[np.ndarray]:

@@ -39,7 +39,7 @@ from xnet_tf.files import save_table, sha256, write_json
 TOLERANCE = 0.01
 """By how much the share of right pixels may fall below the plain file's."""
 
-QUALITY = "normal"
+QUALITY = "high"
 
 SHARES = (0.01, 0.05, 0.15)
 """Widths of margins, relative to the longer side."""
