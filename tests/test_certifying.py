@@ -48,10 +48,11 @@ def passed(folder, weights):
 
 
 def test_only_where_polarity_is_found_wrongly_the_certificates_differ(passed):
-    assert passed[AUTO].inverted.tolist() == [True, False, True, True], "as the toys look"
+    inverted = passed[AUTO].inverted
+    assert inverted.any() and not inverted.all(), "toys are hard to judge; else this tests nothing"
     assert not passed[GIVEN].inverted.any()
     same = (passed[AUTO].above == passed[GIVEN].above).all(axis=(1, 2))
-    assert same.tolist() == [False, True, False, False]
+    np.testing.assert_array_equal(same, ~inverted)
 
 
 @pytest.mark.parametrize("polarity", [AUTO, GIVEN])
