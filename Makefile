@@ -176,10 +176,11 @@ clean:  ## remove environments and caches, not the runs
 	$(RUN) $(PIP) --quiet --no-deps -r requirements-dev.txt
 	@touch $@
 
-.venv-figures/.installed: requirements-figures.txt
+# Figures and the book do without TensorFlow (docstrings are read with mocks in its place).
+.venv-figures/.installed .venv-book/.installed: .venv-%/.installed: requirements-%.txt
 	@$(call need_python)
-	$(PYTHON) -m venv .venv-figures
-	.venv-figures/bin/python $(PIP) --quiet -r requirements-figures.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) --quiet -r $<
 	@touch $@
 
 # What whoever only segments installs.
@@ -191,13 +192,6 @@ clean:  ## remove environments and caches, not the runs
 
 docs/web/node_modules/.installed: docs/web/package-lock.json
 	npm ci --prefix docs/web --no-audit --no-fund
-	@touch $@
-
-# Sphinx and its kin, without TensorFlow: docstrings are read with mocks in its place.
-.venv-book/.installed: requirements-book.txt
-	@$(call need_python)
-	$(PYTHON) -m venv .venv-book
-	.venv-book/bin/python $(PIP) --quiet -r requirements-book.txt
 	@touch $@
 
 # Libraries that augmentation is compared with; imgaug needs a NumPy of its time.

@@ -79,10 +79,7 @@ def budgets(ledger: Ledger) -> pd.DataFrame:
                 table = table.assign(**bounded(gain, "gain"))
                 converged = gain.value[SCORES.index("macro F1")] < CONVERGED
             table["converged"] = converged
-            if name != XNET and XNET in methods:
-                above = compared.difference(methods[XNET], method, JUDGED)
-                table = table.assign(**bounded(above, "XNet minus it"))
-            rows.append(table)
+            rows.append(_beside_xnet(table, name, method, methods))
     table = joined(rows, "method", "budget", "score", "value")
     return table.sort_values(["method", "budget"], kind="stable")
 
@@ -108,10 +105,7 @@ def numbers_of_images(ledger: Ledger) -> pd.DataFrame:
             about = {"method": name, **training.astype(int), "seeds": len(method.entries)}
             found = bounded(compared.difference(method, None, JUDGED))
             table = pd.DataFrame({**about, "score": SCORES, **found})
-            if name != XNET and XNET in methods:
-                above = compared.difference(methods[XNET], method, JUDGED)
-                table = table.assign(**bounded(above, "XNet minus it"))
-            rows.append(table)
+            rows.append(_beside_xnet(table, name, method, methods))
     table = joined(rows, "method", "images", "score", "value")
     return table.sort_values(["method", "images"], kind="stable")
 
@@ -207,3 +201,13 @@ def _best_classical(ledger: Ledger, **wanted) -> dict[str, Method]:
         if method.entries[0].record.get("key") == key:
             return {f"best classical ({ledger.entry(f'{key}-overall').task.method})": method}
     return {}
+
+
+def _beside_xnet(
+    table: pd.DataFrame, name: str, method: Method, networks: dict[str, Method]
+) -> pd.DataFrame:
+    """Add XNet's scores minus another method's, where XNet was trained so as well."""
+    if name == XNET or XNET not in networks:
+        return table
+    above = compared.difference(networks[XNET], method, JUDGED)
+    return table.assign(**bounded(above, "XNet minus it"))

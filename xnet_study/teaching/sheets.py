@@ -40,12 +40,10 @@ def sheet(
     titled_rows = -(-len(titles) // columns)
     height = rows * inches / columns * pixels[0] / pixels[1] + 0.28 * titled_rows
     with plt.rc_context(plots.STYLE):
-        figure, axes = plt.subplots(rows, columns, figsize=(inches, height), squeeze=False)
-        for axis in axes.ravel():
-            axis.set_axis_off()
-        for axis, title in zip(axes.ravel(), titles, strict=False):
+        figure, axes = _grid(rows, columns, inches, height)
+        for axis, title in zip(axes, titles, strict=False):
             axis.set_title(title, fontsize=9)
-        for number, (axis, image) in enumerate(zip(axes.ravel(), images, strict=False)):
+        for number, (axis, image) in enumerate(zip(axes, images, strict=False)):
             axis.imshow(np.asarray(image).squeeze(), cmap="gray", vmin=0, vmax=1)
             if labels is not None:
                 outline(axis, labels[number])
@@ -75,10 +73,8 @@ def show(
     inches = width / 90
     height = rows * (inches / columns * tallest + 0.3) + 0.3 * coloured
     with plt.rc_context(plots.STYLE):
-        figure, axes = plt.subplots(rows, columns, figsize=(inches, height), squeeze=False)
-        for axis in axes.ravel():
-            axis.set_axis_off()
-        for axis, (name, picture) in zip(axes.ravel(), pictures.items(), strict=False):
+        figure, axes = _grid(rows, columns, inches, height)
+        for axis, (name, picture) in zip(axes, pictures.items(), strict=False):
             axis.set_title(name, fontsize=9)
             if picture.dtype == np.uint8:
                 plots.show_labels(axis, picture)
@@ -89,6 +85,14 @@ def show(
         if coloured:
             plots.class_legend(figure)
         return plots.preview(figure, width)
+
+
+def _grid(rows: int, columns: int, width: float, height: float):
+    """Return a figure, its size in inches, and its axes, row by row, without frames."""
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    return figure, list(axes.flat)
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, strength: float = 0.4) -> np.ndarray:
