@@ -55,11 +55,6 @@ class Radiograph:
     certainty: float
     warnings: tuple[str, ...]
 
-    @property
-    def taken(self) -> str:
-        """How the open beam was taken to look, and how certain that is, in words."""
-        return f"{self.polarity} ({100 * self.certainty:.0f} % certain)"
-
     def widen(self, labels: np.ndarray) -> np.ndarray:
         """Make of the exposed part's label map one of the whole: margins are open beam.
 

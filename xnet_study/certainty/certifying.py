@@ -261,7 +261,8 @@ def main() -> None:
 
     made = read_json(operating.path_for(options.weights))
     tuned, engine = Processing(**made["processing"]), serving.load(options.weights, "normal")
-    print(certify(options.weights, engine, options.population, tuned, images=options.images))
+    of_before = {"guard": made["guarded"], "simulated": made["simulated"], "images": options.images}
+    print(certify(options.weights, engine, options.population, tuned, **of_before))
 
 
 if __name__ == "__main__":
