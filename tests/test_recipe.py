@@ -97,7 +97,7 @@ def test_a_variant_replaces_transforms_of_its_classes():
     described = Settings(augmentation=(Flip(0.5, 0.0),), stages=(Stage(64, 2),)).described()
     assert json.loads(json.dumps(described)) == {
         "augmentation": [["Flip", {"horizontal": 0.5, "vertical": 0.0}]],
-        "stages": [{"size": 64, "epochs": 2, "read": 0}],
+        "stages": [{"size": 64, "epochs": 2}],
     }
     keys = [trial.key for trial in trials.TRIALS]
     assert len(set(keys)) == len(keys)

@@ -279,3 +279,12 @@ def test_muon_moves_a_kernel_by_an_orthogonal_matrix_and_leaves_the_rest_to_adam
     # Adam's first step is the rate, whatever the gradient's size.
     for moved, gradient in ((bias, gradients[1]), (logits, gradients[2])):
         np.testing.assert_allclose(moved, 1e-3 * np.sign(gradient), rtol=1e-2)
+
+
+def test_the_cheaper_iteration_is_that_of_keras():
+    wide = np.random.default_rng(6).normal(size=(36, 6)) * np.logspace(0, -3, 6)
+    given = tf.constant(wide, tf.float32)
+    optimizer = training.ConvolutionMuon(1e-3)
+    expected = keras.optimizers.Muon.zeropower_via_newtonschulz5(optimizer, given, 5)
+    ours = optimizer.zeropower_via_newtonschulz5(given, 5)
+    np.testing.assert_allclose(ours, expected, atol=1e-4)

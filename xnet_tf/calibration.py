@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scipy.optimize
-from scipy.special import expit, log_softmax, logit, softmax
+from scipy.special import expit, log_softmax, softmax
 
 from xnet_tf import metrics
 
@@ -81,13 +81,6 @@ def levels(values: np.ndarray) -> np.ndarray:
     scaled += LEVELS / 2 - 1
     np.ceil(scaled, out=scaled)
     return np.clip(scaled, 0, LEVELS - 1, out=scaled).astype(np.uint16)
-
-
-def level_above(threshold: float) -> int:
-    """Return the lowest level of which all pixels exceed a probability; ``LEVELS`` if none do."""
-    if not 0 < threshold < 1:
-        return 0 if threshold <= 0 else LEVELS
-    return int(np.clip(np.ceil(logit(threshold) / STEP - 1e-6) + LEVELS / 2, 0, LEVELS))
 
 
 def edge(level: int | np.ndarray) -> float | np.ndarray:

@@ -236,13 +236,10 @@ def make_optimizer(profile: Profile, steps_per_epoch: int) -> keras.optimizers.O
     Raises:
         ValueError: if the optimiser's or the schedule's name is unknown.
     """
+    known, steps = keras.optimizers.schedules, profile.epochs * steps_per_epoch
     schedules = {
-        "inverse": lambda rate: keras.optimizers.schedules.InverseTimeDecay(
-            rate, decay_steps=1, decay_rate=1e-6
-        ),
-        "cosine": lambda rate: keras.optimizers.schedules.CosineDecay(
-            rate, decay_steps=profile.epochs * steps_per_epoch
-        ),
+        "inverse": functools.partial(known.InverseTimeDecay, decay_steps=1, decay_rate=1e-6),
+        "cosine": functools.partial(known.CosineDecay, decay_steps=steps),
     }
     optimizers = {
         "rmsprop": keras.optimizers.RMSprop,
@@ -276,6 +273,18 @@ class ConvolutionMuon(keras.optimizers.Muon):
         matrix = tf.reshape(direction, (-1, variable.shape[-1]))
         update = self.lr_adjust(self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
         self.assign_sub(variable, lr * tf.reshape(update, variable.shape))
+
+    def zeropower_via_newtonschulz5(self, x, steps: int):
+        """Return Keras' iterate of a matrix ``(M, N)``, at a third of the cost where M is above N.
+
+        Every step multiplies x by a polynomial of its Gram matrix: those are gathered, N x N each.
+        """
+        x, one = x / (tf.norm(x) + 1e-7), tf.eye(x.shape[1])
+        gram, product = tf.matmul(x, x, transpose_a=True), one
+        for _ in range(steps):
+            step = self.muon_a * one + self.muon_b * gram + self.muon_c * gram @ gram
+            gram, product = gram @ step @ step, product @ step
+        return x @ product
 
 
 def fit(

@@ -81,10 +81,12 @@ def _batch_maker(trial: Trial, stage: Stage, data: dataset.Dataset) -> Callable:
     """Return a function of indices ``(B,)`` and seeds ``(B, 2)``, compiled by XLA."""
     arrays = read(data, "train", stage.read or stage.size)
     images, labels = tf.constant(arrays.images), tf.constant(arrays.labels)
+    of_stage = stage.augmentation
+    augmentation = trial.settings.augmentation if of_stage is None else of_stage
 
     def prepared(index, seeds):
         batch = tf.gather(images, index), tf.gather(labels, index)
-        pictures, maps = transforms.apply(*batch, trial.settings.augmentation, seeds)
+        pictures, maps = transforms.apply(*batch, augmentation, seeds)
         pictures = preprocessing.prepare(pictures)
         return _cut(pictures, maps, seeds, stage) if stage.read else (pictures, maps)
 

@@ -24,11 +24,22 @@ class Stage:
         epochs: of `EPOCH_IMAGES` images, in a whole training.
         read: size at which pictures are read and augmented before a square of `size` is cut out at
             a random place; 0 for `size` itself.
+        augmentation: of this stage, if not that of the settings.
     """
 
     size: int
     epochs: float
     read: int = 0
+    augmentation: tuple | None = None
+
+    def described(self) -> dict:
+        """Return what is not left at its default, as plain JSON types."""
+        kept = {"size": self.size, "epochs": self.epochs}
+        if self.read:
+            kept["read"] = self.read
+        if self.augmentation is not None:
+            kept["augmentation"] = presets.describe(self.augmentation)
+        return kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Settings:
             if getattr(self, field.name) != field.default
         }
         if "stages" in changed:
-            changed["stages"] = [dataclasses.asdict(stage) for stage in self.stages]
+            changed["stages"] = [stage.described() for stage in self.stages]
         if "augmentation" in changed:
             changed["augmentation"] = presets.describe(self.augmentation)
         return changed

@@ -58,6 +58,10 @@ FIRST = [
 
 # Muon leads by ten times the spread of seeds: what follows is decided upon it.
 COARSE = (Stage(80, 90), Stage(104, 33), Stage(200, 13))
+MIDDLE = (Stage(104, 75), Stage(152, 20), Stage(200, 12))
+FEW_FULL = (Stage(104, 100), Stage(200, 17))
+FADING = (Stage(104, 75), Stage(200, 25, augmentation=()))
+GROWING = (Stage(104, 75, augmentation=()), Stage(200, 25))
 SECOND = [
     Trial("muon 6e-3", muon(learning_rate=6e-3), SIXTH),
     Trial("muon, batch 10, 4e-3", muon(batch_size=10, learning_rate=4e-3), SIXTH),
@@ -68,27 +72,27 @@ SECOND = [
     Trial("muon, dice", muon(loss="dice"), SIXTH),
     Trial("muon 2e-3", MUON, SIXTH, 2),
     Trial("muon, upright", muon(augmentation=UPRIGHT), SIXTH),
-    Trial("muon, subject", muon(balance="subject"), SIXTH),
+    Trial("muon, batch 3", muon(batch_size=3), SIXTH),
+    Trial("muon, trapezoid", muon(schedule="trapezoid"), SIXTH),
     Trial("muon, average 0.99", muon(ema=0.99), SIXTH),
+    Trial("muon, batch 3, 1e-3", muon(batch_size=3, learning_rate=1e-3), SIXTH),
+    Trial("muon, moments 0.9", muon(bn_momentum=0.9), SIXTH),
+    Trial("muon, subject", muon(balance="subject"), SIXTH),
+    Trial("muon, 104x75, 152x20, 200x12", muon(stages=MIDDLE), SIXTH),
+    Trial("muon, 104x100, 200x17", muon(stages=FEW_FULL), SIXTH),
+    Trial("muon, mixed sizes", muon(mixed=True), SIXTH),
+    Trial("muon, plain at full size", muon(stages=FADING), SIXTH),
+    Trial("muon, plain at 104", muon(stages=GROWING), SIXTH),
     Trial("muon, decay 0.01", muon(weight_decay=0.01), SIXTH),
     Trial("muon, warm-up 0.05", muon(warm_up=0.05), SIXTH),
-    Trial("muon, batch 8, 2e-3", muon(batch_size=8), SIXTH),
-    Trial("muon, trapezoid", muon(schedule="trapezoid"), SIXTH),
-    Trial("muon, moments 0.9", muon(bn_momentum=0.9), SIXTH),
-    Trial("muon, mixed sizes", muon(mixed=True), SIXTH),
     Trial("muon, L2 1e-4", muon(l2=1e-4), SIXTH),
+    Trial("muon, L2 0", muon(l2=0.0), SIXTH),
     Trial("muon 2e-3", MUON, SIXTH, 3),
-]
-
-# How strong augmentation should be depends on the length: asked at a half.
-THIRD = [
-    Trial("muon", MUON, HALF),
-    Trial("muon, robust", muon(augmentation=ROBUST), HALF),
-    Trial("muon, collimated", muon(augmentation=COLLIMATED), HALF),
-    Trial("muon, stronger", muon(augmentation=STRONGER), HALF),
-    Trial("muon, affine", muon(augmentation=AFFINE), HALF),
-    Trial("muon, none", muon(augmentation=()), HALF),
-    Trial("muon, upright", muon(augmentation=UPRIGHT), HALF),
+    Trial("muon, batch 8, 2e-3", muon(batch_size=8), SIXTH),
+    Trial("muon, no elastic", muon(augmentation=MEDIUM[:4] + MEDIUM[5:]), SIXTH),
+    Trial("muon, no greys", muon(augmentation=GEOMETRY), SIXTH),
+    Trial("muon, no zoom", muon(augmentation=MEDIUM[:2] + MEDIUM[3:]), SIXTH),
+    Trial("muon, only flips", muon(augmentation=MEDIUM[:1]), SIXTH),
 ]
 
 # What the table owes its reader: the other optimisers, each with its own rates.
@@ -110,4 +114,16 @@ LESSON = [
     Trial("lesson, muon, 80x10, 200x2", muon(stages=(Stage(80, 10), Stage(200, 2))), 1.0),
 ]
 
-TRIALS = FIRST + SECOND + LESSON[:1] + THIRD + OTHERS + LESSON[1:]
+# How strong augmentation should be depends on the length: asked at a half, last things first.
+HALVES = [
+    Trial("muon, affine", muon(augmentation=AFFINE), HALF),
+    Trial("muon, collimated", muon(augmentation=COLLIMATED), HALF),
+    Trial("muon, robust", muon(augmentation=ROBUST), HALF),
+    Trial("muon, none", muon(augmentation=()), HALF),
+    Trial("muon, stronger", muon(augmentation=STRONGER), HALF),
+    Trial("muon, upright", muon(augmentation=UPRIGHT), HALF),
+    Trial("muon, dice", muon(loss="dice"), HALF),
+    Trial("muon", MUON, HALF),
+]
+
+TRIALS = FIRST + SECOND + LESSON[:1] + OTHERS + LESSON[1:] + HALVES
