@@ -44,7 +44,7 @@ def test_known_palettes():
     assert palettes.load("paper") is palettes.PAPER
     assert palettes.load("authors").colours.tolist()[1] == [255, 255, 0]
     assert palettes.load("authors-bgr").colours.tolist()[1] == [0, 255, 255]
-    assert palettes.PAPER.colour_of(classes.BONE) == (253, 231, 36)
+    assert palettes.PAPER.colours[classes.BONE].tolist() == [253, 231, 36]
     # White and yellow differ by 255 in blue alone; purple and green by at most 143.
     assert palettes.load("authors").widest_snap == 127
     assert palettes.PAPER.widest_snap == 71

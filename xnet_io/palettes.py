@@ -67,10 +67,6 @@ class Palette:
         apart[np.arange(len(colours)), np.arange(len(colours))] = 511
         return int(apart.min() - 1) // 2
 
-    def colour_of(self, class_id: int) -> tuple[int, int, int]:
-        """Return the first colour of a class."""
-        return tuple(self.colours[np.argmax(self.ids == class_id)].tolist())
-
     def find(self, name: str) -> int:
         """Return the id that a name stands for.
 

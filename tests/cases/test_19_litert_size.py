@@ -4,14 +4,14 @@ import sys
 
 import pytest
 
-from xnet_study.export import common
+from xnet_study import litert
 
 
 @pytest.mark.parametrize("size", ["100", "0", "-8", "x"])
 def test_sizes_must_be_divisible_by_8(monkeypatch, capsys, size):
     monkeypatch.setattr(sys, "argv", ["litert", "--size", size])
     with pytest.raises(SystemExit) as stopped:
-        common.command("Exports.", "xnet.tflite", export=None, run=None)
+        litert.command("Exports.", "xnet.tflite", export=None, run=None)
     error = capsys.readouterr().err
     assert stopped.value.code == 2 and "Traceback" not in error
     assert "divisible by 8" in error or size == "x"

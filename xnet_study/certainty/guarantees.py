@@ -144,19 +144,6 @@ def needed(target: float, delta: float | None = None) -> int:
     return number
 
 
-def smallest_target(subjects: int, delta: float | None = None) -> float:
-    """Return the smallest target that so many flawless subjects allow. See `needed`."""
-    if delta is None:
-        return 1 / (subjects + 1)
-    low, high = 0.0, 1.0
-    if not _flawless_suffice(subjects, high, delta):
-        return high
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _flawless_suffice(subjects, middle, delta) else (middle, high)
-    return high
-
-
 def _flawless_suffice(subjects: int, target: float, delta: float) -> bool:
     # Equal losses have one order.
     return learn_then_test(np.zeros((subjects, 1)), target, delta, orders=1) is not None

@@ -1,1 +1,0 @@
-"""XNet for other engines than Keras; each file is checked against the network."""
