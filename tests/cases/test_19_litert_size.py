@@ -11,7 +11,7 @@ from xnet_study import litert
 def test_sizes_must_be_divisible_by_8(monkeypatch, capsys, size):
     monkeypatch.setattr(sys, "argv", ["litert", "--size", size])
     with pytest.raises(SystemExit) as stopped:
-        litert.command("Exports.", "xnet.tflite", export=None, run=None)
+        litert.main()
     error = capsys.readouterr().err
     assert stopped.value.code == 2 and "Traceback" not in error
     assert "divisible by 8" in error or size == "x"
