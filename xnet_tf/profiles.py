@@ -132,7 +132,6 @@ PROFILES = {
         **_QUICK | {"augmentation": "robust", "optimizer": "adam", "learning_rate": 5e-4},
         images_per_part=4,
         epochs=5,
-        patience=5,
     ),
     # For weights that people use, trained on `make population`'s training half: first mostly at
     # half size,
