@@ -126,4 +126,12 @@ HALVES = [
     Trial("muon", MUON, HALF),
 ]
 
-TRIALS = FIRST + SECOND + LESSON[:1] + OTHERS + LESSON[1:] + HALVES
+# What was changed, one thing at a time, from the quick profile as it was; all together is "muon".
+LADDER = [
+    Trial("quick", Settings(), HALF),
+    Trial("quick, muon", Settings(optimizer="muon"), HALF),
+    Trial("quick, mild", Settings(augmentation=MEDIUM), HALF),
+    Trial("quick, L2 1e-6", Settings(l2=1e-6), HALF),
+]
+
+TRIALS = FIRST + SECOND + LESSON[:1] + OTHERS + LESSON[1:] + HALVES + LADDER
