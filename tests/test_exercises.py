@@ -6,10 +6,11 @@ import pkgutil
 import textwrap
 
 import numpy as np
+import pydicom
 import pytest
 
-from xnet_study import teaching
-from xnet_study.teaching import exercises
+from xnet_study import real, teaching
+from xnet_study.teaching import exercises, notebook09a
 from xnet_study.teaching.exercises import Exercise, Exercises
 
 MODULES = [name for _, name, _ in pkgutil.iter_modules(teaching.__path__) if "notebook" in name]
@@ -74,3 +75,10 @@ def test_words_and_arrays_are_compared():
     assert exercises.array([[1, 2]])([[1, 3]]) == "1 of 2 values are wrong"
     assert "shape" in exercises.array([[1, 2]])([1, 2])
     assert exercises.array([1.0], 0.1)([1.05]) is None
+
+
+def test_the_tags_that_name_the_patient_are_those_of_the_file():
+    pytest.importorskip("data_store", reason="pip install pydicom-data")
+    tags = [e.keyword for e in pydicom.dcmread(real.paths()["chest"]) if str(e.value).strip()]
+    named = {word for word in tags if "Patient" in word or "Institution" in word}
+    assert named == notebook09a.TAGS

@@ -14,6 +14,7 @@ import pytest
 import xnet_io
 from xnet_io import engines, onnx_graph, radiographs
 from xnet_study import real
+from xnet_study.processing import Processing
 from xnet_tf import classes, inference, runs, thresholds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -135,7 +136,7 @@ def test_the_explorer_says_what_python_says(name, threshold, side):
     truth = np.frombuffer(b64decode(example["truth"]), np.uint8).reshape(shape)
     probabilities = probabilities / 65535
     labels = thresholds.decide(probabilities, threshold)
-    labels = thresholds.Processing(dilation=side)(labels, probabilities)
+    labels = Processing(dilation=side)(labels, probabilities)
     called, tissue = labels == classes.SOFT_TISSUE, truth == classes.SOFT_TISSUE
     given = np.take_along_axis(probabilities, labels[..., None].astype(int), -1)
     assert said["recall"] == pytest.approx((called & tissue).sum() / tissue.sum(), abs=1e-6)
