@@ -1,13 +1,16 @@
-"""Feed damaged files to the readers: ``python tests/fuzzing.py CASES FORMAT...``.
+"""Feed damaged files to the readers: ``python tests/fuzzing.py CASES FORMAT... [--seconds S]``.
 
 A process of its own, so that a crash, a hang or a large appetite for memory is seen from outside.
-Hypothesis damages good files; what is not read must be refused by our own error.
+Hypothesis damages good files; what is not read must be refused by our own error. With seconds,
+rounds of so many cases, each with other draws, go on for so long in every format.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -15,18 +18,21 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from label_files import GIMP, MAP, Shape, ora_bytes, png_bytes, rgba, xcf_bytes
 from picture_files import LOSSLESS, SMOOTH, STORED, write_compressed, write_dicom
 from pydicom.uid import RLELossless
 
-from xnet_io import masks, palettes, radiographs
+from xnet_io import masks, onnx_graph, palettes, radiographs, segment_table, shapes
 from xnet_io.masks import Rules
-from xnet_tf import classes
-from xnet_tf.files import InputError
+from xnet_study.certainty import operating
+from xnet_tf import classes, dataset, runs
+from xnet_tf.files import InputError, read_json, sha256, write_json
 
-FORMATS = ("png", "tiff", "bmp", "jpeg", "xcf", "ora", "stack", "dicom", "palette")
+PICTURES = ("png", "tiff", "bmp", "jpeg")
+TEXTS = ("manifest", "split", "classes", "labelme", "coco", "table", "points", "record", "weights")
+FORMATS = (*PICTURES, "xcf", "ora", "stack", "dicom", "palette", *TEXTS)
 SLOWEST = 20.0
 """Seconds that one file may take."""
 
@@ -76,6 +82,83 @@ def good_files(kind: str, folder: Path) -> list[bytes]:
     return files
 
 
+def good_text(kind: str) -> bytes:
+    """Return a good file of a data set, of other tools' shapes, of our own tables and records."""
+    weights = runs.USER_WEIGHTS
+    files = {"points": operating.path_for(weights), "record": weights.with_suffix(".json")}
+    if kind in (*files, "weights"):
+        return files.get(kind, weights).read_bytes()
+    rows = [("image", "mask", "body_part", "subject", "source", "polarity")]
+    rows += [(f"images/{n}.png", f"masks/{n}.png", "hand", n, "own", "bright") for n in "abc"]
+    row = ["a.png", "a_mask.png", "10", "20", "70", "0.9", "bright", "99", "", "0.1", "", "0" * 64]
+    table = segment_table.columns(classes.NAMES), row, row
+    if kind in ("manifest", "table"):
+        return "\r\n".join(",".join(line) for line in {"manifest": rows}.get(kind, table)).encode()
+    if kind == "classes":
+        colours = ("0,air,#000000", "1,flesh,#ff0000 #00ff00", "2,bone,#0000ff")
+        return "\n".join(("id,name,colours", *colours)).encode()
+    square = [[0, 0], [3, 0], [3, 2], [0, 2]]
+    shape = {"label": "bone", "points": square, "shape_type": "polygon"}
+    drawn = [[0, 0, 3, 0, 3, 2, 0, 2]], {"size": [2, 3], "counts": [1, 2, 3]}
+    about = {"image_id": 1, "category_id": 1}
+    content = {
+        "split": {
+            "training": ["images/a.png"],
+            "validation": ["images/b.png"],
+            "test": ["images/c.png"],
+        },
+        "labelme": {"imagePath": "a.png", "imageHeight": 2, "imageWidth": 3, "shapes": [shape]},
+        "coco": {
+            "images": [{"id": 1, "file_name": "a.png", "height": 2, "width": 3}],
+            "categories": [{"id": 1, "name": "bone"}],
+            "annotations": [about | {"id": n, "segmentation": one} for n, one in enumerate(drawn)],
+        },
+    }
+    return json.dumps(content[kind]).encode()
+
+
+def try_text(kind: str, path: Path) -> None:
+    """Read such a file where it is looked for."""
+    folder = path.with_name("set")
+    shutil.rmtree(folder, ignore_errors=True)
+    names = {"split": "split.json", "table": segment_table.NAME}
+    if kind in ("manifest", "split", "classes"):
+        for part in ("images", "masks"):
+            (folder / part).mkdir(parents=True)
+            for name in "abc":
+                (folder / part / f"{name}.png").touch()
+        (folder / "manifest.csv").write_bytes(good_text("manifest"))
+        shutil.copy(path, folder / names.get(kind, f"{kind}.csv"))
+        attempt(dataset.load, folder)
+    elif kind in ("labelme", "coco"):
+        shapes.load.cache_clear()
+        attempt(shapes.coco_images if kind == "coco" else shapes.labelme_image, path)
+        for rest in ("open beam", None):
+            labels = attempt(shapes.read, path, "a.png", (2, 3), Rules(rest=rest))
+            assert labels is None or labels.labels.shape == (2, 3)
+    elif kind == "table":
+        folder.mkdir()
+        shutil.copy(path, folder / names[kind])
+        if table := attempt(segment_table.Table, folder, classes.NAMES):
+            with table:
+                table.add({"file": "b.png", "mask": "b_mask.png"})
+            again = attempt(segment_table.Table, folder, classes.NAMES)
+            assert again is not None
+    else:
+        folder.mkdir()
+        weights, released = folder / "xnet.npz", runs.USER_WEIGHTS
+        shutil.copy(path if kind == "weights" else released, weights)
+        record = read_json(released.with_suffix(".json"))
+        write_json(weights.with_suffix(".json"), record | {"sha256": sha256(weights)})
+        if kind == "record":
+            shutil.copy(path, weights.with_suffix(".json"))
+        elif kind == "points":
+            shutil.copy(path, operating.path_for(weights))
+            attempt(operating.read, weights)
+            return
+        attempt(onnx_graph.build, weights)
+
+
 def damaged(files: list[bytes]) -> st.SearchStrategy[bytes]:
     """Return a strategy of damaged files: numbers overwritten, parts cut out, doubled, appended."""
     place = st.floats(0, 1, exclude_max=True)
@@ -112,14 +195,17 @@ def apply(content: bytes, changes: list[tuple]) -> bytes:
 
 def try_file(kind: str, path: Path) -> None:
     """Read a file in every way that takes such files; InputError is a good answer."""
-    if kind == "palette":
+    if kind in TEXTS:
+        try_text(kind, path)
+    elif kind == "palette":
         for suffix in (".gpl", ".toml"):
             attempt(palettes.load, path.rename(path.with_suffix(suffix)))
             path = path.with_suffix(suffix)
     elif kind == "dicom":
-        image = attempt(radiographs.read, path)
-        assert image is None or (image.min() >= 0 and image.max() <= 1)
+        try_radiograph(path)
     else:
+        if kind in PICTURES:
+            try_radiograph(path)
         if kind == "stack":
             # A damaged ZIP is seldom opened at all; here the damage lies inside a good one.
             stack = path.read_bytes()
@@ -131,6 +217,11 @@ def try_file(kind: str, path: Path) -> None:
             assert labels is None or (
                 labels.labels.dtype == np.uint8 and labels.labels.max() < rules.palette.count
             )
+
+
+def try_radiograph(path: Path) -> None:
+    image = attempt(radiographs.read, path)
+    assert image is None or (image.min() >= 0 and image.max() <= 1)
 
 
 def attempt(read, *arguments):
@@ -151,36 +242,54 @@ def peak_memory() -> int:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
 
 
-def fuzz_format(kind: str, cases: int) -> tuple[int, float]:
-    """Try damaged files of one format. Returns how many, and the seconds of the slowest."""
+def fuzz_format(kind: str, cases: int, start: int = 0) -> tuple[int, float]:
+    """Try damaged files of one format. Returns how many, and the seconds of the slowest.
+
+    Args:
+        kind: of `FORMATS`.
+        cases: how many.
+        start: seed of the draws; the same seed draws the same files.
+    """
     slowest, tried = 0.0, 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.bin"
+        files = [good_text(kind)] if kind in TEXTS else good_files(kind, Path(folder))
 
+        @seed(start)
         @settings(
-            max_examples=cases, deadline=None, derandomize=True, database=None,
+            max_examples=cases, deadline=None, database=None,
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
-        @given(content=damaged(good_files(kind, Path(folder))))
+        @given(content=damaged(files))
         def fuzz(content):
             nonlocal slowest, tried
             path.write_bytes(content)
-            start = time.perf_counter()
+            begin = time.perf_counter()
             try_file(kind, path)
-            slowest = max(slowest, time.perf_counter() - start)
+            slowest = max(slowest, time.perf_counter() - begin)
             tried += 1
 
         fuzz()
     return tried, slowest
 
 
-def main(cases: int, kinds: list[str]) -> None:
-    """Try damaged files of several formats and print how it went."""
+def main() -> None:
+    """Try damaged files of several formats and print how it went, a line of JSON for each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", type=int)
+    parser.add_argument("formats", nargs="+", choices=FORMATS)
+    parser.add_argument("--seconds", type=float, default=0)
+    options = parser.parse_args()
     # Beyond this a process could take the machine down before anybody looks.
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
-    tried, slowest = zip(*[fuzz_format(kind, cases) for kind in kinds], strict=True)
-    print(json.dumps({"tried": min(tried), "slowest s": max(slowest), "peak MB": peak_memory()}))
+    for kind in options.formats:
+        begin, rounds = time.monotonic(), []
+        while not rounds or time.monotonic() - begin < options.seconds:
+            rounds.append(fuzz_format(kind, options.cases, start=len(rounds)))
+        tried, slowest = zip(*rounds, strict=True)
+        result = {"format": kind, "tried": sum(tried), "slowest s": max(slowest)}
+        print(json.dumps(result | {"peak MB": peak_memory()}), flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main()

@@ -9,6 +9,7 @@ from picture_files import limb, write_dicom
 from PIL import Image
 
 from xnet_io import exposure, radiographs
+from xnet_study import real_forms
 
 RNG = np.random.default_rng(0)
 NOISY = np.clip(limb(200, 160) * 0.8 + RNG.normal(0.1, 0.01, (200, 160)), 0, 1)
@@ -105,20 +106,42 @@ def test_a_framed_constant_is_finite(tmp_path):
     assert image.min() >= 0 and image.max() <= 1
 
 
-def test_bright_letters_in_the_dark_are_writing():
-    plain = np.float32(NOISY)
-    assert not exposure.has_writing(plain) and not exposure.has_writing(np.zeros((1, 500)))
-    labelled = np.float32(np.pad(plain, 30))
-    labelled[40:60, 40:90:4] = 1
-    assert not exposure.has_writing(labelled)  # on the bright open beam
-    labelled[4:24, 40:90:4] = 1
-    assert exposure.has_writing(labelled)
-    assert not exposure.has_writing(1 - labelled)  # as lead letters are
+def labelled(level=0.02):
+    """Return a picture with a dark border on top, the same with a label in that, and its box."""
+    border = np.full((80, 400), level) + RNG.normal(0, 0.002, (80, 400))
+    plain = np.float32(np.vstack([border, 0.95 * limb(400, 400)]))
+    written = real_forms.label_box(plain, 1)
+    return plain, written, np.s_[30:60, -110:-30]
 
 
-def test_writing_is_warned_of(tmp_path):
-    picture = np.pad(np.uint8(255 * limb(160, 128)), ((30, 0), (0, 0)))
-    picture[::2, 0] = 3  # no margin
-    picture[4:24, 10:60:4] = 255
-    warnings = radiographs.interpret(picture, polarity="bright").warnings
-    assert any("burnt in" in warning for warning in warnings)
+@pytest.mark.parametrize("level", [0.02, 0.2])
+def test_bright_letters_in_the_dark_are_filled_with_their_box(level):
+    plain, written, box = labelled(level)
+    assert written[box].min() == 0 and written[box].max() == 1
+    filled = exposure.without_writing(written)
+    np.testing.assert_allclose(filled, plain, atol=0.02)
+    # What is far from the letters stays.
+    changed = np.argwhere(filled != written)
+    assert changed.min() >= 20 and changed[:, 0].max() <= 70 and changed[:, 1].max() <= 390
+    np.testing.assert_array_equal(exposure.without_writing(written.T), filled.T)
+
+
+def test_a_label_at_the_border_takes_what_there_is_beside_it():
+    plain, written, _ = labelled(0.2)
+    cut = np.s_[34:, :-32]
+    np.testing.assert_allclose(exposure.without_writing(written[cut]), plain[cut], atol=0.02)
+
+
+def test_what_is_no_writing_is_left():
+    plain, written, _ = labelled()
+    bright = np.maximum(plain, written[::-1])  # on the open beam
+    for image in (plain, np.zeros((1, 500), np.float32), bright, 1 - written):  # as of lead
+        assert exposure.without_writing(image) is image
+
+
+def test_a_picture_with_letters_is_read_as_without_and_warned_of():
+    before, after = (radiographs.interpret(each, polarity="bright") for each in labelled(0.2)[:2])
+    assert [warning for warning in after.warnings if warning not in before.warnings] == [
+        "letters or lines are burnt in and were filled from beside them; look at the mask there"
+    ]
+    np.testing.assert_allclose(after.image, before.image, atol=0.03)

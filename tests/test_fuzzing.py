@@ -23,11 +23,13 @@ def run(kinds, cases, timeout):
         env={"PYTHONPATH": str(script.parents[1]), "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    result = json.loads(done.stdout.splitlines()[-1])
-    # Hypothesis may stop early where a format leaves few different files.
-    assert result["tried"] >= 0.9 * cases
-    assert result["slowest s"] < fuzzing.SLOWEST
-    assert result["peak MB"] < 2048
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result["format"] for result in results] == list(kinds)
+    for result in results:
+        # Hypothesis may stop early where a format leaves few different files.
+        assert result["tried"] >= 0.9 * cases
+        assert result["slowest s"] < fuzzing.SLOWEST
+        assert result["peak MB"] < 2048
 
 
 def test_a_tiff_whose_pages_form_a_ring(tmp_path):

@@ -18,10 +18,13 @@ _BLOCK, _BLUR = 8, 0.03
 _EDGE_SHARE = 1 / 3
 
 _SMALLEST_SHARE, _SMALLEST_SIDE = 0.1, 16
-_MOST_DEAD = 0.05
+# Share of a picture's lines that may be dead, or of a line's pixels that may be unlike its ground.
+_MOST_DEAD = _MOST_UNLIKE = 0.05
 # Width of strokes relative to the longer side, their height relative to the range, and how many
 # pixels of them, per pixel of that side, are writing.
 _STROKE, _STROKE_HEIGHT, _FEWEST_STROKES = 0.01, 0.85, 0.5
+# Of a box around letters so much lies between them, where the ground is.
+_GROUND = 0.1
 _BOX_SHARE, _BOX_GAP, _FEWEST_LEVELS = 0.2, 0.5, 16
 
 
@@ -100,21 +103,69 @@ def without_boxes(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def has_writing(image: np.ndarray) -> bool:
-    """Whether thin strokes as bright as the open beam lie in the dark, as letters burnt in do.
+def without_writing(image: np.ndarray) -> np.ndarray:
+    """Fill thin strokes as bright as the open beam in the dark, as letters burnt in are.
 
-    No X-ray draws them: they would be slits in metal.
+    No X-ray draws them: they would be slits in metal. A rectangle around each line of letters, and
+    what there is around it of the same ground, is interpolated between what lies above and below.
 
     Args:
         image: float32 ``(H, W)`` in [0, 1], open beam bright.
+
+    Returns:
+        The same array if it has no such strokes, else a copy.
     """
     import cv2
 
     longer = max(image.shape)
     side = max(3, round(_STROKE * longer)) | 1
     kernel = np.ones((side, side), np.uint8)
-    strokes = cv2.morphologyEx(np.uint8(255 * image), cv2.MORPH_TOPHAT, kernel)
-    return np.count_nonzero(strokes > 255 * _STROKE_HEIGHT) > _FEWEST_STROKES * longer
+    tophat = cv2.morphologyEx(np.uint8(255 * image), cv2.MORPH_TOPHAT, kernel)
+    strokes = np.uint8(tophat > 255 * _STROKE_HEIGHT)
+    if np.count_nonzero(strokes) <= _FEWEST_STROKES * longer:
+        return image
+    # Letters of one line grow together; their soft edges are theirs.
+    lines = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((4 * side, 4 * side), np.uint8))
+    lines = cv2.dilate(lines, np.ones((_BLOCK, _BLOCK), np.uint8))
+    filled = image.copy()
+    for left, top, width, height, _ in cv2.connectedComponentsWithStats(lines)[2][1:]:
+        letters = slice(top, top + height), slice(left, left + width)
+        _fill(filled, *_with_ground(filled, letters))
+    return filled
+
+
+def _with_ground(image: np.ndarray, letters: Region) -> Region:
+    """Widen a line of letters to the edges of its ground, where there are any within its height."""
+    rows, columns = letters
+    ground = np.quantile(image[letters], _GROUND)
+    reach = min(rows.stop - rows.start, columns.stop - columns.start)
+
+    def count(lines: np.ndarray) -> int:
+        ends = (np.abs(lines[:reach] - ground) > _BLUR).mean(axis=1) > _MOST_UNLIKE
+        return int(np.argmax(ends)) if ends.any() else 0
+
+    columns = slice(
+        columns.start - count(image[rows, : columns.start].T[::-1]),
+        columns.stop + count(image[rows, columns.stop :].T),
+    )
+    rows = slice(
+        rows.start - count(image[: rows.start, columns][::-1]),
+        rows.stop + count(image[rows.stop :, columns]),
+    )
+    # Beyond the edge lies what JPEG has made of it.
+    return tuple(slice(max(0, side.start - _BLOCK), side.stop + _BLOCK) for side in (rows, columns))
+
+
+def _fill(image: np.ndarray, rows: slice, columns: slice) -> None:
+    """Interpolate a box linearly across its shorter side, in place."""
+    part = image[rows, columns]
+    if part.shape[0] > part.shape[1]:
+        _fill(image.T, columns, rows)
+        return
+    beside = [line for line in (rows.start - 1, rows.stop) if 0 <= line < len(image)]
+    if beside:  # else the box goes from border to border
+        weight = np.linspace(0, 1, len(part), dtype=image.dtype)[:, np.newaxis]
+        part[:] = (1 - weight) * image[beside[0], columns] + weight * image[beside[-1], columns]
 
 
 def _sides(values: np.ndarray) -> list[np.ndarray]:

@@ -24,7 +24,7 @@ import numpy as np
 
 from xnet_tf import runs
 from xnet_tf.files import InputError, write_atomically
-from xnet_tf.weights import read_record
+from xnet_tf.weights import UNFIT, read_record
 
 OPSET, IR_VERSION = 17, 9
 
@@ -66,7 +66,7 @@ def build(
     try:
         with np.load(weights, allow_pickle=False) as arrays:
             return _model(dict(arrays), half, outputs)
-    except (KeyError, ValueError, EOFError) as error:
+    except UNFIT as error:
         raise InputError(f"{weights}: not weights of an XNet ({error})") from None
 
 

@@ -31,7 +31,7 @@ _DOUBT = float(np.log(0.65 / 0.35))
 _CONTRADICTION = 3.0
 """Log odds, from the picture, at which it contradicts its tags."""
 
-_WRITING = "has letters or lines burnt in, beside which the mask may be wrong; look at it there"
+_WRITING = "letters or lines are burnt in and were filled from beside them; look at the mask there"
 
 _LONG = 6
 """At the networks' 200 pixels for the longer side, little is left of the shorter one."""
@@ -136,7 +136,10 @@ def interpret(shown: np.ndarray, prior: float = 0.0, polarity: str = "auto") -> 
     warnings = _doubts(taken, certainty, sign * odds, sign * by_picture) + _too_long(inner)
     if taken == "dark":
         image = 1 - image
-    if exposure.has_writing(image[exposed]):
+    inner = image[exposed]
+    mended = exposure.without_writing(inner)
+    if mended is not inner:
+        image[exposed] = preprocessing.stretch(mended)
         warnings += (_WRITING,)
     return Radiograph(image[..., np.newaxis], exposed, taken, certainty, warnings)
 

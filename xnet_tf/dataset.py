@@ -150,7 +150,7 @@ def read_classes(path: Path) -> Classes:
     except FileNotFoundError:
         return PAPER
     except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: {error}; its columns are id,name,colours") from None
+        raise InputError(f"{path}: {str(error).strip()}; its columns are id,name,colours") from None
 
 
 def read_arrays(dataset: Dataset, subset: str, size: int) -> Arrays:
@@ -299,7 +299,7 @@ def read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
     try:
         split = json.loads(path.read_text(encoding="utf-8"))
         split = {name: [str(image) for image in split[name]] for name in SUBSETS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a split into {', '.join(SUBSETS)} ({error})") from None
     listed = [image for images in split.values() for image in images]
     if sorted(listed) != sorted(manifest.index):

@@ -17,8 +17,9 @@ from xnet_tf.files import InputError, read_json, sha256, write_atomically, write
 if TYPE_CHECKING:
     from xnet_tf.backend import keras
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error)
-_UNFIT = (KeyError, TypeError, ValueError, AttributeError, EOFError, *_DAMAGED)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
+UNFIT = (KeyError, TypeError, ValueError, AttributeError, *_DAMAGED)
+"""What reading a damaged archive of arrays, or another network's, may raise."""
 
 
 def save_weights(model: keras.Model, path: str | Path, record: dict) -> Path:
@@ -69,7 +70,7 @@ def load_weights(
     build = find_network(record.get("network", "xnet"))
     try:
         model = build(input_shape, **record["architecture"])
-    except _UNFIT as error:
+    except UNFIT as error:
         raise InputError(f"{path}: its record fits no {build.__name__} ({error})") from None
     return assign_weights(model, path)
 
@@ -90,7 +91,7 @@ def assign_weights(model: keras.Model, path: str | Path, but: str = "") -> keras
             for variable in model.weights:
                 if variable.path.split("/")[0] != but:
                     variable.assign(arrays[variable.path].astype("float32"))
-    except _UNFIT as error:
+    except UNFIT as error:
         raise InputError(f"{path}: not weights for {model.name} ({error})") from None
     return model
 
