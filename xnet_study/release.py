@@ -34,7 +34,8 @@ KEPT = ("tags", "mystnb")
 MADE_APART = {
     "results": (
         *("*.md", "paper.json", runs.WIDE, "ablation-*", "bench-*", "classical-*", "comparison"),
-        *("coverage*", "qualities*", "recipe*", "seeds*", "table3*", "users-weights*"),
+        *("coverage*", "polarity*", "qualities*", "recipe*", "reliability*", "seeds*", "table3*"),
+        *("users-weights*", "warnings*"),
     ),
     "figures": ("*.md", f"*-{runs.WIDE}.*", "comparison*"),
 }
