@@ -144,3 +144,17 @@ def test_a_class_that_is_absent_has_scores():
     counts = calibration.count(np.array([10, 40_000]), np.array([0, 0]))
     assert recalibration.brier_parts(counts)[2] == 0
     assert np.isfinite(recalibration.ks(counts))
+
+
+def test_the_papers_network_confidence_by_hand():
+    probabilities = np.array([[[7, 2, 1], [1, 6, 3]], [[2, 5, 3], [3, 3, 4]]]) / 10
+    sums = calibration.network_confidence(probabilities, np.array([[0, 2], [1, 2]]))
+    np.testing.assert_allclose(sums, [[1, 1, 0.7], [2, 1, 1.1], [1, 1, 0.4]])
+
+
+def test_a_diagram_of_two_pixels_of_two_subjects():
+    # Resampled subjects are both right, one of them, or none; the second bin is empty.
+    sums = np.array([[[1, 1, 0.5], [0, 0, 0]], [[1, 0, 0.4], [0, 0, 0]]], float)
+    (row,) = calibration.diagram(sums).itertuples()
+    assert (row.bin, row.pixels, row.low, row.high) == (0, 2, 0.0, 1.0)
+    assert (row.confidence, row.accuracy) == (pytest.approx(0.45), pytest.approx(0.5))

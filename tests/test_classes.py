@@ -78,3 +78,13 @@ def test_the_likeliest_other_class(count):
         hidden[:, guarded] = -1
         others = thresholds.likeliest_other(probabilities, guarded)
         np.testing.assert_array_equal(others, hidden.argmax(axis=1))
+
+
+def test_what_is_no_picture_of_colours_or_ids_is_refused():
+    own = Classes(("a", "b"), (("#000000",), ("#ffffff",)))
+    with pytest.raises(ValueError, match="colours of no class"):
+        own.look_up(np.zeros((1, 2, 1), np.uint8))
+    assert own.checked([[0, 1]]).dtype == np.uint8
+    for wrong in ([0, 1], [[0.0, 1.0]], [[-1, 0]]):
+        with pytest.raises(ValueError, match=r"label map|class ids"):
+            own.checked(wrong)

@@ -130,6 +130,28 @@ def test_a_split_that_divides_a_subject_is_refused(copy):
         dataset.load(copy)
 
 
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", '{"train": 1}'])
+def test_a_split_that_is_none_is_refused(copy, content):
+    (copy / "split.json").write_text(content)
+    with pytest.raises(InputError, match=r"split\.json: not a split into"):
+        dataset.load(copy)
+
+
+def test_a_column_named_twice_is_refused(copy):
+    path = copy / "manifest.csv"
+    names, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{names},note,note", *(f"{row},a,b" for row in rows)]))
+    with pytest.raises(InputError, match=r"lacks the columns note, or has them twice"):
+        dataset.load(copy)
+
+
+def test_unreadable_classes_are_refused_in_one_line(copy):
+    (copy / "classes.csv").write_text("id,name,colours\n0,air,#000000\n1,a,b,#ff0000\n")
+    with pytest.raises(InputError, match=r"classes\.csv: .*; its columns are") as caught:
+        dataset.load(copy)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_split_that_forgets_an_image_is_refused(copy):
     split = dataset.load(copy).split
     split["train"] = split["train"][1:]

@@ -12,7 +12,7 @@ import xnet_tf
 from xnet_io import engines, onnx_graph
 from xnet_tf import runs
 from xnet_tf.backend import keras
-from xnet_tf.files import InputError, read_json, write_json
+from xnet_tf.files import InputError, read_json, sha256, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,6 +62,17 @@ def test_other_weights_are_refused_in_one_line(tmp_path):
     record = path.with_suffix(".json")
     write_json(record, read_json(record) | {"network": "unet"})
     with pytest.raises(InputError, match="only XNet"):
+        onnx_graph.build(path)
+
+
+@pytest.mark.parametrize("at", [4, 30, -60])
+def test_damaged_weights_are_refused_even_if_their_record_fits(tmp_path, at):
+    path = saved(tmp_path)[1]
+    content = path.read_bytes()
+    path.write_bytes(content[:at] + b"\xff" * 24 + content[at:][24:])
+    record = path.with_suffix(".json")
+    write_json(record, read_json(record) | {"sha256": sha256(path)})
+    with pytest.raises(InputError, match="not weights of an XNet"):
         onnx_graph.build(path)
 
 

@@ -42,7 +42,7 @@ def test_json_round_trip_is_sorted(tmp_path):
     assert read_json(path) == {"a": [1.5, None], "b": 1}
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"", b"[" * 100_000])
 def test_bad_json_is_an_input_error(tmp_path, content):
     path = tmp_path / "bad.json"
     path.write_bytes(content)

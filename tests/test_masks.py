@@ -296,3 +296,49 @@ def test_the_name_of_a_file_plays_no_part(tmp_path):
     path = shutil.copy(GIMP / "class-layers.xcf", tmp_path / "mask.png")
     assert np.array_equal(masks.read(path, STRICT).labels, TRUTH)
     assert "no such file" in message(masks.read, tmp_path / "none.xcf", STRICT)
+
+
+def test_transparent_pixels_become_what_the_rules_say(tmp_path):
+    alpha = np.full(MAP.shape, 255, np.uint8)
+    alpha[0, 0] = alpha[1, 2] = 0
+    path = save(tmp_path / "hole.png", rgba(MAP, 255) * (alpha[..., None] > 0))
+    labels = masks.read(path, Rules(transparent="bone")).labels
+    assert labels.tolist() == [[2, 1, 2], [2, 2, 2]]
+
+
+def test_rules_may_leave_pixels_unlabelled():
+    assert STRICT.classes.ignored is None
+    assert Rules(transparent="bone", rest="open beam").classes.ignored is None
+    assert Rules(transparent="ignore").classes.ignored == ()
+    assert Rules(rest="ignore").classes.ignored == ()
+
+
+def test_unlabelled_pixels_have_a_colour_in_every_viewer(tmp_path):
+    own = classes.Classes(("lung", "heart"), (("#000001",), ("#ff0000",)), ("#ffff00",))
+    labels = np.array([[0, 1, 255]], np.uint8)
+    with Image.open(write_mask(tmp_path / "x.png", labels, classes=own)) as image:
+        shown = np.asarray(image.convert("RGB"))
+        palette = np.reshape(image.getpalette(), (-1, 3))
+    assert shown.tolist() == [[[0, 0, 1], [255, 0, 0], [255, 255, 0]]]
+    assert len(palette) == 256 and (palette[2:] == [255, 255, 0]).all()
+
+
+def test_maps_of_ids_may_hold_unlabelled_pixels(tmp_path):
+    own = classes.Classes(("lung", "heart"), (("#000001",), ("#ff0000",)), ("#ffff00",))
+    rules = Rules(palettes.of_classes("own", own))
+    labels = np.array([[0, 1, 255]], np.uint8)
+    read = masks.read(save(tmp_path / "ids.png", labels), rules).labels
+    assert read.tolist() == labels.tolist()
+    with pytest.raises(InputError, match="greyscale picture"):
+        masks.read(save(tmp_path / "ids.png", labels + np.uint8(1)), rules)
+
+
+def test_the_authors_tolerance_is_a_hundred_levels():
+    levels = np.uint8([[100, 101]])[..., np.newaxis].repeat(3, axis=-1)
+    assert by_tolerance(levels, np.zeros((2, 3), np.uint8)).tolist() == [[1, 0]]
+
+
+def test_a_project_refuses_a_picture_of_another_size(tmp_path):
+    with pytest.raises(ValueError, match="an image of"):
+        masks.write_project(tmp_path / "x.xcf", np.zeros((2, 4, 1), np.float32), MAP)
+    assert not (tmp_path / "x.xcf").exists()

@@ -193,3 +193,11 @@ def test_pixels_without_label_count_in_no_score():
     assert counts.tolist() == [[1, 1], [0, 3]]
     assert metrics.accuracy(counts) == 0.8
     assert metrics.macro_f1(counts) == pytest.approx((2 / 3 + 6 / 7) / 2)
+
+
+def test_counts_have_the_names_of_their_columns():
+    row = metrics.counts_row(TRUTH, GUESS, ("a", "b", "c"))
+    assert {name: count for name, count in row.items() if count} == {
+        "a as a": 2, "a as b": 1, "b as b": 2, "b as c": 1, "c as c": 3,
+    }  # fmt: skip
+    assert len(row) == 9

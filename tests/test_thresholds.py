@@ -94,6 +94,17 @@ def test_curves_equal_a_full_pass_for_each_threshold(guarded):
     assert (np.diff(curve, axis=0) <= 0).all()
 
 
+def test_a_curve_counts_each_level_and_those_above():
+    counts = np.zeros((2, 3, calibration.LEVELS), np.int64)
+    counts[0, 1, [0, 7]], counts[1, 2, 7] = (5, 2), 4
+    curves = thresholds.above(counts)
+    assert curves.shape == (2, calibration.LEVELS + 1, 3) and len(thresholds.GRID) == 113
+    assert curves[0, [0, 1, 7, 8]].tolist() == [[0, 7, 0], [0, 2, 0], [0, 2, 0], [0, 0, 0]]
+    assert curves[1, [0, 7, 8]].tolist() == [[0, 0, 4], [0, 0, 4], [0, 0, 0]]
+    for together, alone in zip(curves, counts, strict=True):
+        np.testing.assert_array_equal(together, thresholds.above(alone))
+
+
 def test_choices_of_a_threshold():
     rates = np.array([0.3, 0.04, 0.06, 0.02])
     assert choices.for_fdr(rates, 0.05) == 1

@@ -98,6 +98,54 @@ def only_spatial(preset):
     return [one for one in kept if not isinstance(one, Sometimes) or one.transforms]
 
 
+class Given:
+    """Draws that are given, each as a share of the way from the least number to the largest."""
+
+    def __init__(self, *shares):
+        self.shares = list(shares)
+
+    def uniform(self, low=0.0, high=1.0):
+        return low + (high - low) * self.shares.pop(0)
+
+    def log_uniform(self, low, high):
+        return np.exp(self.uniform(np.log(low), np.log(high)))
+
+    def normal(self, shape):
+        return np.ones((1, *shape))
+
+
+@pytest.mark.parametrize(
+    ("transform", "shares", "matrix", "shift", "displaced"),
+    [
+        (Flip(), (0.4, 0.6), [[-1, 0], [0, 1]], (0, 0), 0),
+        (Flip(), (0.6, 0.4), [[1, 0], [0, -1]], (0, 0), 0),
+        (Translate(0.1), (1, 0), [[1, 0], [0, 1]], (20, -10), 0),
+        # A tenth is cut off on the left, a fifth above, nothing on the right, 0.4 below.
+        (Crop(0, 0.4), (0.25, 0.5, 0, 1), [[0.9, 0], [0, 0.4]], (10, -10), 0),
+        (Zoom(0.5, 2), (1,), [[0.5, 0], [0, 0.5]], (0, 0), 0),
+        (Zoom(0.5, 2), (0.5,), [[1, 0], [0, 1]], (0, 0), 0),
+        (Rotate(90), (1,), [[0, -1], [1, 0]], (0, 0), 0),
+        (Shear(45), (0,), [[1, -1], [0, 1]], (0, 0), 0),
+        (Elastic(3, points=5), (), [[1, 0], [0, 1]], (0, 0), 3),
+    ],
+)
+def test_where_each_transform_looks(transform, shares, matrix, shift, displaced):
+    part = transform(Given(*shares), (100, 200))
+    np.testing.assert_allclose(np.array(part.matrix, float), matrix, atol=1e-12)
+    np.testing.assert_allclose(np.array(part.shift, float), shift, atol=1e-12)
+    assert [np.shape(grid) for grid in part.grids] == [(1, 2, 5, 5)] * bool(displaced)
+    assert all((np.asarray(grid) == displaced).all() for grid in part.grids)
+
+
+def test_two_matrices_are_composed_as_numpy_does():
+    rng = np.random.default_rng(3)
+    outer, inner = rng.uniform(0.3, 3, (2, 2, 2))
+    shift, inner_shift = rng.uniform(-9, 9, (2, 2))
+    matrix, both = transforms._composed(outer, shift, inner, inner_shift)
+    np.testing.assert_allclose(matrix, outer @ inner)
+    np.testing.assert_allclose(both, outer @ inner_shift + shift)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_label_map_passed_as_image_ends_as_the_label_output(name, monkeypatch):
     # The picture is the label map, read by nearest neighbour; grey changes are left out, but what
@@ -401,3 +449,11 @@ def test_the_elastic_field_is_elasticdeforms(size, count, sigma):
     where = transforms.backward_map(*still(), [tf.constant(grid[None])], size)
     resampled = transforms.resample_linear(tf.constant(image[None, ..., None]), where)
     assert np.abs(resampled.numpy()[0, ..., 0] - theirs)[inside].max() < 1e-4
+
+
+def test_normal_numbers_have_mean_0_and_variance_1():
+    draws = transforms.Draws(seeds(1), "any", tf.zeros((1, 1), tf.float64))
+    numbers = draws.normal((400, 1000)).numpy()
+    assert abs(numbers.mean()) < 0.01 and abs(numbers.std() - 1) < 0.01
+    numbers = draws.noise((400, 1000)).numpy()
+    assert abs(numbers.mean()) < 0.01 and abs(numbers.std() - 1) < 0.01

@@ -331,7 +331,7 @@ def read_manifest(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     path = folder / "manifest.csv"
     lines, rows = _read_rows(path)
     names = rows.pop(0)
-    missing = [column for column in COLUMNS if names.count(column) != 1]
+    missing = sorted({name for name in (*COLUMNS, *names) if name and names.count(name) != 1})
     if missing:
         raise InputError(f"{path}: lacks the columns {', '.join(missing)}, or has them twice")
     columns = list(filter(None, names))
