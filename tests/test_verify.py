@@ -39,16 +39,16 @@ def pixels(folder, name):
 def test_a_sound_data_set_has_a_table_and_no_findings(data_folder, capsys):
     report = verify(data_folder)
     assert (report.status, report.findings) == (0, [])
-    assert len(report.pairs) == report.summary()["images"].sum() == 24
-    shares = report.pairs[["open beam", "soft tissue", "bone"]]
-    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert len(report.pairs) == sum(row["images"] for row in report.summary()) == 24
+    shares = [[row[n] for n in ("open beam", "soft tissue", "bone")] for row in report.pairs]
+    np.testing.assert_allclose(np.sum(shares, axis=1), 1)
     assert cli.main(["verify", str(data_folder)]) == 0
     assert "24 pairs; 0 faults, 0 notes" in capsys.readouterr().out
 
 
 def test_shares_are_of_the_masks_pixels(copy):
     labels = pixels(copy, "masks/arm-00.png")
-    row = verify(copy).pairs.set_index("image").loc["images/arm-00.png"]
+    (row,) = (row for row in verify(copy).pairs if row["image"] == "images/arm-00.png")
     assert row["bone"] == pytest.approx((labels == 2).mean())
     assert (row["height"], row["width"]) == labels.shape
 
@@ -91,7 +91,6 @@ def test_one_picture_on_both_sides_of_the_split_is_a_fault(copy):
 
 
 def test_one_picture_of_two_subjects_on_one_side_is_a_note(copy):
-    train = verify(copy).pairs
     rows = dataset.load(copy).subset("train")
     rows = rows.drop_duplicates("subject")
     first, second = rows.index[:2]
@@ -99,7 +98,6 @@ def test_one_picture_of_two_subjects_on_one_side_is_a_note(copy):
     shutil.copy(copy / rows.loc[first, "mask"], copy / rows.loc[second, "mask"])
     notes = found(copy, False)
     assert list(notes) == [second] and "one subject" in notes[second]
-    assert len(train) == 24
 
 
 def test_doubts_about_pixels_are_told(copy):

@@ -114,11 +114,12 @@ def palette(options: argparse.Namespace) -> None:
 
 def verify(options: argparse.Namespace) -> int:
     """Print a table of a data set and what is wrong with it; return the exit status."""
+    from xnet_io import tables
     from xnet_io.verify import verify
 
     report = verify(options.folder)
-    if len(report.pairs):
-        print(report.summary().to_string(index=False, float_format="{:.2f}".format))
+    if report.pairs:
+        print(tables.aligned(report.summary()))
     for finding in report.findings:
         print(f"{'fault' if finding.fault else 'note'}: {finding.file}: {finding.what}")
     faults, notes = len(report.faults), len(report.findings) - len(report.faults)

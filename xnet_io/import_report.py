@@ -7,8 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
+from xnet_io import tables
 from xnet_io.diagnosis import Foreign
 from xnet_tf.files import InputError
 
@@ -83,8 +82,8 @@ def _write_table(problems: list[Problem]) -> str:
         row |= {"file": problem.file, "what": problem.what}
         rows += [row | _cells(colour) for colour in problem.colours] or [row]
     handle, name = tempfile.mkstemp(prefix="xnet-problems-", suffix=".csv")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-        pd.DataFrame(rows, columns=_COLUMNS, dtype=object).to_csv(stream, index=False)
+    os.close(handle)
+    tables.write(Path(name), rows, _COLUMNS)
     return name
 
 

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import filelock
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
-from xnet_io import masks, radiographs, shapes
+from xnet_io import masks, radiographs, shapes, tables
 from xnet_io.import_report import REPORT, Outcome, Problem
 from xnet_io.masks import Rules
 from xnet_io.pairing import find_pairs, folders, layout
@@ -60,7 +59,7 @@ def import_masks(folder: str | Path, out: str | Path, rules: Rules | None = None
     outcome = Outcome()
     pairs = find_pairs(folder, outcome)
     outcome.pairs = len(pairs)
-    if pairs.empty and not outcome.fatal:
+    if not pairs and not outcome.fatal:
         raise InputError(f"{folder / 'images'}: holds no images; put radiographs there")
     split = _read_split(folder, pairs) if not outcome.fatal else None
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +106,7 @@ def _check_folders(folder: Path, out: Path) -> None:
         raise InputError(f"{out}: exists and is not empty; give a folder that is yet to be made")
 
 
-def _read_split(folder: Path, pairs: pd.DataFrame) -> dict[str, list[str]] | None:
+def _read_split(folder: Path, pairs: list[dict]) -> dict[str, list[str]] | None:
     """Return the split by the images' new names, if one came with them.
 
     Raises:
@@ -117,8 +116,10 @@ def _read_split(folder: Path, pairs: pd.DataFrame) -> dict[str, list[str]] | Non
         return None
     if not (folder / "manifest.csv").exists():
         raise InputError(f"{folder / 'split.json'}: needs a manifest.csv; add it, or take it away")
-    split = read_split(folder / "split.json", pairs)
-    return {name: pairs.loc[images, "new image"].tolist() for name, images in split.items()}
+    columns = tables.by_image(pairs, "subject", "body_part", "new image")
+    split = read_split(folder / "split.json", columns)
+    new = columns["new image"]
+    return {name: [new[image] for image in images] for name, images in split.items()}
 
 
 def _convert(folder, building, pairs, rules, outcome) -> None:
@@ -127,9 +128,10 @@ def _convert(folder, building, pairs, rules, outcome) -> None:
     digests: dict[str, str] = {}
     for name in ("images", "masks"):
         (building / name).mkdir()
-    for image, row in tqdm(pairs.iterrows(), "importing", len(pairs), disable=len(pairs) < 2):
+    for row in tqdm(pairs, "importing", disable=len(pairs) < 2):
+        image = row["image"]
         try:
-            radiograph, mask = _read_pair(folder, image, row, rules)
+            radiograph, mask = _read_pair(folder, row, rules)
         except InputError as error:
             what = str(error).removeprefix(f"{folder}{os.sep}")
             name = image if what.startswith(image) else row["mask"]
@@ -156,7 +158,8 @@ def _convert(folder, building, pairs, rules, outcome) -> None:
             outcome.note("masks", f"none of them has any {name}; the network cannot learn it")
 
 
-def _read_pair(folder: Path, image: str, row, rules: Rules) -> tuple[Radiograph, masks.Imported]:
+def _read_pair(folder: Path, row: dict, rules: Rules) -> tuple[Radiograph, masks.Imported]:
+    image = row["image"]
     radiograph = _read_image(folder / image, row.get("polarity") or "auto")
     height, width = radiograph.image.shape[:2]
     if row["mask"].endswith(shapes.SUFFIX):
@@ -203,11 +206,11 @@ def _report_row(image, mask_name, radiograph, mask, counts, rules: Rules) -> dic
 
 
 def _finish(building, pairs, split, rules, outcome) -> None:
-    new = pairs["new image"]
-    made = pairs.assign(mask=pairs["new mask"]).set_axis(new).rename_axis("image")
-    made = made.drop(columns=["new image", "new mask", "polarity"], errors="ignore")
-    made.to_csv(building / "manifest.csv")
-    pd.DataFrame(rules.classes.rows).to_csv(building / "classes.csv", index=False)
-    pd.DataFrame(outcome.rows).to_csv(building / REPORT, index=False)
+    made = [row | {"image": row["new image"], "mask": row["new mask"]} for row in pairs]
+    taken = dict.fromkeys(["image", *pairs[0]])
+    columns = [name for name in taken if name not in ("new image", "new mask", "polarity")]
+    tables.write(building / "manifest.csv", made, columns)
+    tables.write(building / "classes.csv", rules.classes.rows)
+    tables.write(building / REPORT, outcome.rows)
     if split is not None:
         write_json(building / "split.json", split)

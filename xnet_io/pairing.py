@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
-from xnet_io import shapes
+from xnet_io import shapes, tables
 from xnet_io.import_report import Outcome, Problem
 from xnet_io.pictures import comparable, stem_of
 from xnet_tf.dataset import COLUMNS, read_manifest
@@ -23,7 +22,7 @@ _DEFAULTS = {"body_part": "unknown", "source": "own"}
 _CLUTTER = ("thumbs.db", "desktop.ini")
 
 
-def find_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
+def find_pairs(folder: Path, outcome: Outcome) -> list[dict[str, str]]:
     """Pair images with masks by ``manifest.csv``, or by their names if there is none.
 
     Args:
@@ -31,8 +30,8 @@ def find_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
         outcome: is given a fault for whatever lies there and cannot be paired.
 
     Returns:
-        A manifest, indexed by image, of the pairs whose files exist; and in the columns "new image"
-        and "new mask" the paths in the data set.
+        A manifest's rows of the pairs whose files exist; and in the columns "new image" and "new
+        mask" the paths in the data set.
     """
     find = _listed_pairs if (folder / "manifest.csv").exists() else _pairs_by_name
     if layout(folder) == "COCO":
@@ -74,7 +73,7 @@ def _json_files(folder: Path) -> list[Path]:
     return [path for path in names if path.name != "split.json"]
 
 
-def _coco_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
+def _coco_pairs(folder: Path, outcome: Outcome) -> list[dict[str, str]]:
     """Pair each image that COCO's JSON lists with that file."""
     (file,) = _json_files(folder)
     mask, rows = file.relative_to(folder).as_posix(), []
@@ -93,7 +92,7 @@ def _coco_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
     return _manifest(rows)
 
 
-def _labelme_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
+def _labelme_pairs(folder: Path, outcome: Outcome) -> list[dict[str, str]]:
     """Pair each of labelme's files with the image beside it, or with the one that it embeds."""
     rows = []
     for path in _json_files(folder):
@@ -109,34 +108,31 @@ def _labelme_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
     return _manifest(rows)
 
 
-def _manifest(rows: list[dict[str, str]]) -> pd.DataFrame:
-    return pd.DataFrame([_DEFAULTS | row for row in rows], columns=COLUMNS).set_index("image")
+def _manifest(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [{column: (_DEFAULTS | row)[column] for column in COLUMNS} for row in rows]
 
 
-def _listed_pairs(folder: Path, outcome: Outcome) -> pd.DataFrame:
-    """Return the manifest, indexed by image, of those rows whose files exist."""
+def _listed_pairs(folder: Path, outcome: Outcome) -> list[dict[str, str]]:
+    """Return the manifest's rows whose files exist."""
     manifest, problems = read_manifest(folder)
     for column in ("body_part", "subject"):
-        problems += _spellings(folder / "manifest.csv", column, manifest[column])
+        names = dict.fromkeys(row[column] for row in manifest)
+        problems += _spellings(folder / "manifest.csv", column, names)
     for problem in problems:
         what = problem.removeprefix(f"{folder}{os.sep}")
         outcome.problems.append(Problem("manifest.csv", f"{what}; mend the line"))
-    listed = {unicodedata.normalize("NFC", name) for name in (*manifest.index, *manifest["mask"])}
+    named = [row[column] for row in manifest for column in ("image", "mask")]
+    listed = {unicodedata.normalize("NFC", name) for name in named}
     for name in ("images", "masks"):
         for path in _entries(folder / name):
             file = f"{name}/{path.name}"
             if unicodedata.normalize("NFC", file) not in listed:
                 outcome.note(file, "is not in manifest.csv, and was left out")
-    manifest = manifest[~manifest.index.duplicated()]
-    exist = [
-        (folder / row.Index).is_file() and (folder / row.mask).is_file()
-        for row in manifest.itertuples()
-    ]
-    return manifest[exist]
+    return tables.usable(folder, manifest)
 
 
-def _pairs_by_name(folder: Path, outcome: Outcome) -> pd.DataFrame:
-    """Return a manifest of the images and masks whose names fit."""
+def _pairs_by_name(folder: Path, outcome: Outcome) -> list[dict[str, str]]:
+    """Return a manifest's rows of the images and masks whose names fit."""
     of_images, of_masks = folders(folder)
     images, doubled = _by_name(folder, of_images, outcome)
     painted, doubled_masks = _by_name(folder, of_masks, outcome)
@@ -190,26 +186,25 @@ def _entries(folder: Path) -> list[Path]:
     ]
 
 
-def _name_targets(pairs: pd.DataFrame, outcome: Outcome) -> None:
+def _name_targets(pairs: list[dict[str, str]], outcome: Outcome) -> None:
     """Add columns with the paths to write, and faults where two would be one file."""
-    # A file of shapes may be for many images, and its mask is called like the image.
-    masks = [image if shapes.SUFFIX in mask else mask for image, mask in pairs["mask"].items()]
-    for column, names in (("image", list(pairs.index)), ("mask", masks)):
-        stems = [stem_of(Path(name).name.removesuffix(shapes.SUFFIX)) for name in names]
-        targets = [f"{column}s/{stem}.png" for stem in stems]
+    for column in ("image", "mask"):
         owners: dict[str, str] = {}
-        for name, target in zip(names, targets, strict=True):
+        for row in pairs:
+            # A file of shapes may be for many images, and its mask is called like the image.
+            name = row["image"] if shapes.SUFFIX in row[column] else row[column]
+            stem = stem_of(Path(name).name.removesuffix(shapes.SUFFIX))
+            row[f"new {column}"] = target = f"{column}s/{stem}.png"
             owner = owners.setdefault(comparable(target), name)
             if owner != name:
                 outcome.fault(name, f"would be written to {target} like {owner}; rename one")
-        pairs[f"new {column}"] = targets
 
 
-def _spellings(path: Path, column: str, values: pd.Series) -> list[str]:
+def _spellings(path: Path, column: str, values: Iterable[str]) -> list[str]:
     """Find names that differ in capitals, spaces, dashes or accents' encoding alone."""
     written: dict[str, str] = {}
     problems = []
-    for name in values.unique():
+    for name in values:
         plain = unicodedata.normalize("NFKC", name).casefold()
         plain = " ".join(plain.replace("_", " ").replace("-", " ").split())
         first = written.setdefault(plain, name)

@@ -15,6 +15,7 @@ import numpy as np
 
 from xnet_tf import classes
 from xnet_tf.classes import IGNORE, IGNORED, Classes, normal_name, rgb
+from xnet_tf.dataset import read_classes
 from xnet_tf.files import InputError, write_atomically
 
 MAX_COLOURS = 64
@@ -137,8 +138,6 @@ def load(name: str | Path) -> Palette:
         raise InputError(f"palette {name}: is none of {known}")
     text = _read(path)
     if suffix == ".csv":
-        from xnet_tf.dataset import read_classes  # loads pandas, which segmenting does without
-
         return of_classes(path.name, read_classes(path))
     rows = readers[suffix](path, text)
     for row in rows:

@@ -7,15 +7,17 @@ masks that do not fit, one picture on two sides of the split. Notes are what may
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
+from xnet_io import tables
 from xnet_io.polarity import log_odds
 from xnet_tf import dataset
 from xnet_tf.classes import IGNORE, PAPER, Classes
@@ -57,7 +59,7 @@ class Report:
         classes: of the data set.
     """
 
-    pairs: pd.DataFrame
+    pairs: list[dict]
     findings: list[Finding] = field(default_factory=list)
     classes: Classes = PAPER
 
@@ -71,18 +73,20 @@ class Report:
         """Exit status: 0, 1 if there are notes, 2 if there are faults."""
         return 2 if self.faults else int(bool(self.findings))
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> list[dict]:
         """Count images and subjects of each body part, with the mean share of each class."""
-        grouped = self.pairs.groupby("body_part")
-        counts = {
-            "images": grouped.size(),
-            "subjects": grouped["subject"].nunique(),
-            "bits": grouped["bits"].agg(lambda bits: "/".join(map(str, sorted(set(bits))))),
-            "width": grouped["width"].agg(_span),
-            "height": grouped["height"].agg(_span),
-        }
-        shares = grouped[list(self.classes.names)].mean()
-        return pd.concat([pd.DataFrame(counts), shares], axis=1).reset_index()
+        return [
+            {
+                "body_part": part,
+                "images": len(rows),
+                "subjects": len({row["subject"] for row in rows}),
+                "bits": "/".join(map(str, sorted({row["bits"] for row in rows}))),
+                "width": _span([row["width"] for row in rows]),
+                "height": _span([row["height"] for row in rows]),
+            }
+            | {n: float(np.mean([row[n] for row in rows])) for n in self.classes.names}
+            for part, rows in _by_part(self.pairs)
+        ]
 
 
 def verify(folder: str | Path, polarity: bool = True) -> Report:
@@ -105,30 +109,23 @@ def verify(folder: str | Path, polarity: bool = True) -> Report:
             "folder with images/ and masks/, and checks them"
         )
     classes = dataset.read_classes(folder / "classes.csv")
-    manifest, problems = dataset.read_manifest(folder)
+    listed, problems = dataset.read_manifest(folder)
     findings = [Finding(True, "manifest.csv", problem) for problem in problems]
-    findings += _left_out(folder, manifest)
-    manifest = manifest[~manifest.index.duplicated()]
-    exist = [
-        (folder / row.Index).is_file() and (folder / row.mask).is_file()
-        for row in manifest.itertuples()
-    ]
-    manifest = manifest[exist]
-    split, more = _split(folder, manifest)
+    findings += _left_out(folder, listed)
+    manifest = tables.usable(folder, listed)
+    columns = tables.by_image(manifest, "subject", "body_part")
+    split, more = _split(folder, columns)
     findings += more
     rows, digests = [], {}
-    for row in tqdm(manifest.itertuples(), "verifying", len(manifest), leave=False, delay=2):
+    for row in tqdm(manifest, "verifying", leave=False, delay=2):
         checked = _check_pair(folder, row, classes, polarity)
         rows += [checked.row] if checked.row else []
         findings += checked.findings
-        digests.setdefault(checked.digest, []).append(row.Index)
+        digests.setdefault(checked.digest, []).append(row["image"])
     digests.pop(None, None)
-    pairs = pd.DataFrame(rows, columns=["image", *_COLUMNS, *classes.names])
-    findings += [*_copies(digests.values(), manifest, split), *_gaps(pairs, split, classes)]
-    return Report(pairs, sorted(findings, key=lambda finding: not finding.fault), classes)
-
-
-_COLUMNS = ("body_part", "subject", "width", "height", "bits")
+    copies = _copies(digests.values(), columns["subject"], split)
+    findings += [*copies, *_gaps(rows, split, classes)]
+    return Report(rows, sorted(findings, key=lambda finding: not finding.fault), classes)
 
 
 @dataclass
@@ -138,33 +135,35 @@ class _Checked:
     findings: list[Finding] = field(default_factory=list)
 
 
-def _check_pair(folder: Path, row, classes: Classes, polarity: bool) -> _Checked:
+def _check_pair(folder: Path, row: dict, classes: Classes, polarity: bool) -> _Checked:
+    name, mask = row["image"], row["mask"]
     try:
-        image, labels = dataset.read_pair(folder, row, classes)
+        image, labels = dataset.read_pair(folder, SimpleNamespace(Index=name, mask=mask), classes)
     except InputError as error:
-        return _Checked(findings=[Finding(True, row.Index, _explained(folder / row.mask, error))])
-    stored = cv2.imdecode(np.fromfile(folder / row.Index, np.uint8), cv2.IMREAD_UNCHANGED)
+        return _Checked(findings=[Finding(True, name, _explained(folder / mask, error))])
+    stored = cv2.imdecode(np.fromfile(folder / name, np.uint8), cv2.IMREAD_UNCHANGED)
     counts = np.bincount(labels[labels != IGNORE], minlength=classes.count)
     shares = dict(zip(classes.names, counts / labels.size, strict=True))
     height, width = labels.shape
-    values = (row.Index, row.body_part, row.subject, width, height, 8 * stored.itemsize)
-    described = dict(zip(("image", *_COLUMNS), values, strict=True))
-    described |= shares
+    described = {column: row[column] for column in ("image", "body_part", "subject")}
+    described |= {"width": width, "height": height, "bits": 8 * stored.itemsize} | shares
     # By pixels, not by bytes: programs save one picture in many ways.
     digest = hashlib.sha256(str(stored.shape).encode() + stored.tobytes()).hexdigest()
     return _Checked(described, digest, list(_doubts(row, image, shares, polarity)))
 
 
-def _doubts(row, image: np.ndarray, shares: dict[str, float], polarity: bool) -> Iterator[Finding]:
+def _doubts(
+    row: dict, image: np.ndarray, shares: dict[str, float], polarity: bool
+) -> Iterator[Finding]:
     if image.min() == image.max():
-        yield Finding(True, row.Index, "has one grey value everywhere; take the pair away")
+        yield Finding(True, row["image"], "has one grey value everywhere; take the pair away")
     elif polarity and log_odds(image) <= -SUSPICIOUS:
         what = "its open beam looks dark, where a data set's is bright; import the picture anew"
-        yield Finding(False, row.Index, what)
+        yield Finding(False, row["image"], what)
     if not any(shares.values()):
-        yield Finding(True, row.mask, "no pixel has a label; paint some, or take the pair away")
+        yield Finding(True, row["mask"], "no pixel has a label; paint some, or take the pair away")
     for name in [name for name, share in shares.items() if share == 1]:
-        yield Finding(False, row.mask, f"is {name} everywhere; was it painted?")
+        yield Finding(False, row["mask"], f"is {name} everywhere; was it painted?")
 
 
 def _explained(mask: Path, error: InputError) -> str:
@@ -176,8 +175,8 @@ def _explained(mask: Path, error: InputError) -> str:
     return str(error)
 
 
-def _left_out(folder: Path, manifest: pd.DataFrame) -> Iterator[Finding]:
-    listed = {*manifest.index, *manifest["mask"]}
+def _left_out(folder: Path, manifest: list[dict]) -> Iterator[Finding]:
+    listed = {row[column] for row in manifest for column in ("image", "mask")}
     for kind in ("images", "masks"):
         for path in sorted((folder / kind).rglob("*")):
             name = path.relative_to(folder).as_posix()
@@ -186,9 +185,9 @@ def _left_out(folder: Path, manifest: pd.DataFrame) -> Iterator[Finding]:
                 yield Finding(False, name, "is not in manifest.csv, and takes no part")
 
 
-def _split(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, list[str]], list[Finding]]:
+def _split(folder: Path, columns: dict) -> tuple[dict[str, list[str]], list[Finding]]:
     try:
-        split = dataset.read_split(folder / "split.json", manifest)
+        split = dataset.read_split(folder / "split.json", columns)
     except InputError as error:
         return {}, [Finding(True, "split.json", str(error))]
     empty = [name for name, images in split.items() if not images]
@@ -198,36 +197,44 @@ def _split(folder: Path, manifest: pd.DataFrame) -> tuple[dict[str, list[str]], 
     return split, []
 
 
-def _copies(groups, manifest: pd.DataFrame, split: dict[str, list[str]]) -> Iterator[Finding]:
+def _copies(groups, subjects: dict[str, str], split: dict[str, list[str]]) -> Iterator[Finding]:
     """Find pictures that are there more than once, by content."""
     side = {image: name for name, images in split.items() for image in images}
     for first, *others in groups:
         for other in others:
-            owners = manifest.loc[[first, other], "subject"].unique()
+            owners = subjects[first], subjects[other]
             if side.get(first) != side.get(other):
                 what = f"is the same picture as {first}, which is in {side[first]}, and this one "
                 yield Finding(True, other, what + f"in {side[other]}; keep one of them")
-            elif len(owners) > 1:
+            elif owners[0] != owners[1]:
                 what = f"is the same picture as {first}, of subject {owners[0]}, and not "
                 yield Finding(False, other, what + f"of {owners[1]} alone; is it one subject?")
             else:
                 yield Finding(False, other, f"is the same picture as {first}; is it a copy?")
 
 
-def _gaps(pairs: pd.DataFrame, split: dict[str, list[str]], classes: Classes) -> Iterator[Finding]:
-    for part, rows in pairs.groupby("body_part"):
-        count = rows["subject"].nunique()
+def _by_part(pairs: list[dict]) -> list[tuple[str, list[dict]]]:
+    groups = defaultdict(list)
+    for row in pairs:
+        groups[row["body_part"]].append(row)
+    return sorted(groups.items())
+
+
+def _gaps(pairs: list[dict], split: dict[str, list[str]], classes: Classes) -> Iterator[Finding]:
+    for part, rows in _by_part(pairs):
+        count = len({row["subject"] for row in rows})
         if count < FEW_SUBJECTS:
             some = "1 subject" if count == 1 else f"{count} subjects"
             what = f"only {some}: it cannot be in {', '.join(SUBSETS[:2])} and {SUBSETS[2]}"
             yield Finding(False, f"body part {part}", what)
-    shown = pairs[pairs["image"].isin(split.get("train", ()))]
+    training = set(split.get("train", ()))
+    shown = [row for row in pairs if row["image"] in training]
     for name in classes.names:
-        if len(shown) and not shown[name].any():
+        if shown and not any(row[name] for row in shown):
             what = f"no training image has any {name}; the network cannot learn it"
             yield Finding(False, "masks", what)
 
 
-def _span(values: pd.Series) -> str:
-    low, high = values.min(), values.max()
+def _span(values: list[int]) -> str:
+    low, high = min(values), max(values)
     return str(low) if low == high else f"{low}-{high}"

@@ -15,17 +15,21 @@ import csv
 import hashlib
 import io
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from xnet_tf import preprocessing, runs
 from xnet_tf.classes import PAPER, POLARITIES, Classes
 from xnet_tf.files import InputError, faults
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("image", "mask", "body_part", "subject", "source")
 SUBSETS = ("train", "validation", "test")
@@ -121,19 +125,20 @@ def load(folder: str | Path | None = None) -> Dataset:
     Raises:
         InputError: names every problem found.
     """
+    import pandas as pd  # verifying and importing do without
+
     folder = runs.data_folder() if folder is None else Path(folder)
-    manifest, problems = read_manifest(folder)
-    if "polarity" in manifest:
-        dark = manifest.index[~manifest["polarity"].isin(("", "bright"))]
-        problems += [f"{folder / name}: open beam may be dark; {_IMPORT}" for name in dark]
+    rows, problems = read_manifest(folder)
+    dark = [row["image"] for row in rows if row.get("polarity", "") not in ("", "bright")]
+    problems += [f"{folder / name}: open beam may be dark; {_IMPORT}" for name in dark]
     if problems:
         raise faults(problems)
+    manifest = pd.DataFrame(rows).set_index("image")
     split = read_split(folder / "split.json", manifest)
     empty = [name for name, images in split.items() if not images]
     if empty:
         raise InputError(
-            f"{folder}: no images for {' and '.join(empty)}; at least three subjects are needed, "
-            "one for each of training, validation and test, in split.json too if there is one"
+            f"{folder}: no images for {' and '.join(empty)}; at least three subjects are needed"
         )
     return Dataset(folder, manifest, split, read_classes(folder / "classes.csv"))
 
@@ -144,12 +149,12 @@ def read_classes(path: Path) -> Classes:
     Raises:
         InputError: if it does not define classes.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return Classes.of_rows(table.to_dict("records"))
-    except FileNotFoundError:
+    if not path.exists():
         return PAPER
-    except (OSError, KeyError, ValueError) as error:
+    _, (names, *rows) = _read_rows(path)
+    try:
+        return Classes.of_rows(dict(zip(names, row, strict=False)) for row in rows)
+    except (KeyError, ValueError) as error:
         raise InputError(f"{path}: {str(error).strip()}; its columns are id,name,colours") from None
 
 
@@ -188,7 +193,7 @@ def read_pair(folder: Path, row, classes: Classes = PAPER) -> tuple[np.ndarray, 
 
     Args:
         folder: of the data set.
-        row: of the manifest, as `DataFrame.itertuples` gives it.
+        row: of the manifest, as `DataFrame.itertuples` gives it: ``Index`` and ``mask``.
         classes: of the data set.
 
     Returns:
@@ -234,18 +239,18 @@ def read_mask(path: Path, classes: Classes = PAPER) -> np.ndarray:
 
 def _read_png(path: Path) -> np.ndarray:
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     # Decoded from memory: OpenCV opens no path with other than ASCII letters on Windows.
-    is_png = content[:8].tobytes() == _PNG
-    pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if is_png else None
+    stored = np.frombuffer(content, np.uint8)
+    pixels = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if content.startswith(_PNG) else None
     if pixels is None:
         raise InputError(f"{path}: is no PNG that can be decoded; {_IMPORT}")
     return pixels
 
 
-def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
+def make_split(manifest: pd.DataFrame | dict[str, dict], seed: int = 1) -> dict[str, list[str]]:
     """Divide images into train, validation and test, each subject wholly on one side.
 
     Subjects are placed one by one, those with the rarest body parts first, where the largest
@@ -253,40 +258,43 @@ def make_split(manifest: pd.DataFrame, seed: int = 1) -> dict[str, list[str]]:
     subjects on no side stays empty, and train is the largest.
 
     Args:
-        manifest: with columns ``body_part`` and ``subject``, indexed by image.
+        manifest: with columns ``body_part`` and ``subject``, each from an image to its text: a
+            DataFrame indexed by image, or dictionaries.
         seed: orders subjects of equal rarity.
 
     Returns:
         Image paths of each subset, sorted.
     """
-    counts = pd.crosstab(manifest["subject"], manifest["body_part"])
-    rng = np.random.Generator(np.random.Philox(seed))
-    order = counts.sample(frac=1, random_state=rng).index
-    rarity = (counts > 0).mul(counts.sum(), axis=1).where(counts > 0).min(axis=1)
-    order = rarity.loc[order].sort_values(kind="stable").index
-    wanted = np.outer(FRACTIONS, counts.sum()).astype(float)
-    sizes = np.zeros(len(SUBSETS), dtype=int)
-    side = {}
+    images = list(manifest["subject"].keys())
+    names = [[manifest[column][i] for i in images] for column in ("subject", "body_part")]
+    owners, parts = (np.unique(column, return_inverse=True)[1] for column in names)
+    counts = np.zeros((max(owners, default=-1) + 1, max(parts, default=-1) + 1), dtype=int)
+    np.add.at(counts, (owners, parts), 1)
+    order = np.random.Generator(np.random.Philox(seed)).choice(len(counts), len(counts), False)
+    rarity = np.where(counts > 0, counts.sum(axis=0), np.inf).min(axis=1, initial=np.inf)
+    order = order[np.argsort(rarity[order], kind="stable")]
+    wanted = np.outer(FRACTIONS, counts.sum(axis=0)).astype(float)
+    sizes, side = np.zeros(len(SUBSETS), dtype=int), np.zeros(len(counts), dtype=int)
     for left, subject in zip(range(len(order), 0, -1), order, strict=True):
-        need = counts.loc[subject].to_numpy()
+        need = counts[subject]
         lacking = wanted[:, need > 0].sum(axis=1) / FRACTIONS
-        full = (sizes > 0) & (sizes + need.sum() > _LARGEST_SHARE * len(manifest))
+        full = (sizes > 0) & (sizes + need.sum() > _LARGEST_SHARE * len(images))
         full[0] = False
         if left <= np.count_nonzero(sizes == 0):
             full = sizes > 0
         side[subject] = chosen = int(np.argmax(np.where(full, -np.inf, lacking)))
         wanted[chosen] -= need
         sizes[chosen] += need.sum()
-    assigned = manifest["subject"].map(side)
-    return {name: sorted(manifest.index[assigned == i]) for i, name in enumerate(SUBSETS)}
+    placed = [*zip(images, side[owners], strict=True)]
+    return {name: sorted(i for i, k in placed if k == n) for n, name in enumerate(SUBSETS)}
 
 
-def read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
+def read_split(path: Path, manifest: pd.DataFrame | dict[str, dict]) -> dict[str, list[str]]:
     """Read ``split.json``; where there is none, make a split.
 
     Args:
         path: of the file.
-        manifest: indexed by image, with the column ``subject``.
+        manifest: as for `make_split`.
 
     Returns:
         Image paths of each subset.
@@ -302,18 +310,18 @@ def read_split(path: Path, manifest: pd.DataFrame) -> dict[str, list[str]]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a split into {', '.join(SUBSETS)} ({error})") from None
     listed = [image for images in split.values() for image in images]
-    if sorted(listed) != sorted(manifest.index):
-        wrong = set(listed) ^ set(manifest.index) or {i for i in listed if listed.count(i) > 1}
+    subjects, counts = manifest["subject"], Counter(listed)
+    if wrong := {i for i in (*listed, *subjects.keys()) if counts[i] != (i in subjects)}:
         raise faults([f"{path}: {image} is not listed just once" for image in sorted(wrong)])
     owners: dict[str, str] = {}
     for name, images in split.items():
-        for subject in manifest.loc[images, "subject"]:
+        for subject in map(subjects.__getitem__, images):
             if owners.setdefault(subject, name) != name:
                 raise InputError(f"{path}: subject {subject} is in {owners[subject]} and in {name}")
     return split
 
 
-def read_manifest(folder: Path) -> tuple[pd.DataFrame, list[str]]:
+def read_manifest(folder: Path) -> tuple[list[dict[str, str]], list[str]]:
     """Read ``manifest.csv`` of a data set, or of pictures that are to become one.
 
     Commas, semicolons or tabs part the cells, in UTF-8, UTF-16 or, if it is neither, Windows-1252:
@@ -323,36 +331,32 @@ def read_manifest(folder: Path) -> tuple[pd.DataFrame, list[str]]:
         folder: with ``images/``, ``masks/`` and the manifest.
 
     Returns:
-        One row per image, indexed by its path, all text; and a line for each thing wrong with it.
+        One row per image, all text, by column; and a line for each thing wrong with it.
 
     Raises:
         InputError: if it is no table, or lacks a column.
     """
     path = folder / "manifest.csv"
-    lines, rows = _read_rows(path)
-    names = rows.pop(0)
+    lines, (names, *rows) = _read_rows(path)
     missing = sorted({name for name in (*COLUMNS, *names) if name and names.count(name) != 1})
     if missing:
         raise InputError(f"{path}: lacks the columns {', '.join(missing)}, or has them twice")
-    columns = list(filter(None, names))
-    cells = [dict(zip(names, row, strict=False)) for row in rows]
-    manifest = pd.DataFrame(cells, columns=columns).fillna("")
-    for column in ("image", "mask"):
-        manifest[column] = [PureWindowsPath(name).as_posix() for name in manifest[column]]
+    none = [""] * len(names)
+    manifest = [{k: c for k, c in zip(names, [*r, *none], strict=False) if k} for r in rows]
+    for row in manifest:
+        row |= {column: PureWindowsPath(row[column]).as_posix() for column in ("image", "mask")}
     problems = [] if rows else [f"{path}: no images"]
-    for line, row in zip(lines[1:], manifest.to_dict("records"), strict=True):
-        if wrong := _row_faults(folder, row):
+    for line, row, cells in zip(lines[1:], manifest, rows, strict=True):
+        more = ["has more cells than there are columns"] if any(cells[len(names) :]) else []
+        if wrong := _row_faults(folder, row) + more:
             problems.append(f"{path}, line {line}: {'; '.join(wrong)}")
-    for line, row in zip(lines, [names, *rows], strict=True):
-        if any(row[len(names) :]):
-            problems.append(f"{path}, line {line}: has more cells than there are columns")
     for column in ("image", "mask"):
-        for name in manifest[column][manifest[column].duplicated()].unique():
-            problems.append(f"{path}: {name} is listed more than once")
-    return manifest.set_index("image"), problems
+        counts = Counter(row[column] for row in manifest)
+        problems += [f"{path}: {n} is listed more than once" for n in counts if counts[n] > 1]
+    return manifest, problems
 
 
-def _read_rows(path: Path) -> tuple[list[int], list[list[str]]]:
+def _read_rows(path: Path) -> tuple[tuple[int], tuple[list[str]]]:
     """Read the rows of a CSV file that are not empty: their lines in the file, and their cells."""
     try:
         text = _decoded(path.read_bytes())
@@ -363,8 +367,7 @@ def _read_rows(path: Path) -> tuple[list[int], list[list[str]]]:
         raise InputError(f"{path}: no such file; a data set needs a manifest.csv") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV table ({error}); save it as CSV UTF-8") from None
-    lines, rows = zip(*[each for each in rows if any(each[1])] or [(1, [])], strict=True)
-    return list(lines), list(rows)
+    return tuple(zip(*[each for each in rows if any(each[1])] or [(1, [])], strict=True))
 
 
 def _decoded(content: bytes) -> str:
