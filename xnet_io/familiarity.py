@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xnet_io import tiles
 from xnet_tf import inference, preprocessing
 from xnet_tf.files import read_json, sha256
 
@@ -71,8 +72,12 @@ class Familiarity:
         self.least = fitted["least_log_odds"]
 
     def log_odds(self, image: np.ndarray) -> float:
-        """Return how much an image float32 ``(H, W, 1)`` is like a radiograph: 0 is undecided."""
-        return float(self._features(image) @ self._coefficients + self._constant)
+        """Return how much an image float32 ``(H, W, 1)`` is like a radiograph: 0 is undecided.
+
+        Of a long one it is the mean of the tiles that the network is shown.
+        """
+        shown = [self._features(image[place]) for place in tiles.regions(*image.shape[:2])]
+        return float(np.mean(shown, axis=0) @ self._coefficients + self._constant)
 
     def doubts(self, image: np.ndarray) -> tuple[str, ...]:
         """Return the warning that an image deserves, or nothing."""

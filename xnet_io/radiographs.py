@@ -33,8 +33,8 @@ _CONTRADICTION = 3.0
 
 _WRITING = "letters or lines are burnt in and were filled from beside them; look at the mask there"
 
-_LONG = 6
-"""At the networks' 200 pixels for the longer side, little is left of the shorter one."""
+_LONG = 25
+"""From here on `xnet_io.tiles` squeezes, and little is left of the shorter side."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from xnet_io import tiles
 from xnet_tf import classes
 from xnet_tf.thresholds import likeliest_other
 
 SIDE = 200
-"""Longer side of the pictures that lengths and areas are given for, in pixels."""
+"""Longer side of what the network is shown, in pixels: lengths and areas are given for it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Processing:
         Returns:
             uint8 ``(H, W)``.
         """
-        labels, scale = labels.copy(), max(labels.shape) / SIDE
+        labels, scale = labels.copy(), tiles.shown_length(*labels.shape) / SIDE
         if self.opening:
             bone = _mask(labels, classes.BONE)
             lost = bone > _opened(bone, self.opening * scale)

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from xnet_io import familiarity
+from xnet_io import familiarity, tiles
 from xnet_io.segmenting import Engine, Method
 from xnet_study import baselines
 from xnet_study.certainty import operating
@@ -54,7 +54,7 @@ def method(options: argparse.Namespace) -> Method:
 
 
 def load(weights: Path, quality: str, threads: int = 0) -> Engine:
-    """Load a network.
+    """Load a network, which is shown long pictures in tiles.
 
     Args:
         weights: a ``.npz`` of trained weights, with its record beside it.
@@ -65,4 +65,8 @@ def load(weights: Path, quality: str, threads: int = 0) -> Engine:
         InputError: if the weights cannot be used.
     """
     network = baselines.load_network(weights, threads)
-    return lambda image: inference.segment(network, image, quality=quality).probabilities
+
+    def whole(image):
+        return inference.segment(network, image, quality=quality).probabilities
+
+    return functools.partial(tiles.probabilities, whole)

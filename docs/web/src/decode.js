@@ -11,7 +11,7 @@ export async function decode(bytes) {
   const kind = identify(bytes);
   try {
     if (kind === "DICOM") return await readDicom(bytes, decodeWithBrowser);
-    const picture = await { PNG: png, TIFF: tiff, JPEG: decodeWithBrowser, BMP: decodeWithBrowser }[kind](bytes);
+    const picture = await { PNG: png, TIFF: tiff, JPEG: jpeg, BMP: bmp }[kind](bytes);
     return { ...grey(picture), prior: 0 };
   } catch (error) {
     if (error instanceof Fault) throw error;
@@ -70,6 +70,23 @@ function tiff(bytes) {
   const { width, height, data, bitsPerSample, samplesPerPixel } = page;
   if (page.orientation > 1) throw new Fault("is stored turned or mirrored; save it upright");
   return { data, rows: height, columns: width, channels: samplesPerPixel, full: 2 ** bitsPerSample - 1 };
+}
+
+function bmp(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  checkSize(Math.abs(view.getInt32(22, true)), view.getInt32(18, true));
+  return decodeWithBrowser(bytes);
+}
+
+function jpeg(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  // From segment to segment to the frame's header, which is none of DHT, JPG and DAC.
+  for (let at = 2; at + 9 < bytes.length && bytes[at] === 0xff; at += 2 + view.getUint16(at + 2))
+    if (bytes[at + 1] >= 0xc0 && bytes[at + 1] <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(bytes[at + 1])) {
+      checkSize(view.getUint16(at + 5), view.getUint16(at + 7));
+      break;
+    }
+  return decodeWithBrowser(bytes);
 }
 
 /** What browsers decode: JPEG, BMP. */

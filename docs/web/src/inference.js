@@ -4,6 +4,8 @@ import { fitted, resizeArea, resizeLinear, roundHalfEven, triangles, weigh } fro
 
 export const WORKING_SIZE = 200;
 const DIVISOR = 8;
+const LONGEST = 2;
+const MOST_TILES = 40;
 const SIZES = [0.64, 0.8, 1, 1.24];
 const SURENESS = 32;
 const UPRIGHT = 0.02;
@@ -102,14 +104,8 @@ function entropy({ data, classes }) {
   return (sum / data.length) * classes;
 }
 
-/**
- * Probabilities of a radiograph's exposed part, at its own size.
- * @param network from a plane to {data, classes}.
- * @param quality "normal", one view, or "high", eleven.
- * @param progress called with the share of the views that are done.
- */
-export async function segment(network, radiograph, quality = "normal", progress = () => {}) {
-  const part = crop({ data: radiograph.image, rows: radiograph.rows, columns: radiograph.columns }, radiograph.exposed);
+/** Probabilities of a part of a radiograph, at its own size. */
+async function whole(network, part, quality, progress) {
   const small = resizeArea(part, ...fitted(part.rows, part.columns, WORKING_SIZE));
   const answers = [];
   const see = async (views) => {
@@ -131,6 +127,49 @@ export async function segment(network, radiograph, quality = "normal", progress 
   answers.forEach((answer, k) => answer.data.forEach((p, at) => (data[at] += (weights[k] / sum) * p)));
   const probabilities = resizeLinear({ data, rows: small.rows, columns: small.columns }, part.rows, part.columns, classes);
   return { probabilities, classes };
+}
+
+/** Longer side of what the network is shown at a time: `tiles.shown_length`. */
+function shownLength(rows, columns) {
+  const [longer, shorter] = [Math.max(rows, columns), Math.min(rows, columns)];
+  if (longer <= LONGEST * shorter) return longer;
+  return Math.max(Math.floor((5 * shorter) / 4), Math.ceil((2 * longer) / MOST_TILES));
+}
+
+/**
+ * Probabilities of a radiograph's exposed part, at its own size; of a long one in tiles: xnet_io/tiles.py.
+ * @param network from a plane to {data, classes}.
+ * @param quality "normal", one view, or "high", eleven.
+ * @param progress called with the share of the views that are done.
+ */
+export async function segment(network, radiograph, quality = "normal", progress = () => {}) {
+  const part = crop({ data: radiograph.image, rows: radiograph.rows, columns: radiograph.columns }, radiograph.exposed);
+  const { rows, columns } = part;
+  const tile = shownLength(rows, columns);
+  const [tall, length] = [rows >= columns, Math.max(rows, columns)];
+  if (tile === length) return whole(network, part, quality, progress);
+  const count = 1 + Math.ceil((2 * (length - tile)) / tile);
+  const weights = new Float32Array(length);
+  let [total, classes] = [null, 0];
+  for (let number = 0; number < count; number++) {
+    const start = Math.floor((number * (length - tile)) / (count - 1));
+    const box = tall ? [start, start + tile, 0, columns] : [0, rows, start, start + tile];
+    const answer = await whole(network, crop(part, box), quality, (share) => progress((number + share) / count));
+    classes = answer.classes;
+    total ??= new Float32Array(rows * columns * classes);
+    const fading = Float32Array.from({ length: tile }, (_, k) => Math.min(k + 0.5, tile - k - 0.5));
+    fading.forEach((weight, k) => (weights[start + k] += weight));
+    for (let y = box[0], from = 0; y < box[1]; y++)
+      for (let x = box[2]; x < box[3]; x++) {
+        const weight = fading[(tall ? y : x) - start];
+        for (let c = 0, to = (y * columns + x) * classes; c < classes; c++) total[to++] += weight * answer.probabilities[from++];
+      }
+  }
+  for (let k = 0; k < total.length; k++) {
+    const pixel = Math.floor(k / classes);
+    total[k] /= weights[tall ? Math.floor(pixel / columns) : pixel % columns];
+  }
+  return { probabilities: total, classes };
 }
 
 /**

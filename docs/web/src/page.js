@@ -7,6 +7,7 @@ import { decide, segment } from "./inference.js";
 import { loadNetwork } from "./network.js";
 import { Fault, interpret } from "./radiograph.js";
 
+const MAX_BYTES = 5e8;
 const find = (id) => document.getElementById(id);
 const state = { shown: null, radiograph: null, found: null, decision: null, name: "" };
 const breathe = () => new Promise((done) => setTimeout(done));
@@ -19,12 +20,13 @@ function say(text, fault = false) {
   find("status").className = fault ? "fault" : "";
 }
 
-async function open(name, bytes) {
+/** @param read gives the file's bytes. */
+async function open(name, read) {
   const turn = ++latest;
   say(`Reading ${name} ...`);
   await breathe();
   try {
-    const shown = await decode(bytes);
+    const shown = await decode(await read());
     if (turn !== latest) return;
     Object.assign(state, { shown, name });
     await look(turn);
@@ -51,9 +53,9 @@ async function look(turn = ++latest) {
   });
   if (turn !== latest) return;
   state.found = found;
-  const { polarity, certainty, rows, columns } = state.radiograph;
+  const { polarity, certainty, rows, columns, written } = state.radiograph;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  say(`${state.name}: ${columns} x ${rows} pixels; open beam ${polarity} (${Math.round(100 * certainty)} % certain); ${seconds} s`);
+  say(`${state.name}: ${columns} x ${rows} pixels; open beam ${polarity} (${Math.round(100 * certainty)} % certain); ${seconds} s${written ? "; letters burnt in were filled, look at the mask there" : ""}`);
   find("result").hidden = false;
   drawRadiograph();
   update();
@@ -101,7 +103,13 @@ function save() {
 
 async function take(files) {
   const [file] = files;
-  if (file) await open(file.name, new Uint8Array(await file.arrayBuffer()));
+  if (!file) return;
+  await open(file.name, async () => {
+    if (file.size > MAX_BYTES) throw new Fault(`is too large: ${Math.round(file.size / 1e6)} MB`);
+    // A folder has a name, too.
+    const bytes = await file.arrayBuffer().catch(() => { throw new Fault("cannot be read; drop a file"); });
+    return new Uint8Array(bytes);
+  });
 }
 
 function start() {
@@ -115,7 +123,7 @@ function start() {
     picture.src = URL.createObjectURL(new Blob([png], { type: "image/png" }));
     picture.alt = alt;
     button.append(picture);
-    button.onclick = () => open(name, png);
+    button.onclick = () => open(name, () => png);
     find("examples").append(button);
   }
   find("file").onchange = (event) => take(event.target.files);

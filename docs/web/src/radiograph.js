@@ -1,6 +1,7 @@
 // From a picture as a viewer shows it to a radiograph: xnet_io/radiographs.py and preprocessing.py.
 import { crop, find, sample, withoutBoxes, withoutDeadLines } from "./exposure.js";
 import { logOdds } from "./polarity.js";
+import { withoutWriting } from "./writing.js";
 
 /** A fault of a file, in one line that the page shows. */
 export class Fault extends Error {}
@@ -36,19 +37,23 @@ function range(data) {
  * Settle grey scale and polarity.
  * @param shown {data, rows, columns, prior}: black low; prior is the log odds of a bright open beam from tags.
  * @param polarity "auto", "bright" or "dark".
- * @returns {image: Float32Array in [0, 1] with a bright open beam, rows, columns, exposed, polarity, certainty}
+ * @returns {image: Float32Array in [0, 1] with a bright open beam, rows, columns, exposed, polarity, certainty,
+ *   written: whether letters burnt in were filled}
  */
 export function interpret(shown, polarity = "auto") {
   const exposed = find(shown);
   const inner = withoutBoxes(withoutDeadLines(crop(shown, exposed)));
   const stretched = stretch(inner);
+  const [top, bottom, left, right] = exposed;
+  const put = (part) => {
+    for (let y = top; y < bottom; y++)
+      image.set(part.subarray((y - top) * (right - left), (y - top + 1) * (right - left)), y * shown.columns + left);
+  };
   let image = stretched.data;
   if (image.length !== shown.data.length) {
     const [low, high] = range(inner.data);
     image = Float32Array.from(shown.data, (value) => (Math.min(Math.max(value, low), high) - low) / (high - low || 1));
-    const [top, bottom, left, right] = exposed;
-    for (let y = top; y < bottom; y++)
-      image.set(stretched.data.subarray((y - top) * (right - left), (y - top + 1) * (right - left)), y * shown.columns + left);
+    put(stretched.data);
   }
   let taken = polarity;
   let certainty = 1;
@@ -58,5 +63,9 @@ export function interpret(shown, polarity = "auto") {
     certainty = 1 / (1 + Math.exp(-Math.abs(odds)));
   }
   if (taken === "dark") image = image.map((value) => 1 - value);
-  return { image, rows: shown.rows, columns: shown.columns, exposed, polarity: taken, certainty };
+  const part = crop({ data: image, rows: shown.rows, columns: shown.columns }, exposed);
+  const mended = withoutWriting(part);
+  if (mended !== part) put(stretch(mended).data);
+  const written = mended !== part;
+  return { image, rows: shown.rows, columns: shown.columns, exposed, polarity: taken, certainty, written };
 }

@@ -1,6 +1,8 @@
-// Segment files in the built page and print what it says of each, a line of JSON a file; labels are
+// Drop files on the built page and print what it says of each, a line of JSON a file; labels are
 // written to OUT as raw bytes: `node labels.mjs PAGE OUT FILE[=THRESHOLD] ...`
-import { writeFileSync } from "node:fs";
+// On Linux a line also tells what the page's process has cost: seconds of computing for this file,
+// and the most memory so far, in MB.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -13,14 +15,37 @@ page.on("request", (request) => {
 });
 page.on("pageerror", (error) => console.log(JSON.stringify({ failed: error.message })));
 await page.goto(pathToFileURL(html).href);
+await page.evaluate(() => document.body.insertAdjacentHTML("beforeend", '<input type="file" id="hand">'));
+const { processInfo } = await (await browser.newBrowserCDPSession()).send("SystemInfo.getProcessInfo");
+const process_ = `/proc/${processInfo.filter(({ type }) => type === "renderer").at(-1)?.id}`;
+
+/** CPU seconds and the largest memory in MB of the page's process. */
+function cost() {
+  if (!existsSync(`${process_}/status`)) return {};
+  const times = readFileSync(`${process_}/stat`, "utf8").split(") ")[1].split(" ");
+  const [, memory] = readFileSync(`${process_}/status`, "utf8").match(/VmHWM:\s+(\d+)/);
+  return { computing: (Number(times[11]) + Number(times[12])) / 100, memory: Number(memory) / 1000 };
+}
+
+async function drop(path) {
+  await page.setInputFiles("#hand", path);
+  await page.evaluate(() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(document.getElementById("hand").files[0]);
+    document.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+  });
+}
+
 for (const [k, file] of files.entries()) {
   const [path, threshold] = file.split("=");
   await page.evaluate(() => {
     window.xnet.decision = null;
     document.getElementById("status").className = "";
   });
-  await page.setInputFiles("#file", path);
-  await page.waitForFunction(() => window.xnet.decision || document.querySelector("#status.fault"), null, { timeout: 120_000 });
+  const before = cost();
+  await drop(path);
+  await page.waitForFunction(() => window.xnet.decision || document.querySelector("#status.fault"), null, { timeout: 300_000 });
+  const { computing, memory } = cost();
   if (threshold && (await page.isVisible("#result"))) {
     await page.check("#use-threshold");
     await page.fill("#threshold", threshold);
@@ -38,6 +63,6 @@ for (const [k, file] of files.entries()) {
   });
   if (threshold && answer.labels) await page.uncheck("#use-threshold");
   if (answer.labels) writeFileSync(`${out}/${k}.raw`, Buffer.from(answer.labels, "base64"));
-  console.log(JSON.stringify({ ...answer, labels: undefined, file: path }));
+  console.log(JSON.stringify({ ...answer, labels: undefined, file: path, computing: computing - before.computing, memory }));
 }
 await browser.close();
