@@ -81,6 +81,7 @@ bench-serving: .venv/.installed .venv-light/.installed  ## one radiograph from a
 	$(RUN) benchmarks/first_mask.py .venv-light/bin/python
 
 book: .venv-book/.installed  ## the book, in build/book, from the notebooks' outputs as they are
+	@rm -rf build/book  # what is no page any more shall not be published
 	.venv-book/bin/python -m sphinx -c docs -q --fail-on-warning --keep-going . build/book
 	@echo "build/book/index.html"
 
