@@ -24,7 +24,7 @@ SEED, COUNT, LONGEST = 27, 400, 60
 
 TESTS = {
     "xnet_tf/classes.py": ("classes palettes", "own_classes dataset"),
-    "xnet_io/masks.py": ("masks mask_files", "own_classes importing segment_runs"),
+    "xnet_io/masks.py": ("masks mask_files", "xcf_writer own_classes importing segment_runs"),
     "xnet_tf/transforms.py": ("transforms presets", "own_classes"),
     "xnet_tf/metrics.py": ("metrics intervals scoring", "evaluation confidence"),
     "xnet_tf/calibration.py": ("calibration thresholds", "recalibration streaming"),

@@ -158,3 +158,14 @@ def test_a_diagram_of_two_pixels_of_two_subjects():
     (row,) = calibration.diagram(sums).itertuples()
     assert (row.bin, row.pixels, row.low, row.high) == (0, 2, 0.0, 1.0)
     assert (row.confidence, row.accuracy) == (pytest.approx(0.45), pytest.approx(0.5))
+
+
+def test_scaled_probabilities_by_hand():
+    # Squared and, for the second class, three times as likely: 4, 1 x 3, 1 of 8.
+    scaling = calibration.Scaling((2.0,), (0.0, float(np.log(3)), 0.0))
+    scaled = scaling(np.array([[0.5, 0.25, 0.25]]))
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled, [[4 / 8, 3 / 8, 1 / 8]], rtol=1e-5)
+    # The mean of log 2 and log 8.
+    logs = np.log([[0.5, 0.5], [0.125, 0.875]])
+    assert calibration.mean_nll(logs, np.array([1, 0])) == pytest.approx(np.log(16) / 2)

@@ -127,3 +127,16 @@ def test_a_parts_threshold_is_drawn_towards_the_common_one():
     assert choices.shrunk(0.9, 0.5, images=20) == pytest.approx(0.75), "half of a logit of log 9"
     assert choices.shrunk(0.9, 0.5, images=10_000) == pytest.approx(0.9, abs=1e-3)
     assert choices.shrunk(1.0, 0.5, images=20) < 1
+
+
+def test_rates_of_a_curve_by_hand():
+    # Of 10, 4 and 6 pixels; 3 of the guarded class and 1 other lie above the second threshold.
+    curve, pixels = np.array([[10, 4, 6], [0, 3, 1], [0, 0, 0]]), np.array([10, 4, 6])
+    np.testing.assert_allclose(thresholds.recall(curve, pixels), [1, 3 / 4, 0])
+    np.testing.assert_allclose(thresholds.fdr(curve), [16 / 20, 1 / 4, 0])
+    np.testing.assert_allclose(thresholds.fpr(curve, pixels), [1, 1 / 16, 0])
+    np.testing.assert_allclose(thresholds.f1(curve, pixels), [8 / 24, 6 / 8, 0])
+    np.testing.assert_allclose(thresholds.recall(curve, pixels, guarded=2), [1, 1 / 6, 0])
+    with np.errstate(all="raise"):
+        assert np.isnan(thresholds.recall(curve, np.array([10, 0, 6]))).all()
+        assert (thresholds.fpr(curve[2:], np.array([0, 4, 0])) == 0).all()
