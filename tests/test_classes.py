@@ -88,3 +88,9 @@ def test_what_is_no_picture_of_colours_or_ids_is_refused():
     for wrong in ([0, 1], [[0.0, 1.0]], [[-1, 0]]):
         with pytest.raises(ValueError, match=r"label map|class ids"):
             own.checked(wrong)
+
+
+def test_only_a_first_class_of_that_name_is_open_beam():
+    assert PAPER.has_open_beam is True and OWN.has_open_beam is False
+    spelled = Classes(("Open_Beam", "b"), (("#000000",), ("#ffffff",)))
+    assert spelled.has_open_beam is True

@@ -201,3 +201,10 @@ def test_counts_have_the_names_of_their_columns():
         "a as a": 2, "a as b": 1, "b as b": 2, "b as c": 1, "c as c": 3,
     }  # fmt: skip
     assert len(row) == 9
+
+
+def test_the_area_under_roc_by_hand():
+    # The one pixel of class 1 lies above two of the three others; class 2 is absent.
+    probabilities = np.array([[0.6, 0.4, 0], [0.2, 0.8, 0], [0.5, 0.5, 0], [0.9, 0.1, 0]])
+    areas = metrics.auc(np.array([0, 0, 1, 0]), probabilities)
+    np.testing.assert_allclose(areas, [2 / 3, 2 / 3, np.nan])
