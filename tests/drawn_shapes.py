@@ -65,16 +65,18 @@ def draw(rng, count, side=64):
     return np.round(255 * np.clip(grey, 0, 1)).astype(np.uint8), labels
 
 
-def write(folder, count, images, seed=1, side=64, ignored=0.0):
+def write(folder, count, images, seed=1, side=64, ignored=0.0, frame=0):
     """Write pictures and painted masks to import, and their palette. Returns the palette's path.
 
-    A share of the pixels is painted as without label.
+    A share of the pixels is painted as without label; every other picture gets a black frame of so
+    many pixels, which is of the first class.
     """
     rng, holes = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
     for number in range(images):
         grey, labels = draw(rng, count, side)
+        grey, labels = (np.pad(array, frame * (number % 2)) for array in (grey, labels))
         painted = colours(count)[labels]
         painted[holes.random(labels.shape) < ignored] = 255
         Image.fromarray(grey).save(folder / "images" / f"p{number:02d}.png")

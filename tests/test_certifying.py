@@ -5,14 +5,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+import segment_fakes as fakes
+from picture_files import limb
 from PIL import Image
 from test_cli import segment, weights  # noqa: F401
 
+from xnet_io import radiographs, segment_runs
+from xnet_io.segmenting import Method
 from xnet_study import serving
 from xnet_study.certainty import certifying, curves, operating, promises
 from xnet_study.certainty.operating import AUTO, GIVEN, Point
 from xnet_study.processing import Processing
 from xnet_tf import calibration, dataset, thresholds
+from xnet_tf.classes import Classes
 from xnet_tf.files import read_json
 
 TUNED = Processing(dilation=3, island=20)
@@ -90,6 +95,29 @@ def test_the_masks_of_segment_are_those_that_were_certified(
     assert ("found automatically" in read_json(written)["promise"]) == (polarity == AUTO)
     other = ["--polarity", "bright" if polarity == AUTO else "auto"]
     assert segment(own, tmp_path / "o", folder / "images", *words[:-2], *other) == 2
+
+
+@pytest.mark.parametrize("guarded", [0, 1])
+@pytest.mark.parametrize("first", ["open beam", "ground"])
+def test_margins_are_counted_as_segment_leaves_them(first, guarded, tmp_path):
+    """Open beam where it is a class, guarded or not; else segmented like the rest."""
+    own = Classes((first, "flesh", "bone"), (("#000000",), ("#00ff00",), ("#ff0000",)))
+    picture = np.pad(np.round(limb(60, 48) * 60000).astype(np.uint16), 9)
+    Image.fromarray(picture).save(tmp_path / "limb.png")
+    radiograph = radiographs.load(tmp_path / "limb.png", "bright")
+    assert radiograph.image[radiograph.exposed].size < picture.size
+    truth = np.random.default_rng(1).integers(0, 3, picture.shape).astype(np.uint8)
+    counted, *_ = certifying.counts(fakes.by_grey, radiograph, truth, None, guarded, own)
+    for position in (32, 60):  # the network's 0.8 exceeds the first, and none exceeds the other
+        threshold = promises.at_position(position)
+        decision = operating.Decision(threshold, guarded, Processing(), {})
+        method = Method(fakes.load, decision, str(position), "bright", frozenset(), own)
+        out = tmp_path / str(position)
+        assert segment_runs.run([tmp_path / "limb.png"], out, method) == 0
+        mask = np.asarray(Image.open(out / "limb_mask.png"))
+        called = np.bincount(truth[mask == guarded], minlength=3)
+        np.testing.assert_array_equal(counted[position], called)
+        assert called.any() == (position == 32 or (guarded == 0 and own.has_open_beam))
 
 
 def made(losses, parts):

@@ -29,15 +29,26 @@ def test_a_table_holds_them(tmp_path):
     assert read_classes(tmp_path / "none.csv") == PAPER
 
 
+def test_spellings_are_one(tmp_path):
+    """Ids in any order, two rows of unlabelled pixels, capitals in colours."""
+    rows = "1,Heart wall,#FF0000\n,Ignore,#fff000\n0,Open_beam,#000001\n,ignore,#FFFFFF\n"
+    (tmp_path / "classes.csv").write_text("id,name,colours\n" + rows)
+    known = read_classes(tmp_path / "classes.csv")
+    assert known.names == ("open beam", "Heart wall") and known.has_open_beam
+    assert known.colours[1] == ("#ff0000",) and known.ignored == ("#fff000", "#ffffff")
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ("0,a,#000000\n2,b,#000001", "has the ids [0, 2]; they must run from 0 without gap"),
-        ("0,a,#000000\n0,b,#000001", "has the ids [0, 0]; they must run from 0 without gap"),
+        ("0,a,#000000\n2,b,#000001", "has the ids 0, 2; they must run from 0 without gap"),
+        ("0,a,#000000\n0,b,#000001", "has the ids 0, 0; they must run from 0 without gap"),
         ("0,a,#000000\n1,A,#000001", "has a twice; give each class its own"),
         ("0,a,#000000\n1,b,#000001 #000000", "has #000000 twice; give each class its own"),
         ("0,a,#000000\n1,b,red", "red is no colour; write #rrggbb"),
         ("0,a,#000000\n1,b,", "has a class without name or colour; give it both"),
+        ("x,a,#000000\n1,b,#000001", "has the ids 1, x; they must run from 0 without gap"),
+        ("0,a,#000000\n1,Border,#000001", "has a class border, which has another meaning"),
         ("0,a,#000000", "holds 1 classes; there must be 2 to 20"),
         ("0,a,#000000\n1,open beam,#000001", "has open beam in another place; it must have"),
         ("\n".join(f"{k},c{k},#0000{k:02x}" for k in range(21)), "holds 21 classes"),

@@ -77,6 +77,13 @@ def test_palettes_and_channels():
     assert found[0].remedy == "import with --palette authors-bgr"
 
 
+def test_classes_of_a_palette_that_was_not_given():
+    own = np.array([[0, 0, 0], [255, 0, 255], [120, 120, 120]])[np.arange(30).reshape(5, 6) % 3]
+    assert {f.looks_like for f in examine(own)[0]} == {"other classes"}
+    assert "--palette FILE" in examine(own)[0][0].remedy
+    assert {f.looks_like for f in examine(np.add(halves(), 2))[0]} == {"near a class"}
+
+
 def test_near_misses_and_greys():
     pixels = halves()
     pixels[0, 0] = (70, 1, 84)

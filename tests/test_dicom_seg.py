@@ -9,6 +9,7 @@ from picture_files import limb, write_dicom
 from xnet_io import dicom_seg, masks, segment_runs
 from xnet_study import real
 from xnet_tf import classes
+from xnet_tf.classes import Classes
 from xnet_tf.files import InputError
 
 UIDS = {"StudyInstanceUID": "1.2.3.4", "SeriesInstanceUID": "1.2.3.5"}
@@ -40,6 +41,24 @@ def test_of_real_radiographs_it_holds_the_mask_and_refers_to_its_source(name, tm
     assert segmentation.PatientID == source.PatientID
     assert segmentation.StudyInstanceUID == source.StudyInstanceUID
     assert [s.SegmentLabel for s in segmentation.SegmentSequence] == list(classes.NAMES[1:])
+
+
+@pytest.mark.parametrize("first", ["lung", "Open_Beam", "background"])
+def test_only_what_lies_around_by_its_name_is_no_segment(first, tmp_path):
+    pytest.importorskip("highdicom")
+    write_dicom(tmp_path / "limb.dcm", STORED, **UIDS)
+    own = Classes((first, "Soft-Tissue", "tibia"), (("#000000",), ("#00ff00",), ("#ff0000",)))
+    labels = labels_like(pydicom.dcmread(tmp_path / "limb.dcm"))
+    path = dicom_seg.write(tmp_path / "seg.dcm", labels, tmp_path / "limb.dcm", own)
+    segmentation, _, pixels = read_back(path)
+    described = segmentation.SegmentSequence
+    kept = own.names[first != "lung" :]
+    named = labels + (first == "lung")
+    assert [s.SegmentLabel for s in described] == list(kept)
+    assert [s.SegmentNumber for s in described] == list(range(1, len(kept) + 1))
+    np.testing.assert_array_equal(pixels, named)
+    codes = [s.SegmentedPropertyTypeCodeSequence[0].CodeMeaning for s in described]
+    assert codes[-2:] == ["Soft tissue", "tibia"]
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])

@@ -185,6 +185,8 @@ def test_what_a_shape_cannot_be_is_one_line(painted, tmp_path, change, expected)
 def test_a_palette_of_black_and_white_reads_masks_of_0_and_255(tmp_path):
     _, labels = draw(np.random.default_rng(1), 2)
     Image.fromarray(255 * labels).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match="name its grey values: import-masks --palette FILE"):
+        masks.read_mask(tmp_path / "m.png")
     text = "[[class]]\nname='ground'\ncolour=[0, 0, 0]\n[[class]]\nname='disc'\n"
     (tmp_path / "p.toml").write_text(text + "colour=[255, 255, 255]\n")
     known = palettes.load(tmp_path / "p.toml")

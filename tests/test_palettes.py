@@ -89,10 +89,12 @@ def test_unlabelled_pixels_have_colours_and_no_id(tmp_path):
 
 
 def test_a_label_map_of_cvat_is_a_palette(tmp_path):
-    text = "# label:color_rgb:parts:actions\nbackground:0,0,0::\nlung:1,2,3::\nbone:4,5,6:a,b:c\n"
+    text = "# label:color_rgb:parts:actions\nbackground:0,0,0::\nLung:1,2,3::\nBone:4,5,6:a,b:c\n"
     palette = palettes.load(write(tmp_path / "labelmap.txt", text))
-    assert palette.classes.names == ("bone", "background", "lung")
-    assert palette.colours.tolist() == [[4, 5, 6], [0, 0, 0], [1, 2, 3]]
+    assert palette.classes.names == ("background", "Lung", "bone")
+    assert palette.colours.tolist() == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
+    again = palettes.load(palettes.write_gpl(tmp_path / "own.gpl", palette))
+    assert again.classes == palette.classes, "names as they were written"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_a_label_map_of_cvat_is_a_palette(tmp_path):
         ("a.toml", TOML + '[[class]]\nname="x"\ncolour=[0,0,255]', "has #0000ff twice"),
         ("a.toml", TOML + '[[class]]\nname="Bone"\ncolour=[1,0,255]', "has bone twice"),
         ("a.toml", TOML + '[[class]]\nid=9\nname="x"\ncolour=[1,0,255]', "without gap or double"),
-        ("a.toml", TOML + '[[class]]\nid=1\nname="x"\ncolour=[1,0,255]', "[0, 1, 1, 2, 3]; they"),
+        ("a.toml", TOML + '[[class]]\nid=1\nname="x"\ncolour=[1,0,255]', "ids 0, 1, 1, 2, 3; they"),
         ("a.gpl", "no palette", "not a GIMP palette"),
         ("a.gpl", "GIMP Palette\nred green blue", "line 2: no colour"),
         ("a.gpl", "GIMP Palette\n" + "\n".join(f"1 2 {k} c{k}" for k in range(21)), "holds 21"),

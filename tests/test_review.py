@@ -9,6 +9,7 @@ from PIL import Image
 
 from xnet_io import overlay, review, segment_runs, segment_table
 from xnet_tf import classes
+from xnet_tf.classes import Classes
 
 
 def row(file, confidence=0.9, warnings="", error=""):
@@ -78,6 +79,21 @@ def test_outlines_lie_inside_their_regions_and_not_along_the_edge():
     assert soft[200, 100] and not soft[200, 99] and bone[200, 150] and soft[200, 149]
     assert not soft[0, 200] and not (soft & (labels != classes.SOFT_TISSUE)).any()
     assert (drawn[200, 20] == round(255 * 0.5)).all(), "the square root of 0.25"
+
+
+@pytest.mark.parametrize(
+    ("names", "around"),
+    [(("lung", "heart"), None), (("Open_beam", "heart"), 0), (("lung", "background"), 1)],
+)
+def test_only_what_lies_around_by_its_name_is_not_outlined(names, around):
+    own = Classes(names, (("#ff0000",), ("#0000ff",)))
+    labels = np.zeros((420, 420), np.uint8)
+    labels[:, 210:] = 1
+    drawn = overlay.outlined(np.full((420, 420, 1), 0.25, np.float32), labels, 420, own)
+    for class_id, column in ((0, 209), (1, 210)):
+        outlined = drawn[200, column].tolist() == own.palette[class_id].tolist()
+        tinted = len(set(drawn[200, 40 + 330 * class_id])) > 1
+        assert outlined == tinted == (class_id != around)
 
 
 @pytest.mark.parametrize("shape", [(600, 500), (3, 4000), (4000, 3)])

@@ -16,6 +16,7 @@ SHOWN = 20
 """How many foreign colours of a file are reported one by one."""
 
 _MANY, _SAMPLE = 64, 65_536
+_MOSTLY = 0.95
 _BLEND_TOLERANCE = 3
 _NEAR = 32
 _BLOCK = 1 << 18
@@ -34,6 +35,7 @@ REMEDIES = {
         "if only the JPEG is left, import with --lossy --snap 40 --relabel-edges"
     ),
     "wrong palette": "import with --palette {palette}",
+    "other classes": "import with --palette FILE, which names these colours (docs/labelling.md)",
     "swapped channels": (
         "red and blue are swapped (OpenCV writes blue first): swap them back, in GIMP: Colors > "
         "Components > Channel Mixer"
@@ -237,9 +239,11 @@ def _kinds(pixels, labels, colours, palette, lossy, count) -> list[str]:
         return ["JPEG noise"] * len(colours)
     border = at_borders(labels)
     between, distance = blends(colours, palette), nearest_class(colours, palette)[1]
-    kinds = []
+    others, kinds = count < _MANY and unknown.mean() > _MOSTLY, []
     for k, colour in enumerate(colours):
-        if between[k] and distance[k] > _BLEND_TOLERANCE:
+        if others and distance[k] > _NEAR:
+            kinds.append("other classes")
+        elif between[k] and distance[k] > _BLEND_TOLERANCE:
             where = unknown & (pixels == colour).all(axis=-1)
             kinds.append("anti-aliasing" if border[where].mean() >= 0.5 else "soft edge")
         elif distance[k] <= _NEAR:
@@ -255,7 +259,7 @@ def _noisy(colours: np.ndarray, palette: Palette) -> bool:
 
 
 def _swapped(pixels: np.ndarray, palette: Palette) -> bool:
-    return _share(pixels, palette.colours[:, ::-1]) > 0.95
+    return _share(pixels, palette.colours[:, ::-1]) > _MOSTLY
 
 
 def _other_palette(pixels: np.ndarray, palette: Palette) -> str:
@@ -265,7 +269,7 @@ def _other_palette(pixels: np.ndarray, palette: Palette) -> str:
         if not np.array_equal(other.colours, palette.colours)
     }
     best = max(shares, key=shares.get)
-    return best if shares[best] > 0.95 else ""
+    return best if shares[best] > _MOSTLY else ""
 
 
 def _share(pixels: np.ndarray, colours: np.ndarray) -> float:

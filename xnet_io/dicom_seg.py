@@ -1,8 +1,8 @@
 """Write a mask as DICOM Segmentation that refers to the DICOM file that it was made of.
 
 The mask is in the frame of the stored pixels: readers here neither turn nor crop DICOM pictures,
-and MONOCHROME1 is a matter of grey values alone. The first class, open beam with what no X-rays
-reached, is the background; each other class is a segment, whose number is the class id.
+and MONOCHROME1 is a matter of grey values alone. Open beam, with what no X-rays reached, is the
+background; each other class is a segment. They are numbered from 1 in the order of the class ids.
 
 Source of the attributes: DICOM PS3.3, A.51 (Segmentation IOD) and C.8.20.
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 import xnet_tf
+from xnet_io.overlay import background
 from xnet_io.pictures import fault, quiet
-from xnet_tf.classes import PAPER, Classes
+from xnet_tf.classes import PAPER, Classes, normal_name
 from xnet_tf.files import InputError, write_atomically
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
@@ -55,7 +56,7 @@ def write(path: Path, labels: np.ndarray, source: Path, classes: Classes = PAPER
 
     Args:
         path: destination.
-        labels: uint8 ``(H, W)``, class ids; 0 is the background.
+        labels: uint8 ``(H, W)``, class ids.
         source: the DICOM file.
         classes: of the labels.
 
@@ -68,13 +69,16 @@ def write(path: Path, labels: np.ndarray, source: Path, classes: Classes = PAPER
     check(source)
     dataset = _tags(source)
     _mend(dataset)
+    segments = [k for k in range(classes.count) if k != background(classes)]
+    numbers = np.zeros(classes.count, np.uint8)
+    numbers[segments] = np.arange(1, len(segments) + 1)
     version = xnet_tf.__version__
     with quiet():
         segmentation = hd.seg.Segmentation(
             source_images=[dataset],
-            pixel_array=labels,
+            pixel_array=numbers[labels],
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=_segments(version, classes),
+            segment_descriptions=_described(version, classes, segments),
             series_instance_uid=generate_uid(),
             series_number=1,
             sop_instance_uid=generate_uid(),
@@ -107,30 +111,28 @@ def _mend(dataset) -> None:
         del dataset.PixelSpacing
 
 
-def _segments(version: str, classes: Classes) -> list:
-    """Describe every class but the background."""
+def _described(version: str, classes: Classes, segments: list[int]) -> list:
+    """Describe the classes that are segments."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
     algorithm = hd.AlgorithmIdentificationSequence(
         name="XNet", version=version, family=codes.DCM.ArtificialIntelligence
     )
-    return [
-        hd.seg.SegmentDescription(
-            segment_number=class_id,
-            segment_label=name,
-            segmented_property_category=hd.sr.CodedConcept(
-                *(_TISSUE if name == "soft tissue" else _STRUCTURE)
-            ),
-            segmented_property_type=hd.sr.CodedConcept(
-                *_CODES.get(name, (f"CLASS{class_id}", "99XNET", name[:64]))
-            ),
-            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-            algorithm_identification=algorithm,
-            display_color=hd.color.CIELabColor.from_rgb(*colour),
+    colours, described = classes.palette.tolist(), []
+    for number, class_id in enumerate(segments, start=1):
+        name = classes.names[class_id]
+        own = (f"CLASS{class_id}", "99XNET", name[:64])
+        category = _TISSUE if normal_name(name) == "soft tissue" else _STRUCTURE
+        described.append(
+            hd.seg.SegmentDescription(
+                segment_number=number,
+                segment_label=name[:64],
+                segmented_property_category=hd.sr.CodedConcept(*category),
+                segmented_property_type=hd.sr.CodedConcept(*_CODES.get(normal_name(name), own)),
+                algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+                algorithm_identification=algorithm,
+                display_color=hd.color.CIELabColor.from_rgb(*colours[class_id]),
+            )
         )
-        for class_id, (name, colour) in enumerate(
-            zip(classes.names, classes.palette[:-1].tolist(), strict=True)
-        )
-        if class_id != 0
-    ]
+    return described

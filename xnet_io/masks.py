@@ -12,7 +12,7 @@ from xnet_io import diagnosis, gimp_layers, openraster, repairs, xcf, xcf_writer
 from xnet_io.diagnosis import UNKNOWN, Foreign
 from xnet_io.palettes import AUTHORS_COLOURS, PAPER, Palette
 from xnet_io.pictures import decode, fault
-from xnet_tf.classes import IGNORE, IGNORED, Classes, normal_name
+from xnet_tf.classes import IGNORE, IGNORED, LARGEST_COUNT, Classes, normal_name
 from xnet_tf.files import InputError, write_atomically
 
 _BLOCK = 1 << 17
@@ -22,11 +22,14 @@ SOURCE, SETTINGS = "Source SHA-256", "Settings"
 
 _GREY_HELP = "paint the classes in their colours (GIMP: Image > Mode > RGB)"
 
+_LEVELS_HELP = f"{_GREY_HELP}; or name its grey values: import-masks --palette FILE"
+
 _LOOKS = {
     "anti-aliasing": "anti-aliasing, a blend of two classes along their border",
     "soft edge": "a soft edge, a blend of two classes",
     "JPEG noise": "JPEG noise",
     "wrong palette": "another palette",
+    "other classes": "a class of another palette",
     "swapped channels": "a class with red and blue swapped",
     "grey": "a grey value of the radiograph",
     "near a class": "that class in a slightly wrong colour",
@@ -252,7 +255,8 @@ def _of_grey(path: str | Path, kind: str, ids: np.ndarray, palette: Palette) -> 
             f", nor a map of class ids, since {beyond.sum():,} pixels exceed "
             f"{palette.count - 1}, {_first(beyond)}"
         )
-    raise fault(path, wrong, _GREY_HELP)
+    few = len(np.unique(ids)) <= LARGEST_COUNT
+    raise fault(path, wrong, _LEVELS_HELP if few else _GREY_HELP)
 
 
 def _transparent(path: str | Path, pixels: np.ndarray, rules: Rules) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from xnet_tf import preprocessing
-from xnet_tf.classes import OPEN_BEAM, PAPER, Classes
+from xnet_tf.classes import IGNORE, NAMES, OPEN_BEAM, PAPER, Classes, normal_name
 from xnet_tf.files import write_atomically
 
 LONGER_SIDE = 1280
@@ -16,13 +16,19 @@ LONGER_SIDE = 1280
 
 THUMBNAIL = 320
 
-AROUND = OPEN_BEAM
-"""The class that is not drawn."""
+BACKGROUND = (NAMES[OPEN_BEAM], "background")
+"""What a class is called that lies around all others, and is not drawn."""
 
 _TINT = 0.15
 """How much of its class's colour a region takes, to tell the sides of an outline apart."""
 
 _INK, _PAPER = (255, 255, 255), (20, 20, 20)
+
+
+def background(classes: Classes) -> int | None:
+    """Return the id of the class that lies around all others, by its name; None if none does."""
+    names = map(normal_name, classes.names)
+    return next((class_id for class_id, name in enumerate(names) if name in BACKGROUND), None)
 
 
 def write(path: Path, image: np.ndarray, labels: np.ndarray, classes: Classes = PAPER) -> Path:
@@ -51,13 +57,13 @@ def write_thumbnail(
 def outlined(
     image: np.ndarray, labels: np.ndarray, longer_side: int, classes: Classes = PAPER
 ) -> np.ndarray:
-    """Draw the outlines of all regions but the first, each inside its region.
+    """Draw the outlines of all regions but the background, each inside its region.
 
     Args:
         image: float32 ``(H, W, 1)`` in [0, 1].
         labels: uint8 ``(H, W)``.
         longer_side: of the drawing, in pixels.
-        classes: of the labels; the first is what lies around, such as the open beam.
+        classes: of the labels.
 
     Returns:
         uint8 ``(h, w, 3)``, RGB.
@@ -67,14 +73,15 @@ def outlined(
     grey = np.sqrt(np.clip(preprocessing.resize_area(image, *size), 0, 1))
     drawn = np.repeat(255 * grey, 3, axis=-1)
     small = preprocessing.resize_nearest(labels, *size)
-    painted = small != AROUND
+    shown = [class_id for class_id in range(classes.count) if class_id != background(classes)]
+    painted = np.isin(small, shown)
     drawn[painted] += _TINT * (classes.palette[small[painted]] - drawn[painted])
     width = max(1, round(longer_side / 420))
-    lines = np.full(size, AROUND, np.uint8)
-    for class_id in range(AROUND + 1, classes.count):
+    lines = np.full(size, IGNORE, np.uint8)
+    for class_id in shown:
         region = (small == class_id).astype(np.uint8)
         lines[(region - _eroded(region, width)).astype(bool)] = class_id
-    line = (lines != AROUND).astype(np.uint8)
+    line = (lines != IGNORE).astype(np.uint8)
     # A dark seam sets the line off from grey values like its own.
     drawn[cv2.dilate(line, _disc(width)) > line] *= 0.35
     drawn[line > 0] = classes.palette[lines[line > 0]]

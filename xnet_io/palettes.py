@@ -117,10 +117,10 @@ def load(name: str | Path) -> Palette:
         name = "bone"
         colour = [253, 231, 36]        # or several: colours = [[253, 231, 36], [255, 0, 0]]
 
-    A GIMP palette (``.gpl``) and CVAT's ``labelmap.txt`` have one colour a line. Names of the
-    paper's classes come first, in their usual order; the others follow in theirs. Entries of equal
-    name are one class. What is called ``ignore`` is no class but the colours of pixels without
-    label.
+    A GIMP palette (``.gpl``) and CVAT's ``labelmap.txt`` have one colour a line; the first line of
+    a name gives the class its place. But open beam comes first, and where the paper's three are
+    all there, they do. Entries of equal name are one class. What is called ``ignore`` is no class
+    but the colours of pixels without label.
 
     Args:
         name: a key of `KNOWN`, or the path of a ``.toml``, ``.gpl``, ``.txt`` or ``.csv`` file.
@@ -183,9 +183,8 @@ def _toml_rows(path: Path, text: str) -> list[dict]:
         colours = table.get("colours", [table.get("colour")])
         if not isinstance(name, str) or type(class_id) is not int or not isinstance(colours, list):
             raise InputError(f"{path}: class {place} is not understood; {_TOML_HELP}")
-        name = IGNORED if normal_name(name) == IGNORED else name
-        classes_before += name != IGNORED
-        rows.append({"id": class_id, "name": name, "colours": colours})
+        classes_before += normal_name(name) != IGNORED
+        rows.append({"id": class_id, "name": " ".join(name.split()), "colours": colours})
     return rows
 
 
@@ -218,16 +217,20 @@ def _labelmap_rows(path: Path, text: str) -> list[dict]:
 
 
 def _numbered(named_colours: list[tuple[str, list]]) -> list[dict]:
-    # GIMP sorts palettes as it likes, so names that are known decide before places do.
-    names = [normal_name(name) for name, _ in named_colours]
-    names = [n if n and n != "untitled" else f"class {k}" for k, n in enumerate(names)]
-    order = [name for name in classes.NAMES if name in names]
-    order += [name for name in dict.fromkeys(names) if name not in (*order, IGNORED)]
+    names: dict[str, str] = {}
     colours: dict[str, list] = {}
-    for name, (_, colour) in zip(names, named_colours, strict=True):
-        colours.setdefault(name, []).append(colour)
+    for place, (name, colour) in enumerate(named_colours):
+        plain = normal_name(name)
+        if plain in ("", "untitled"):
+            name = plain = f"class {place}"
+        names.setdefault(plain, name)
+        colours.setdefault(plain, []).append(colour)
+    # GIMP sorts palettes as it likes, so names that are known decide before places do.
+    known = classes.NAMES if {*classes.NAMES} <= {*names} else classes.NAMES[:1]
+    order = [name for name in known if name in names]
+    order += [name for name in names if name not in (*known, IGNORED)]
     places = {name: place for place, name in enumerate(order)}
-    return [{"id": places.get(n, ""), "name": n, "colours": c} for n, c in colours.items()]
+    return [{"id": places.get(n, ""), "name": names[n], "colours": colours[n]} for n in names]
 
 
 def _hex(path: Path, name: str, colour) -> str:

@@ -165,11 +165,8 @@ def _make(
     task: Task, method: Method, engine: Engine, radiograph: Radiograph, source: str
 ) -> dict[str, str]:
     classes = method.classes
-    if not classes.has_open_beam:
-        radiograph = replace(radiograph, exposed=np.s_[:, :])
-    image = radiograph.image[radiograph.exposed]
-    probabilities = engine(image)
-    given = method.decision(probabilities)
+    radiograph, probabilities = predict(radiograph, engine, classes)
+    image, given = radiograph.image[radiograph.exposed], method.decision(probabilities)
     mask = radiograph.widen(given)
     files = outputs.beside(task.mask)
     # What speaks of an earlier mask must not outlive it, were this process killed here.
@@ -189,6 +186,20 @@ def _make(
         "warnings": " | ".join((*radiograph.warnings, *method.doubts(image))),
         "mask sha256": sha256(task.mask),
     }
+
+
+def predict(
+    radiograph: Radiograph, engine: Engine, classes: Classes
+) -> tuple[Radiograph, np.ndarray]:
+    """Compute the probabilities of a radiograph: the path of all masks, and of their certificates.
+
+    Returns:
+        The radiograph, whose exposed part is the whole where open beam is none of the classes; and
+        that part's probabilities, float32 ``(h, w, C)``.
+    """
+    if not classes.has_open_beam:
+        radiograph = replace(radiograph, exposed=np.s_[:, :])
+    return radiograph, engine(radiograph.image[radiograph.exposed])
 
 
 def _write_extras(

@@ -138,7 +138,7 @@ def confidence(options: argparse.Namespace) -> None:
     from xnet_study.own_classes import are_the_papers
 
     population, ensemble = options.population, tuple(options.ensemble)
-    if population is None and are_the_papers(data.classes):
+    if population is None and are_the_papers(data.classes.names):
         population = runs.population()
     results = confidence.evaluate(data, profile, population, ensemble, options.guard)
     print(f"{results}; operating points: {results.parent / 'weights'}")
@@ -150,7 +150,7 @@ def compare(options: argparse.Namespace) -> None:
     from xnet_study.own_classes import need_the_papers
 
     data, profile = _settings(options)
-    need_the_papers(data.classes, "the comparison")
+    need_the_papers(data.classes.names, "the comparison")
     ledger = Ledger(options.ledger) if options.ledger else Ledger.of(profile, data)
     if options.tables:
         from xnet_study.comparison import tables

@@ -65,7 +65,7 @@ def evaluate(dataset: Dataset, profile: Profile, folder: Path | None = None) -> 
         save_table(pd.concat(parts), results / f"{name}.csv")
     write_json(results / "run.json", record)
     save_gallery(predictions, results / "gallery", dataset.classes)
-    if are_the_papers(dataset.classes):
+    if are_the_papers(dataset.classes.names):
         score_real_radiographs(model, results)
     return results
 
@@ -76,7 +76,8 @@ def simple_methods(dataset: Dataset, size: int) -> dict[str, Method]:
     Of other classes than the paper's, the constant predictor alone.
     """
     commonest = classical.constant(read_arrays(dataset, "train", size).labels)
-    methods = {"multi-Otsu": thresholding.multi_otsu} if are_the_papers(dataset.classes) else {}
+    papers = are_the_papers(dataset.classes.names)
+    methods = {"multi-Otsu": thresholding.multi_otsu} if papers else {}
     return methods | {"constant": lambda grey: np.full(grey.shape[:2], commonest, np.uint8)}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xnet_tf.classes import NAMES, Classes
+from xnet_tf.classes import NAMES, SOFT_TISSUE, Classes
 from xnet_tf.files import InputError
 from xnet_tf.weights import read_classes
 
@@ -23,17 +24,20 @@ def check_weights(path: Path, data: Dataset) -> None:
         )
 
 
-def are_the_papers(classes: Classes) -> bool:
-    """Tell whether classes are the paper's three, in whatever colours."""
-    return classes.names == NAMES
+def are_the_papers(names: Sequence[str]) -> bool:
+    """Tell whether classes of these names are the paper's three."""
+    return tuple(names) == NAMES
 
 
-def need_the_papers(classes: Classes, what: str) -> None:
-    """Raise InputError unless classes are the paper's."""
-    if not are_the_papers(classes):
-        raise InputError(
-            f"{what} is for {', '.join(NAMES)} alone, not for {', '.join(classes.names)}"
-        )
+def are_processed(classes: Classes, guarded: int) -> bool:
+    """Tell whether the paper's post-processing is for these classes and this guarded one."""
+    return are_the_papers(classes.names) and guarded == SOFT_TISSUE
+
+
+def need_the_papers(names: Sequence[str], what: str) -> None:
+    """Raise InputError unless classes of these names are the paper's."""
+    if not are_the_papers(names):
+        raise InputError(f"{what} is for {', '.join(NAMES)} alone, not for {', '.join(names)}")
 
 
 def guarded_class(classes: Classes, name: str) -> int:

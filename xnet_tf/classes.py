@@ -26,6 +26,9 @@ IGNORE = 255
 IGNORED = "ignore"
 """What such pixels are called. Networks never predict them."""
 
+RESERVED = {IGNORED, "all", "top label", "border", "interior", "mean of classes"}
+"""What tables of scores call something else, so that no class can be called so."""
+
 LARGEST_COUNT = 20
 """A data set has at most so many classes."""
 
@@ -67,26 +70,28 @@ class Classes:
                 raise ValueError(f"has {twice[0]} twice; give each class its own")
         if wrong := [c for c in colours if not re.fullmatch("#[0-9a-f]{6}", c)]:
             raise ValueError(f"{wrong[0]} is no colour; write #rrggbb, for instance #fde724")
-        if not all(names) or not all(self.colours) or IGNORED in names:
+        if not all(names) or not all(self.colours):
             raise ValueError("has a class without name or colour; give it both")
+        if taken := RESERVED & {*names}:
+            raise ValueError(f"has a class {min(taken)}, which has another meaning; rename it")
         if NAMES[OPEN_BEAM] in names[1:]:
             raise ValueError(f"has {NAMES[OPEN_BEAM]} in another place; it must have the id 0")
 
     @classmethod
     def of_rows(cls, rows: Iterable[Mapping]) -> Classes:
-        """Make them of what `rows` returns, in any order.
+        """Make them of what `rows` returns, in any order; the paper's names get its spelling.
 
         Raises:
             ValueError: if ids do not run from 0 without gap or double, or as the class says.
         """
-        rows = [{**row, "colours": tuple(row["colours"].split())} for row in rows]
-        ignored = [row["colours"] for row in rows if row["name"] == IGNORED]
-        rows = sorted((r for r in rows if r["name"] != IGNORED), key=lambda row: int(row["id"]))
-        ids = [int(row["id"]) for row in rows]
-        if ids != list(range(len(rows))):
+        cells = [(str(r["id"]), r["name"], tuple(r["colours"].lower().split())) for r in rows]
+        ignored = [colours for _, name, colours in cells if normal_name(name) == IGNORED]
+        cells = sorted((len(c[0]), *c) for c in cells if normal_name(c[1]) != IGNORED)
+        ids = ", ".join(cell[1] for cell in cells)
+        if ids != ", ".join(map(str, range(len(cells)))):
             raise ValueError(f"has the ids {ids}; they must run from 0 without gap or double")
-        names, colours = (tuple(row[key] for row in rows) for key in ("name", "colours"))
-        return cls(names, colours, ignored[0] if ignored else None)
+        names = tuple(n if (n := normal_name(cell[2])) in NAMES else cell[2] for cell in cells)
+        return cls(names, tuple(cell[3] for cell in cells), sum(ignored, ()) if ignored else None)
 
     @property
     def rows(self) -> list[dict]:
@@ -164,10 +169,8 @@ class Classes:
         labels = np.asarray(labels)
         if labels.ndim != 2 or labels.dtype.kind not in "iu":
             raise ValueError(f"a label map is an integer (H, W), not {labels.dtype} {labels.shape}")
-        wrong = (labels < 0) | (labels >= self.count)
-        if self.ignored is not None:
-            wrong &= labels != IGNORE
-        if wrong.any():
+        ids = [*range(self.count), *([] if self.ignored is None else [IGNORE])]
+        if (wrong := ~np.isin(labels, ids)).any():
             raise ValueError(f"class ids are 0 to {self.count - 1}, not {labels[wrong].max()}")
         return labels.astype(np.uint8)
 

@@ -13,7 +13,6 @@ from xnet_tf import inference, metrics
 from xnet_tf.backend import keras
 from xnet_tf.classes import IGNORE, NAMES
 from xnet_tf.dataset import Dataset, read_pair
-from xnet_tf.metrics import counts_of, counts_row
 
 Method = Callable[[np.ndarray], np.ndarray]
 
@@ -86,7 +85,7 @@ def confusion_table(predictions: list[Prediction]) -> pd.DataFrame:
             "image": p.image,
             "body_part": p.body_part,
             "subject": p.subject,
-            **counts_row(p.truth, p.labels[method], p.names),
+            **metrics.counts_row(p.truth, p.labels[method], p.names),
         }
         for method in predictions[0].labels
         for p in predictions
@@ -98,7 +97,7 @@ def score_table(table: pd.DataFrame, predictions: list[Prediction]) -> pd.DataFr
     """Scores of pooled pixels, each with a 95 % interval by subjects where one is computed."""
     rows, none, names = [], (np.nan, np.nan), predictions[0].names
     for method, group in table.groupby("method", sort=False):
-        counts, subjects = counts_of(group), group["subject"].to_numpy(dtype=str)
+        counts, subjects = metrics.counts_of(group), group["subject"].to_numpy(dtype=str)
         for name in SUMMARY:
             score = metrics.SUMMARY_SCORES[name]
             value, low, high = metrics.interval(counts, subjects, score)

@@ -62,5 +62,5 @@ def preview(picture: Path | Figure, width: int = 700) -> Image.Image:
 def class_legend(figure: Figure, classes: Classes = PAPER) -> None:
     """Put the classes' colours and names above a figure."""
     pairs = zip(classes.colours, classes.names, strict=True)
-    patches = [Patch(color=colours[0], label=name) for colours, name in pairs]
-    figure.legend(handles=patches, loc="outside upper center", ncols=classes.count, fontsize=9)
+    keys = [Patch(color=colours[0], label=name) for colours, name in pairs]
+    figure.legend(handles=keys, loc="outside upper center", ncols=min(len(keys), 6), fontsize=9)

@@ -3,8 +3,8 @@
     python -m xnet_study.certainty.certifying [--weights users] [--population DIR] [--images FILE]
 
 Every picture of the calibration and of the evaluation population is read as `segment` reads it,
-polarity, margins and all, segmented by its network in one view, and decided upon at every threshold
-before the margins are put back. So what `segment --target-fdr` does is what was certified.
+polarity, margins and all, segmented by its network in one view, and decided upon at every
+threshold. So what `segment --target-fdr` does is what was certified.
 Two certificates stand side by side: of polarity found automatically, with its mistakes, and of
 polarity given, as a user knows it.
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,21 +22,21 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from xnet_io import radiographs
+from xnet_io import radiographs, segmenting
 from xnet_io.radiographs import Radiograph
+from xnet_io.segmenting import Engine
 from xnet_study.certainty import guarantees, operating, promises
 from xnet_study.certainty.curves import by_subject
 from xnet_study.certainty.operating import AUTO, GIVEN
 from xnet_study.certainty.streaming import COARSE
-from xnet_study.own_classes import guarded_class
+from xnet_study.own_classes import are_processed, check_weights, guarded_class
 from xnet_study.processing import Processing
-from xnet_tf import calibration, classes, dataset, inference, runs, thresholds
+from xnet_tf import calibration, dataset, inference, runs, thresholds
+from xnet_tf.classes import IGNORE, Classes
 from xnet_tf.files import InputError, read_json, write_atomically
+from xnet_tf.weights import read_classes
 
 CHOOSING, JUDGING = "calibration", "evaluation"
-
-Engine = Callable[[np.ndarray], np.ndarray]
-"""From a radiograph float32 ``(H, W, 1)`` to probabilities ``(H, W, 3)``; see `serving.load`."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,10 @@ def certify(
     folders = {n: population / n for n in (CHOOSING, JUDGING)} if population else {}
     if not all((folder / "manifest.csv").is_file() for folder in folders.values()):
         folders = {}
-    sets = {n: passed(engine, dataset.load(f), tuned, guard) for n, f in folders.items()}
+    loaded = {name: dataset.load(folder) for name, folder in folders.items()}
+    for data in loaded.values():
+        check_weights(weights, data)
+    sets = {name: passed(engine, data, tuned, guard) for name, data in loaded.items()}
     points = [
         point
         for polarity in (AUTO, GIVEN)
@@ -111,7 +113,7 @@ def certify(
         "working_size": inference.WORKING_SIZE,
         "guarded": guard,
         "simulated": simulated,
-        "sets": {name: about(folders[name], of) for name, of in sets.items()},
+        "sets": {name: about(loaded[name], of) for name, of in sets.items()},
         "versions": runs.versions(),
     }
     if images and sets:
@@ -119,14 +121,14 @@ def certify(
     return operating.write(weights, points, tuned or Processing(), record)
 
 
-def about(folder: Path, of_set: dict[str, Curves]) -> dict:
+def about(data: dataset.Dataset, of_set: dict[str, Curves]) -> dict:
     """Say of which pictures a set consists, and of how many the polarity was found wrongly."""
     manifest = of_set[AUTO].manifest
     return {
         "images": len(manifest),
         "subjects": int(manifest["subject"].nunique()),
         "polarity_wrong": int(of_set[AUTO].inverted.sum()),
-        "data_sha256": dataset.load(folder).fingerprint(),
+        "data_sha256": data.fingerprint(),
     }
 
 
@@ -147,18 +149,18 @@ def passed(
     Returns:
         Curves by `AUTO` and `GIVEN`.
     """
-    guarded, number = guarded_class(data.classes, guard), len(data.classes.names)
+    guarded = guarded_class(data.classes, guard)
     rows: dict[str, list] = {AUTO: [], GIVEN: []}
     name, total = data.folder.name, len(data.manifest)
     for row in tqdm(data.manifest.itertuples(), name, total, delay=5):
         truth = dataset.read_mask(data.folder / row.mask, data.classes)
         found = radiographs.load(data.folder / row.Index, "auto")
-        counted = counts(engine, found, truth, tuned, guarded, number)
+        counted = counts(engine, found, truth, tuned, guarded, data.classes)
         wrong = found.polarity != "bright"
         rows[AUTO].append((*counted, wrong))
         if wrong:
             known = radiographs.load(data.folder / row.Index, "bright")
-            counted = counts(engine, known, truth, tuned, guarded, number)
+            counted = counts(engine, known, truth, tuned, guarded, data.classes)
         rows[GIVEN].append((*counted, False))
     return {
         polarity: Curves(data.manifest, guarded, *map(np.stack, zip(*of_one, strict=True)))
@@ -172,11 +174,9 @@ def counts(
     truth: np.ndarray,
     tuned: Processing | None,
     guarded: int,
-    number: int,
+    known: Classes,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count what is called the guarded class at every threshold of the grids.
-
-    Beyond the exposed part of a picture nothing is.
+    """Count what `segment` calls the guarded class at every threshold of the grids.
 
     Args:
         engine: the network.
@@ -184,23 +184,24 @@ def counts(
         truth: uint8 ``(H, W)`` of the whole picture.
         tuned: the post-processing.
         guarded: the class.
-        number: of classes.
+        known: the classes that the network tells apart.
 
     Returns:
         The rows of `Curves` ``above``, ``processed`` and ``pixels``.
     """
-    probabilities = engine(radiograph.image[radiograph.exposed])
-    inner, processed = truth[radiograph.exposed], []
+    radiograph, probabilities = segmenting.predict(radiograph, engine, known)
+    processed = []
     for threshold in calibration.edge(COARSE) if tuned else ():
         labels = tuned(thresholds.decide(probabilities, float(threshold), guarded), probabilities)
-        processed.append(_pixels(inner[labels == guarded], number))
-    above = thresholds.curve(probabilities, inner, guarded)[thresholds.GRID]
-    return np.int32(above), np.int32(processed).reshape(-1, number), _pixels(truth, number)
+        processed.append(_pixels(truth[radiograph.widen(labels) == guarded], known))
+    whole = radiograph.widen_probabilities(probabilities)
+    above = thresholds.curve(whole, truth, guarded)[thresholds.GRID]
+    return np.int32(above), np.int32(processed).reshape(-1, known.count), _pixels(truth, known)
 
 
-def _pixels(truth: np.ndarray, number: int) -> np.ndarray:
+def _pixels(truth: np.ndarray, known: Classes) -> np.ndarray:
     """Count pixels by true class; what has no label counts for nothing."""
-    return np.bincount(truth[truth != classes.IGNORE], minlength=number)
+    return np.bincount(truth[truth != IGNORE], minlength=known.count)
 
 
 def operating_points(sets: dict[str, Curves], polarity: str) -> list[operating.Point]:
@@ -259,8 +260,10 @@ def main() -> None:
     options = parser.parse_args()
     from xnet_study import serving
 
-    made = read_json(operating.path_for(options.weights))
-    tuned, engine = Processing(**made["processing"]), serving.load(options.weights, "normal")
+    made, known = read_json(operating.path_for(options.weights)), read_classes(options.weights)
+    processed = are_processed(known, guarded_class(known, made["guarded"]))
+    tuned = Processing(**made["processing"]) if processed else None
+    engine = serving.load(options.weights, "normal")
     of_before = {"guard": made["guarded"], "simulated": made["simulated"], "images": options.images}
     print(certify(options.weights, engine, options.population, tuned, **of_before))
 

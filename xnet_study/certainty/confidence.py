@@ -37,8 +37,8 @@ from xnet_study.certainty import (
     streaming,
 )
 from xnet_study.certainty.streaming import FITTING, JUDGING, ImageSet, Judged, State, Stream
-from xnet_study.own_classes import are_the_papers, check_weights, guarded_class
-from xnet_tf import calibration, classes, dataset, inference, runs
+from xnet_study.own_classes import are_processed, check_weights, guarded_class
+from xnet_tf import calibration, dataset, inference, runs
 from xnet_tf.files import InputError, read_json, save_table, write_json
 from xnet_tf.profiles import Profile
 from xnet_tf.weights import load_weights
@@ -106,8 +106,7 @@ def evaluate(
     plain = Predictor(load_weights(weights), profile.image_size)
     judging = replace(plain, views=True, members=[load_weights(member) for member in members])
     tuned, effects = None, {}
-    # The paper's post-processing is of its three classes, and guards soft tissue.
-    processed = are_the_papers(data.classes) and guarded == classes.SOFT_TISSUE
+    processed = are_processed(data.classes, guarded)
     if processed:
         tuned, tried = postprocessing.tune(sets["validation"].pictures(), plain.as_trained)
     judged = {}

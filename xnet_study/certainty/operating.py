@@ -116,7 +116,7 @@ def decision(
         raise InputError("give --threshold or --target-fdr, not both")
     classes = read_classes(weights)
     if post_process:
-        need_the_papers(classes, "--post-process")
+        need_the_papers(classes.names, "--post-process")
     processing, promise, certified_for = Processing(), {"promise": None}, None
     if post_process or target_fdr is not None:
         made = read(weights, inference.WORKING_SIZE)
@@ -216,7 +216,8 @@ def certified(points: list[Point], target: float, processed: bool, polarity: str
     if not points:
         raise InputError(
             f"a false discovery rate of {target:g} was not certified, nor was any other: that "
-            "takes new subjects; run `make population`, then `xnet confidence`"
+            "takes new subjects, for `xnet confidence --population FOLDER`; `make population` "
+            "simulates some, with the paper's classes"
         )
     alike = [p for p in points if p.processed == processed and p.polarity == polarity]
     tried = {p.target_fdr: p for p in alike}

@@ -100,7 +100,7 @@ def evaluate(population: Path, profile: Profile) -> Path:
         InputError: if a part of the population is missing or does not fit the others.
     """
     weights, _ = runs.weights(profile)
-    need_the_papers(read_classes(weights), "robustness under simulated conditions")
+    need_the_papers(read_classes(weights).names, "robustness under simulated conditions")
     sets, size = _load(population), profile.image_size
     plain, results = sets[PLAIN], runs.folder(profile) / "results"
     segment = functools.partial(

@@ -20,6 +20,7 @@ from xnet_study.figures import (
     score_figures,
     threshold_figures,
 )
+from xnet_study.own_classes import need_the_papers
 from xnet_tf.files import InputError, write_atomically
 from xnet_tf.plots import STYLE
 
@@ -48,10 +49,11 @@ def draw_all(results: Path, out: Path) -> list[Path]:
         The files written.
 
     Raises:
-        InputError: if the folder holds no results at all.
+        InputError: if the folder holds no results at all, or not of the paper's classes.
     """
     if not (results / "run.json").is_file():
         raise InputError(f"{results}: holds no run.json; evaluate a network first")
+    need_the_papers(score_figures.class_names(results), f"{results}: what is drawn here")
     written = []
     for name, draw in FIGURES.items():
         with mpl.rc_context(STYLE):

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from xnet_study.figures import drawing
 from xnet_study.figures.drawing import BLUE, CLASS_COLOURS, GREY, METHOD_COLOURS, PALE, WIDTH
+from xnet_study.own_classes import are_the_papers
 from xnet_tf import metrics, runs
 from xnet_tf.classes import NAMES
 from xnet_tf.files import read_json
@@ -124,6 +125,12 @@ def robustness(results: Path) -> Figure:
     return drawing.sign(figure, text.format(**read_json(results / "robustness.json")))
 
 
+def class_names(results: Path) -> list[str]:
+    """Return the names of the classes that a run's results are of; without any, the paper's."""
+    record = results / "run.json"
+    return read_json(record).get("classes", [*NAMES]) if record.is_file() else [*NAMES]
+
+
 def summary(results: Path, released: Path) -> pd.DataFrame:
     """Return the table paper / released / this run of scores on the test images.
 
@@ -133,8 +140,7 @@ def summary(results: Path, released: Path) -> pd.DataFrame:
         results: folder of this run.
         released: folder of the release.
     """
-    record = results / "run.json"
-    if record.is_file() and read_json(record).get("classes", [*NAMES]) != [*NAMES]:
+    if not are_the_papers(class_names(results)):
         rows = read_scores(results).query("method == 'XNet'")
         return rows.pivot(index="class", columns="score", values="value").round(3)
     # The paper does not say whether its F1 is the macro or the weighted mean.
