@@ -97,16 +97,12 @@ book-pdf: .venv-book/.installed  ## the whole book as build/xnet-book.pdf (needs
 dataset: simulation/.venv/.installed  ## simulate data/ anew from its seed
 	simulation/.venv/bin/python -m simulation dataset --out data
 
-population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in runs/population
+population: simulation/.venv/.installed  ## simulate 600 + 600 more images, in runs/population (simulation/README.md: others by name)
 	simulation/.venv/bin/python -m simulation population --out runs/population
 
 wide: .venv/.installed simulation/.venv/.installed  ## make the weights that `segment` uses (hours, resumable)
-	# Of all parts some, of trunks and heads more, most of chests; those that are there are kept.
-	simulation/.venv/bin/python -m simulation population --half training --count 475
-	for part in pelvis "lumbar spine" head neck shoulder; do \
-		simulation/.venv/bin/python -m simulation population --half training --count 950 --only "$$part" || exit 1; \
-	done
-	simulation/.venv/bin/python -m simulation population --half training --count 6000 --only thorax
+	# Pictures that are there are kept.
+	simulation/.venv/bin/python -m simulation population --half training
 	$(RUN) -m xnet_tf train --profile base --data runs/population/training
 	$(RUN) -m xnet_tf train --profile fine --data runs/population/training --init runs/base/weights/xnet.npz
 	$(RUN) -m xnet_tf train --profile wide --data runs/population/training --init runs/fine/weights/xnet.npz

@@ -1,4 +1,4 @@
-"""``python -m simulation dataset|population|sheet``; run from the repository's root."""
+"""``python -m simulation dataset|population|sheet|check``; run from the repository's root."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from simulation import composition, dataset
+from simulation import composition, dataset, sets
 from simulation.technique import SHIFTS
 
 SEED = 20181203
 """Default seed (the paper's date on arXiv)."""
 
-HALVES = ("calibration", "evaluation", "training")
-"""Populations that can be asked for; those of :data:`USUAL` are made when none is."""
+USUAL = ("calibration", "evaluation")
+"""Populations of :data:`simulation.sets.COUNTS` that are made when none is named."""
 
-USUAL = HALVES[:2]
+PARTS = (*composition.PARTS, "abdomen")
 
 
 def _dataset(arguments: argparse.Namespace) -> list[str]:
@@ -35,7 +35,7 @@ def _dataset(arguments: argparse.Namespace) -> list[str]:
 def _population(arguments: argparse.Namespace) -> list[str]:
     failures = []
     for half in arguments.half:
-        plan = composition.population_plan(arguments.count, half)
+        plan = sets.plan(half, arguments.count)
         shifts = (None, *SHIFTS) if half == "evaluation" else (None,)
         folders = {s: arguments.out / (f"{half}-{s}" if s else half) for s in shifts}
         failures += dataset.render_plan(
@@ -48,6 +48,12 @@ def _population(arguments: argparse.Namespace) -> list[str]:
             sides = dataset.training_sides([s for s in plan if s.names[0] in there])
             dataset.write_split(sides, folders[None])
     return failures
+
+
+def _check(arguments: argparse.Namespace) -> list[str]:
+    from simulation import check
+
+    return check.run(arguments.folders, arguments.seed, arguments.count)
 
 
 def _sheet(arguments: argparse.Namespace) -> list[str]:
@@ -71,24 +77,32 @@ def main() -> int:
         command.add_argument("--out", type=Path, default=Path(out))
         command.add_argument("--seed", type=int, default=SEED)
         command.add_argument("--jobs", type=int, default=2)
-        command.add_argument("--only", choices=composition.PARTS, metavar="PART")
+        command.add_argument("--only", choices=PARTS, metavar="PART")
         if name == "population":
-            command.add_argument("--count", type=int, default=600, help="images of each half")
+            command.add_argument(
+                "--count", type=int, help="images of each, if not the usual number"
+            )
             command.add_argument(
                 "--half",
                 nargs="+",
-                choices=HALVES,
+                choices=sets.COUNTS,
                 default=USUAL,
-                help="training is made only when named; the evaluation half is taken five times, "
-                f"as planned and with each of the techniques {', '.join(SHIFTS)}, "
-                "which differ from what the part is usually taken with",
+                metavar="NAME",
+                help=f"any of {', '.join(sets.COUNTS)} ({' and '.join(USUAL)} if none is named); "
+                "the evaluation half is taken five times, as planned and with each of the "
+                f"techniques {', '.join(SHIFTS)}, which differ from what is usual",
             )
     command = commands.add_parser("sheet", help="contact sheets of a data set")
     command.set_defaults(run=_sheet)
     command.add_argument("--data", type=Path, default=Path("data"))
     command.add_argument("--out", type=Path, default=Path("runs/sheets"))
-    command.add_argument("--only", choices=composition.PARTS, metavar="PART")
+    command.add_argument("--only", choices=PARTS, metavar="PART")
     command.add_argument("--columns", type=int, default=4)
+    command = commands.add_parser("check", help="draw pictures anew and compare their pixels")
+    command.set_defaults(run=_check)
+    command.add_argument("folders", type=Path, nargs="+", help="data, or folders of populations")
+    command.add_argument("--seed", type=int, default=SEED)
+    command.add_argument("--count", type=int, default=20, help="pictures of each folder")
     arguments = parser.parse_args()
     failures = arguments.run(arguments)
     for line in failures:

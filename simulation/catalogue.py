@@ -1,4 +1,4 @@
-"""Table of the 19 parts."""
+"""Table of the 19 parts, and of the abdomen, which only some populations have."""
 
 from __future__ import annotations
 

@@ -57,6 +57,8 @@ class Sitting:
         names: stems of the pictures, for instance ``("hand-01", "hand-02")``.
         varied: whether subject and technique are drawn from wider ranges than those of the data
             set: what a network learns from should be more various than what it is scored on.
+        theme: ``"trunk"`` for a thick one with the exposure that it needs, ``"metal"`` for metal
+            that leaves the body, ``"cushions"`` for what the body lies on, or empty.
     """
 
     part: str
@@ -65,6 +67,7 @@ class Sitting:
     phantom: bool
     names: tuple[str, ...]
     varied: bool = False
+    theme: str = ""
 
 
 def stream(seed: int, *purpose: str | int) -> np.random.Generator:
@@ -101,8 +104,8 @@ def population_plan(count: int, prefix: str) -> list[Sitting]:
 
     Args:
         count: pictures and subjects.
-        prefix: ``"calibration"``, ``"evaluation"`` or ``"training"``; enters the subjects'
-            names and so the seeds. Only the training half is varied.
+        prefix: ``"calibration"``, ``"evaluation"``, ``"choice"``, ``"learning"`` or ``"proof"``;
+            enters the subjects' names and so the seeds.
     """
     sittings = []
     for n in range(count):
@@ -112,7 +115,7 @@ def population_plan(count: int, prefix: str) -> list[Sitting]:
         subject = f"{prefix}-{n + 1:03d}"
         names = (f"{prefix}-{n + 1:03d}-{part.replace(' ', '-')}",)
         source = "ct-projection" if scan else "radiograph"
-        sittings.append(Sitting(part, subject, source, dummy, names, prefix == "training"))
+        sittings.append(Sitting(part, subject, source, dummy, names))
     return sittings
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulation import casts, cover, implants, limbs
+from simulation import casts, cover, fixators, implants, limbs
 from simulation.grid import Grid
 from simulation.materials import INDEX
 from simulation.scene import Volume
@@ -23,7 +23,7 @@ LIMBS = frozenset(p.name for p in limbs.LIMBS) | {"femur", "humerus"}
 """Parts whose bones lie below the skin in places, and whose phantoms lie in a mould."""
 
 
-def add(volume: Volume, body: Body, part: str, subject: Subject, rng, source: str):
+def add(volume: Volume, body: Body, part: str, subject: Subject, rng, source: str, beam=None):
     """Add metal, a cast or a phantom's flat base by chance.
 
     Args:
@@ -33,6 +33,8 @@ def add(volume: Volume, body: Body, part: str, subject: Subject, rng, source: st
         subject: phantoms get a base and even flesh, and neither metal nor plaster.
         rng: draws what is added.
         source: projections of CT scans never show plaster.
+        beam: for metal that leaves the body, in place of usual implants and plaster: direction
+            of the first picture.
 
     Returns:
         The new volume and the flags for the scene.
@@ -49,6 +51,9 @@ def add(volume: Volume, body: Body, part: str, subject: Subject, rng, source: st
             _stand(material, density, grid, body, rng)
         if part in LIMBS and rng.random() < 0.4:
             _mould(material, density, rng)
+    elif beam is not None:
+        if fixators.add(material, density, grid, body, part, rng, beam):
+            flags.add("metal")
     else:
         if chance[0] < METAL_SHARE and implants.add(material, density, grid, body, part, rng):
             flags.add("metal")

@@ -139,6 +139,7 @@ def _choices(part: str):
         "lumbar spine": (
             lambda c, b, r: spine(c, b, ("lumbar3", "lumbar4", "lumbar5")[int(r.integers(0, 2)) :]),
         ),
+        "abdomen": (hip, lambda c, b, r: spine(c, b, ("lumbar3", "lumbar4", "lumbar5"))),
         "pelvis": (hip, on(nail, "femur_r", radius=5.5)),
         "neck of femur": (
             hip,

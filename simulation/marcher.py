@@ -10,8 +10,8 @@ from numba import njit
 from simulation.materials import NAMES
 
 _TILE = 16
-_METALS = ("titanium", "steel", "cobalt_chrome", "gold", "lead")
-_MARKS = np.array([1 if n in _METALS else 2 if n == "plaster" else 0 for n in NAMES], np.uint8)
+METALS = ("titanium", "steel", "cobalt_chrome", "gold", "lead")
+_MARKS = np.array([1 if n in METALS else 2 if n == "plaster" else 0 for n in NAMES], np.uint8)
 
 
 class Voxels(NamedTuple):

@@ -39,6 +39,8 @@ class Part:
         pad_mm: flesh around the bones that the volume must hold.
         stout_mm: more of it, per factor of fatness above 0.8.
         varied_kvp: highest tube voltage where ranges are wide; 0 for no other than usual.
+        varied_drop_mm: range of how far the field lies lower in one of three pictures where ranges
+            are wide.
         pose: draws joint angles.
         orient: rotation from the upright body to part coordinates (z up the part, y to its back).
         centre: point the central ray aims at.
@@ -70,6 +72,7 @@ class Part:
     bent_for_side: bool = False
     stout_mm: float = 0.0
     varied_kvp: float = 0.0
+    varied_drop_mm: tuple[float, float] = (0.0, 0.0)
     coarse_factor: int = 2
 
     def select(self, body: Body) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
-"""The 19 body parts: which bones, which pose, which views; and the scene made of them."""
+"""The body parts: which bones, which pose, which views; and the scene made of them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from simulation import extras, skeleton, tissue, variation
+from simulation import extras, fixators, skeleton, tissue, variation
 from simulation import views as viewing
 from simulation.catalogue import PARTS, Part
 from simulation.grid import Grid
@@ -24,6 +24,7 @@ def scene(
     views: int = 1,
     source: str = "radiograph",
     varied: bool = False,
+    theme: str = "",
 ) -> Scene:
     """Build a subject's body part in one pose and choose the views taken of it.
 
@@ -34,7 +35,9 @@ def scene(
         views: how many geometries; for ``"ct-projection"`` angles about the part's long axis.
         source: ``"radiograph"`` or ``"ct-projection"``.
         varied: as of :class:`simulation.composition.Sitting`: higher tube voltages, and what a
-            bucky takes is mostly upright.
+            bucky takes is mostly upright, and chests are in part taken low.
+        theme: as of :class:`simulation.composition.Sitting`; ``"metal"`` leaves room around the
+            body for what sticks out of it.
 
     Returns:
         The scene; a function of its arguments alone.
@@ -48,10 +51,12 @@ def scene(
         raise ValueError(f"unknown source {source!r}")
     if views < 1:
         raise ValueError("views must be at least 1")
-    return _build(PARTS[part], subject, rng, views, source, varied)
+    return _build(PARTS[part], subject, rng, views, source, varied, theme)
 
 
-def _build(what: Part, subject: Subject, rng, count: int, source: str, varied: bool) -> Scene:
+def _build(
+    what: Part, subject: Subject, rng, count: int, source: str, varied: bool, theme: str
+) -> Scene:
     scan = source == "ct-projection"
     angles = what.pose(rng)
     if scan:
@@ -62,6 +67,8 @@ def _build(what: Part, subject: Subject, rng, count: int, source: str, varied: b
     rotation = what.orient(body)
     body = body.moved(rotation, np.zeros(3))
     centre = what.centre(body, rng)
+    if varied and max(what.varied_drop_mm) and rng.random() < 1 / 3:
+        centre = centre - [0.0, 0.0, rng.uniform(*what.varied_drop_mm)]
     framings = (
         _scan_framings(what, subject, rng, count)
         if scan
@@ -71,10 +78,12 @@ def _build(what: Part, subject: Subject, rng, count: int, source: str, varied: b
     gap = (
         rng.uniform(120, 260) if scan else rng.uniform(35, 60) if what.bucky else rng.uniform(4, 18)
     )
-    grid = _grid(what, body, subject, centre, framings, far - gap)
+    beam = framings[0].along if theme == "metal" else None
+    room = 0.0 if beam is None else fixators.room(what.spacing_mm)
+    grid = _grid(what, body, subject, centre, framings, far - gap, room)
     recipe = what.recipe(body, grid)
     volume = tissue.assemble(body, grid, subject, recipe, rng, what.coarse_factor)
-    volume, flags = extras.add(volume, body, what.name, subject, rng, source)
+    volume, flags = extras.add(volume, body, what.name, subject, rng, source, beam)
     geometries = tuple(viewing.place(f, volume, centre, far, gap) for f in framings)
     tube_kv = (what.kvp[0], what.varied_kvp) if varied and what.varied_kvp else what.kvp
     kvp = float(np.round(rng.uniform(70, 120) if scan else rng.uniform(*tube_kv)))
@@ -117,12 +126,19 @@ def _scan_framings(what: Part, subject: Subject, rng, count: int) -> list[viewin
 
 
 def _grid(
-    what: Part, body: Body, subject: Subject, centre: np.ndarray, framings, reach: float
+    what: Part,
+    body: Body,
+    subject: Subject,
+    centre: np.ndarray,
+    framings,
+    reach: float,
+    room: float,
 ) -> Grid:
     """Cover what the pictures show, and more: no limb may end in a straight cut in a picture."""
     points = np.concatenate([body.bones[n].vertices for n in what.select(body)])
-    pad = what.pad_mm + what.stout_mm * max(subject.fat - 0.8, 0.0)
-    low, high = points.min(axis=0) - pad, points.max(axis=0) + pad
+    pad = what.pad_mm + what.stout_mm * max(subject.fat - 0.8, 0.0) + room
+    before = np.array([0.0, subject.belly_mm + (70.0 if subject.apron_mm else 0.0), 0.0])
+    low, high = points.min(axis=0) - pad - before, points.max(axis=0) + pad
     corners = np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3)
     far = np.zeros(3)
     for f in framings:
@@ -134,7 +150,7 @@ def _grid(
     low, high = np.maximum(low, centre - far), np.minimum(high, centre + far)
     inside = (points[:, 2] > low[2] - pad) & (points[:, 2] < high[2] + pad)
     kept = points[inside]
-    low[:2] = np.maximum(low[:2], kept[:, :2].min(axis=0) - pad)
+    low[:2] = np.maximum(low[:2], kept[:, :2].min(axis=0) - pad - before[:2])
     high[:2] = np.minimum(high[:2], kept[:, :2].max(axis=0) + pad)
     # The stoutest bodies get coarser voxels, so that a worker stays below 4 GB.
     crowd = np.prod((high - low) / what.spacing_mm) / _VOXELS

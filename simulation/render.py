@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from simulation import detector, overlays
+from simulation import cushions, detector, overlays, processing
 from simulation.materials import INDEX, MATERIALS
 from simulation.physics import Beam, beam, mass_attenuation
 from simulation.projector import Projection
@@ -27,6 +27,8 @@ class Picture:
         marker: whether a lead letter is visible.
         metal: whether metal other than the letter is visible.
         cast: whether a cast is visible.
+        cushions: bool ``(rows, columns)``, where something that the body lies on weakens the beam.
+        things: uint8 ``(rows, columns)`` by :mod:`simulation.things` in sets judged by them.
     """
 
     image: np.ndarray
@@ -37,6 +39,8 @@ class Picture:
     marker: bool
     metal: bool
     cast: bool
+    cushions: np.ndarray | None = None
+    things: np.ndarray | None = None
 
 
 def beam_of(technique: Technique) -> Beam:
@@ -69,6 +73,7 @@ def render(
     fall = detector.heel(shape, technique.heel, panel.uniform(0, 2 * np.pi))
 
     over, label, marker = _things(tidy(projection.label), pitch, technique, rays, rng)
+    over, label, resting = _supports(over, label, pitch, technique, rays, rng)
     aperture = detector.blades(shape, pitch, rng) if technique.collimated else None
     if aperture is not None:
         over = over * aperture
@@ -91,8 +96,12 @@ def render(
 
     clean = finish(detector.blur(primary + scattered, sigma))
     electronic = 2e-5 * rng.standard_normal(shape).astype(np.float32)
-    image, label = detector.borders(np.clip(finish(exposed) + electronic, 0, 1), label, panel)
-    covered = aperture is not None and bool(np.mean(aperture < detector.BLADE_TRANSMISSION) > 0.005)
+    raw = np.clip(finish(exposed) + electronic, 0, 1)
+    hidden = np.zeros(shape, bool) if aperture is None else aperture < detector.BLADE_TRANSMISSION
+    if technique.look:
+        raw, clean, noise = _looked_at(raw, clean, noise, label, hidden, pitch, technique.look)
+    image, label = detector.borders(raw, label, panel)
+    covered = bool(hidden.mean() > 0.005)
     return Picture(
         image=image.astype(np.float32),
         label=label,
@@ -102,6 +111,7 @@ def render(
         marker=marker,
         metal=projection.metal,
         cast=projection.cast,
+        cushions=resting & ~hidden,
     )
 
 
@@ -111,7 +121,7 @@ def _level(technique: Technique, signal: np.ndarray, label: np.ndarray) -> float
     if technique.aec == 0 or not body.any():
         return technique.level
     wanted = technique.aec / max(float(np.median(signal[body])), 1e-6)
-    return float(np.clip(wanted, technique.level, 60.0))
+    return float(np.clip(wanted, technique.level, technique.ceiling))
 
 
 def tidy(label: np.ndarray, smallest: int = 6) -> np.ndarray:
@@ -145,11 +155,9 @@ def _things(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Transmission of all overlays, and the label map with the marker in it."""
     through = np.ones(label.shape, np.float32)
-    mean = np.array([float(np.sum(rays.signal * rays.energies_kev))])
 
     def attenuate(areal: np.ndarray, name: str) -> None:
-        mu = mass_attenuation(MATERIALS[INDEX[name]].composition, mean)[0]
-        np.multiply(through, np.exp(-np.float32(mu) * areal), out=through)
+        np.multiply(through, np.exp(-_mu(rays, name) * areal), out=through)
 
     if technique.foam:
         draw = overlays.foam if rng.random() < 0.7 else overlays.pillow
@@ -162,3 +170,47 @@ def _things(
     through *= 1 - coverage * np.float32(rng.uniform(0.9, 0.995))
     through *= 1 - plate * np.float32(rng.uniform(0.02, 0.1))  # a plastic plate hides nothing
     return through, np.where(coverage >= 0.5, 2, label).astype(np.uint8), bool(coverage.max() > 0.5)
+
+
+def _mu(rays: Beam, name: str) -> np.float32:
+    """Mass attenuation in cm2/g at the beam's mean energy: thin things do not harden it."""
+    mean = np.array([float(np.sum(rays.signal * rays.energies_kev))])
+    return np.float32(mass_attenuation(MATERIALS[INDEX[name]].composition, mean)[0])
+
+
+def _supports(
+    over: np.ndarray, label: np.ndarray, pitch: float, technique: Technique, rays: Beam, rng
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Put what the body lies on into the transmission and, if it is metal, into the label map.
+
+    Returns:
+        transmission and label map with it, and bool, where it weakens the beam.
+    """
+    areal = np.zeros(label.shape, np.float32)
+    for name in technique.cushions:
+        areal += cushions.KINDS[name](label, pitch, rng)
+    if technique.cushions:
+        over = over * np.exp(-_mu(rays, "foam") * areal)
+    if technique.rail:
+        metal = cushions.rail(label.shape, pitch, rng)
+        over = over * (1 - np.float32(0.98) * metal)
+        label = np.where(metal >= 0.5, 2, label).astype(np.uint8)
+    return over, label, areal > cushions.VISIBLE
+
+
+def _looked_at(
+    image: np.ndarray,
+    clean: np.ndarray,
+    noise: np.ndarray,
+    label: np.ndarray,
+    hidden: np.ndarray,
+    pitch: float,
+    look: processing.Look,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Process a picture as shown, the noiseless one, and the noise, which the curve stretches."""
+    shown, plain, shifted = (
+        processing.process(one, label != 0, hidden, pitch, look)
+        for one in (image, clean, clean + noise)
+    )
+    # No level is finer than those that the workstation keeps.
+    return shown, plain, np.maximum(np.abs(shifted - plain), 1 / look.levels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,6 +36,10 @@ class Subject:
         sag_mm: how low they hang: to below the diaphragm, where their lower edge looks like that of
             a bone.
         masses: round masses in the lungs.
+        belly_mm: how far fat within the belly pushes its wall forward.
+        apron_mm: how low the fat of the belly hangs over groins and thighs; 0 for no fold.
+        gas: how much of the bowel holds gas, 1 being common; 0 for what all those have who are not
+            drawn from wide ranges.
     """
 
     name: str
@@ -57,13 +61,18 @@ class Subject:
     bust_mm: float = 0.0
     sag_mm: float = 0.0
     masses: int = 0
+    belly_mm: float = 0.0
+    apron_mm: float = 0.0
+    gas: float = 0.0
 
     def generator(self, purpose: int) -> np.random.Generator:
         """Return the generator for one purpose; the same for every picture of this subject."""
         return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, purpose])))
 
 
-def draw_subject(name: str, seed: int, *, phantom: bool = False, varied: bool = False) -> Subject:
+def draw_subject(
+    name: str, seed: int, *, phantom: bool = False, varied: bool = False, thick: bool = False
+) -> Subject:
     """Draw a subject.
 
     Args:
@@ -71,7 +80,10 @@ def draw_subject(name: str, seed: int, *, phantom: bool = False, varied: bool = 
         seed: non-negative; equal seeds give equal subjects.
         phantom: draw a dummy (average size, even fat) and not a person.
         varied: draw the trunk's cross-section too, which is otherwise everyone's alike, breasts
-            of any size and height, and masses in the lungs, which nobody else has.
+            of any size and height, much or little gas in the bowel, and masses in the lungs, which
+            nobody else has.
+        thick: draw a stout person, with fat within the belly too, and with the trunk's
+            cross-section and gas of the varied.
 
     Returns:
         The subject.
@@ -89,7 +101,7 @@ def draw_subject(name: str, seed: int, *, phantom: bool = False, varied: bool = 
         s: float(1 + spread * np.clip(0.035 * rng.standard_normal(), -0.08, 0.08)) for s in SEGMENTS
     }
     segments["pelvis"] *= 1 + 0.04 * (female - 0.5)
-    return Subject(
+    subject = Subject(
         name=name,
         seed=seed,
         phantom=phantom,
@@ -111,4 +123,22 @@ def draw_subject(name: str, seed: int, *, phantom: bool = False, varied: bool = 
         bust_mm=float(rng.uniform(0, 90)) if varied else 0.0,
         sag_mm=float(rng.uniform(0, 120)) if varied else 0.0,
         masses=int(rng.choice([0, 0, 0, 4, 9, 16])) if varied else 0,
+    )
+    if varied or thick:
+        subject = replace(
+            subject, gas=float(np.exp(0.55 * subject.generator(12).standard_normal()))
+        )
+    return _stout(subject) if thick else subject
+
+
+def _stout(subject: Subject) -> Subject:
+    """A thick trunk: more fat on the belly and in it, in part hanging."""
+    rng = subject.generator(13)
+    return replace(
+        subject,
+        fat=float(rng.uniform(1.2, 2.8)),
+        squareness=float(rng.uniform(2.4, 4.0)),
+        furrow_mm=float(rng.uniform(0, 16)),
+        belly_mm=float(rng.uniform(0, 95)),
+        apron_mm=float(rng.choice([0.0, 0.0, rng.uniform(15, 90)])),
     )

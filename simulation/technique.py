@@ -6,10 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simulation.cushions import KINDS
+from simulation.processing import Look, draw_look
+
 TRUNK = frozenset(
     {"thorax", "lumbar spine", "pelvis", "neck of femur", "shoulder", "head", "neck", "clavicle"}
+    | {"abdomen"}
 )
 """Parts taken with a grid and copper filtration when they are standard radiographs."""
+
+_BELLY = frozenset({"abdomen", "lumbar spine", "pelvis", "neck of femur"})
+"""Parts that nobody takes without an exposure control where ranges are wide."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,10 @@ class Technique:
         foam: positioning foam or a pillow is in the picture.
         cloth: clothing or a sheet is in the picture.
         marker: a lead letter is in the picture.
+        ceiling: the open beam's mean at most, in parts of full scale, whatever ``aec`` asks for.
+        cushions: names in :data:`simulation.cushions.KINDS` of what the body touches.
+        rail: a table's metal rail is in the picture.
+        look: how a hospital processes the picture; None for a raw one.
     """
 
     kvp: float
@@ -53,10 +64,19 @@ class Technique:
     foam: bool = False
     cloth: bool = False
     marker: bool = False
+    ceiling: float = 60.0
+    cushions: tuple[str, ...] = ()
+    rail: bool = False
+    look: Look | None = None
 
 
 def draw_technique(
-    part: str, source: str, kvp: float, rng: np.random.Generator, varied: bool = False
+    part: str,
+    source: str,
+    kvp: float,
+    rng: np.random.Generator,
+    varied: bool = False,
+    theme: str = "",
 ) -> Technique:
     """Draw how a picture of ``part`` is taken.
 
@@ -65,7 +85,9 @@ def draw_technique(
         source: ``"radiograph"`` or ``"ct-projection"`` (no grid, a wide gap, no blades).
         kvp: tube voltage from the scene.
         rng: generator of this picture, or of the scan for projections of one scan.
-        varied: exposure control for most trunks, as in hospitals, and not for two in five.
+        varied: exposure control for most trunks, as in hospitals, and not for two in five; more of
+            what patients lie on; two of five pictures as hospitals show them.
+        theme: as of :class:`simulation.composition.Sitting`.
     """
     trunk, scan = part in TRUNK, source == "ct-projection"
     grid = trunk and not scan and rng.random() < 0.8
@@ -74,7 +96,7 @@ def draw_technique(
     strength *= rng.uniform(0.25, 0.5) if scan else 1.0
     full = (1.5, 20) if scan else (8, 60) if trunk else (3, 40)
     over = rng.random() < 0.15
-    return Technique(
+    drawn = Technique(
         kvp=float(round(kvp)),
         aluminium_mm=float(rng.choice([4.0, 6.0]) if scan else rng.choice([2.5, 2.7, 3.2])),
         copper_mm=float(rng.choice([0.0, 0.1, 0.2])) if trunk and not scan else 0.0,
@@ -94,6 +116,32 @@ def draw_technique(
         cloth=bool(not scan and rng.random() < (0.3 if trunk else 0.1)),
         marker=bool(not scan and rng.random() < 0.3),
     )
+    if theme == "trunk" or (varied and part in _BELLY):
+        drawn = _for_the_body(drawn, rng)
+    if theme == "cushions" or (varied and rng.random() < 0.25):
+        drawn = _on_cushions(drawn, rng, plainly=theme == "cushions")
+    if varied and not scan and rng.random() < 0.4:
+        drawn = replace(drawn, look=draw_look(rng))
+    return drawn
+
+
+def _for_the_body(drawn: Technique, rng: np.random.Generator) -> Technique:
+    """A thick trunk's exposure: the control ends it at a dose behind the body, grid or not.
+
+    Bedside pictures have no grid, so that scatter exceeds the primary several times.
+    """
+    aec = float(np.exp(rng.uniform(*np.log([0.03, 0.3]))))
+    dose = float(np.exp(rng.uniform(*np.log([0.8, 8.0]))))  # uGy behind the body
+    strength = 0.14 * (rng.uniform(0.1, 0.25) if rng.random() < 0.65 else rng.uniform(0.45, 0.9))
+    return replace(drawn, aec=aec, full_ugy=dose / aec, scatter=float(strength), ceiling=5000.0)
+
+
+def _on_cushions(drawn: Technique, rng: np.random.Generator, plainly: bool) -> Technique:
+    """One to three things that the body touches; ``plainly`` in an exposure that shows them."""
+    names = tuple(str(n) for n in rng.choice(list(KINDS), int(rng.integers(1, 4)), replace=False))
+    rail = bool("table" in names and rng.random() < 0.25)
+    aec = 0.0 if plainly else drawn.aec
+    return replace(drawn, aec=aec, foam=False, cushions=names, rail=rail)
 
 
 SHIFTS = ("kvp-low", "kvp-high", "noise", "gain")

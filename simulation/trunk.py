@@ -78,17 +78,28 @@ def _outline(body: Body, subject: Subject, rng) -> np.ndarray:
         return np.abs(near[:, 0]).max(), near[:, 1].min(), near[:, 1].max()
 
     hip_half = m["hip_half"][0] + 78 * scale
-    belly = 22 + 20 * max(fat - 0.7, 0.0) ** 0.8
+    belly = 22 + 20 * max(fat - 0.7, 0.0) ** 0.8 + subject.belly_mm
+    flank = 0.3 * subject.belly_mm
     spine = {n: m[n][1] for n in m if n[:6] in ("lumbar", "thorac", "cervic")}
     crest_half = m["crest"][0] + 6
     rows = [
         (m["crotch"][2] - 10, hip_half * 0.97, m["hip"][1] - 75 * scale, m["hip"][1] + 100 * scale),
         (m["hip"][2], hip_half, m["hip"][1] - 78 * scale, m["hip"][1] + 118 * scale),
-        (m["hip"][2] + 55, crest_half + 14, m["hip"][1] - 74 * scale, m["hip"][1] + 118 * scale),
-        (m["crest"][2], crest_half, spine["lumbar4"] - 100 * scale - belly, spine["lumbar4"] + 52),
+        (
+            m["hip"][2] + 55,
+            crest_half + 14,
+            m["hip"][1] - 74 * scale - 0.45 * subject.belly_mm,
+            m["hip"][1] + 118 * scale,
+        ),
+        (
+            m["crest"][2],
+            crest_half + flank,
+            spine["lumbar4"] - 100 * scale - belly,
+            spine["lumbar4"] + 52,
+        ),
         (
             m["lumbar2"][2],
-            crest_half * (0.93 - 0.06 * female),
+            crest_half * (0.93 - 0.06 * female) + flank,
             spine["lumbar2"] - 100 * scale - belly,
             spine["lumbar2"] + 46,
         ),
@@ -96,7 +107,10 @@ def _outline(body: Body, subject: Subject, rng) -> np.ndarray:
     for name in ("thoracic11", "thoracic8", "thoracic6"):
         z = m[name][2]
         half, front, _ = chest(z)
-        rows.append((z, half + 12 * bulk, front - 10 * bulk, spine[name] + 48))
+        pushed = subject.belly_mm * {"thoracic11": 0.6, "thoracic8": 0.15}.get(name, 0.0)
+        rows.append(
+            (z, half + 12 * bulk + 0.25 * pushed, front - 10 * bulk - pushed, spine[name] + 48)
+        )
     z = m["thoracic4"][2]
     half, front, _ = chest(z)
     rows.append((z, half + 26 * bulk, front - 20 * bulk, spine["thoracic4"] + 54))
@@ -175,6 +189,8 @@ def envelope(body: Body, grid: Grid, subject: Subject, rng):
     fat = mm * around * (0.25 + 0.75 * subject.fat)
     fat = fat * np.clip(1 + 0.12 * noise(grid.shape, grid.spacing, 90.0, rng), 0.5, 1.6)
     fat = np.minimum(fat, 70.0).astype(np.float32)
+    if subject.apron_mm:
+        fat = fat + _apron(subject, m, x, z, np.clip(2.5 * (cy - y) / b, 0.0, 1.0))
     if subject.female > 0.45:
         skin = wall - fat
         breasts, fillet = _breasts(grid, subject, m), 14.0
@@ -255,6 +271,26 @@ def _heavy_breasts(grid: Grid, subject: Subject, m, skin: np.ndarray) -> np.ndar
         centre = (x, surface - 0.3 * depth, z)
         field = np.minimum(field, ellipsoid(grid, centre, (radius, depth, 0.95 * radius)))
     return field
+
+
+def _apron(subject: Subject, m, x, z, front) -> np.ndarray:
+    """Fold of fat that hangs from the belly over groins and thighs: its thickness in mm.
+
+    It follows the skin from hip to hip and ends below in a steep edge, as a fold does.
+
+    Args:
+        subject: how low it hangs.
+        m: landmarks.
+        x: mm from the midline.
+        z: heights in mm.
+        front: 0 at the flanks and behind to 1 in front.
+    """
+    rng = subject.generator(14)
+    low, high = m["hip"][2] + 45 - subject.apron_mm, m["crest"][2] + 30
+    up = np.clip((z - low) / (high - low), 0.0, 1.0)
+    along = np.sqrt(np.clip(7 * up, 0, 1)) * np.sqrt(1 - up)
+    across = np.sqrt(np.clip(1 - (x / (m["crest"][0] * rng.uniform(0.95, 1.15))) ** 2, 0, 1))
+    return rng.uniform(30, 60) * along * across * front
 
 
 def cartilage_of_ribs(bone: Bone, values, factors):

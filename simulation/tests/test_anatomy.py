@@ -113,7 +113,7 @@ def test_joint_space_is_open():
 def test_there_are_the_19_parts():
     from simulation.composition import PARTS
 
-    assert set(parts.PARTS) == set(PARTS) and len(parts.PARTS) == 19
+    assert set(parts.PARTS) == {*PARTS, "abdomen"} and len(PARTS) == 19
 
 
 def test_bad_arguments(person):
@@ -170,6 +170,15 @@ def test_no_body_part_ends_in_a_straight_cut(part, fat):
     stout = dataclasses.replace(subjects.draw_subject("s", 11), fat=fat)
     scene = parts.scene(part, stout, rng(9), views=2)
     assert sum(cut_voxels(scene.volume, g) for g in scene.geometries) < 50
+
+
+def test_no_belly_ends_in_a_straight_cut():
+    stout = dataclasses.replace(
+        subjects.draw_subject("s", 11), fat=2.6, belly_mm=95.0, apron_mm=80.0, gas=2.0
+    )
+    scene = parts.scene("abdomen", stout, rng(9), views=3)
+    assert sum(cut_voxels(scene.volume, g) for g in scene.geometries) < 75
+    assert (scene.volume.material != 0).sum(axis=1).max() * scene.volume.spacing_mm > 330
 
 
 def _seen(volume, geometry):
@@ -267,7 +276,7 @@ def test_skull_is_hollow(person):
 def test_varied_subjects_differ_only_in_what_is_varied():
     for seed in range(50):
         plain, varied = (subjects.draw_subject("a", seed, varied=v) for v in (False, True))
-        names = ("squareness", "furrow_mm", "bust_mm", "sag_mm", "masses")
+        names = ("squareness", "furrow_mm", "bust_mm", "sag_mm", "masses", "gas")
         usual = {n: getattr(plain, n) for n in names}
         assert usual == {n: getattr(subjects.Subject("a", 1), n) for n in names}
         assert dataclasses.replace(varied, **usual) == plain != varied

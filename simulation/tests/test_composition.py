@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from simulation import __main__ as main
-from simulation import composition
+from simulation import composition, sets
 from simulation.composition import Sitting
 
 
@@ -66,11 +66,12 @@ def test_impossible_split_is_refused():
 def test_population_has_new_subjects(plan):
     calibration = composition.population_plan(600, "calibration")
     evaluation = composition.population_plan(600, "evaluation")
-    training = composition.population_plan(600, "training")
+    training = sets.plan("training", 600)
     subjects = [s.subject for s in (*plan, *calibration, *evaluation, *training)]
     assert len({s.subject for s in calibration + evaluation + training}) == 1800
     seeds = {composition.number(1, "subject", s) for s in set(subjects)}
     assert len(seeds) == len(set(subjects)) == 1800 + len({s.subject for s in plan})
+    assert not any(s.theme for s in (*plan, *calibration, *evaluation))
     counts = Counter(s.part for s in evaluation)
     assert len(counts) == 19 and max(counts.values()) - min(counts.values()) <= 1
     assert all(s.varied for s in training)
@@ -78,4 +79,35 @@ def test_population_has_new_subjects(plan):
 
 
 def test_training_population_is_made_only_when_named():
-    assert set(main.HALVES) - set(main.USUAL) == {"training"}
+    assert set(main.USUAL) == {"calibration", "evaluation"} < set(sets.COUNTS)
+
+
+def test_a_smaller_population_is_the_beginning_of_a_larger_one():
+    for name, count in sets.COUNTS.items():
+        whole = sets.plan(name)
+        assert len(whole) == count and sets.plan(name, 50) == whole[:50]
+    everyone = [s.subject for name in sets.COUNTS for s in sets.plan(name)]
+    assert len({composition.number(1, "subject", s) for s in everyone}) == len(everyone)
+
+
+def test_training_half_has_every_part_early_and_trunks_often():
+    plan = sets.plan("training")
+    assert {s.part for s in plan[:60]} == set(main.PARTS)
+    counts = Counter(s.part for s in plan)
+    assert counts["thorax"] > 3 * counts["hand"] and counts["abdomen"] == counts["pelvis"]
+    themes = Counter((s.part, s.theme) for s in plan)
+    assert themes["abdomen", "trunk"] / counts["abdomen"] == pytest.approx(0.6, abs=0.02)
+    assert themes["lower leg", "metal"] / counts["lower leg"] == pytest.approx(1 / 6, abs=0.03)
+    assert not any(s.theme and s.phantom for s in plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "theme", "count"),
+    [("trunks", "trunk", 120), ("metal", "metal", 60), ("cushions", "cushions", 60)],
+)
+def test_judged_sets_are_of_persons_and_of_one_kind(name, theme, count):
+    plan = sets.plan(name)
+    assert len(plan) == count and {s.theme for s in plan} == {theme}
+    assert not any(s.varied or s.phantom or s.source != "radiograph" for s in plan)
+    counts = Counter(s.part for s in plan)
+    assert max(counts.values()) - min(counts.values()) <= 1

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from simulation import __main__ as main
-from simulation import card, composition, dataset, parts, sheet
+from simulation import card, check, composition, dataset, parts, sets, sheet
 from simulation.composition import Sitting
 from simulation.tests import phantoms
 from xnet_tf.classes import COLOURS
@@ -27,7 +27,7 @@ PLAN = [
 
 @pytest.fixture(autouse=True)
 def limb(monkeypatch):
-    def scene(part, subject, rng, views=1, source="radiograph", varied=False):
+    def scene(part, subject, rng, views=1, source="radiograph", varied=False, theme=""):
         return replace(phantoms.limb_scene(views), part=part, subject=subject.name)
 
     monkeypatch.setattr(parts, "scene", scene)
@@ -79,11 +79,40 @@ def test_seed_changes_pixels(data, tmp_path_factory):
 
 
 def test_finished_pictures_are_kept(data):
-    key = dataset._key(7, None)
-    assert dataset.finished(data, "knee-01", key)
-    assert not dataset.finished(data, "knee-01", dataset._key(7, "noise"))
+    sitting = PLAN[1]
+    assert dataset._there(data, sitting, 7, None, "knee-01")
+    assert not dataset._there(data, sitting, 7, "noise", "knee-01")
     (data / "masks" / "knee-01.png").unlink()
-    assert not dataset.finished(data, "knee-01", key)
+    assert not dataset._there(data, sitting, 7, None, "knee-01")
+
+
+def test_sources_that_draw_the_same_keep_pictures_but_those_they_were_changed_for(
+    data, monkeypatch
+):
+    before = dataset.fingerprint()
+    monkeypatch.setattr(dataset, "fingerprint", lambda: "changed")
+    assert not dataset._there(data, PLAN[1], 7, None, "knee-01")
+    monkeypatch.setattr(dataset, "SAME_PIXELS", (before, "changed"))
+    assert dataset._there(data, PLAN[1], 7, None, "knee-01")
+    for change in ({"varied": True}, {"theme": "metal"}):
+        assert not dataset._there(data, replace(PLAN[1], **change), 7, None, "knee-01")
+
+
+def test_check_finds_the_one_picture_that_differs(data, monkeypatch):
+    monkeypatch.setattr(check, "plan_of", lambda folder: (PLAN, None))
+    assert check.run([data], 7, 4) == []
+    path = data / "masks" / "knee-01.png"
+    mask = np.array(Image.open(path))
+    mask[0, 0] = COLOURS[2]
+    Image.fromarray(mask).save(path)
+    assert check.run([data], 7, 4) == [f"{data}: knee-01 differs"]
+
+
+def test_check_knows_folders_by_their_names(tmp_path):
+    plan, shift = check.plan_of(tmp_path / "evaluation-kvp-high")
+    assert (plan[0].subject, shift) == ("evaluation-001", "kvp-high")
+    with pytest.raises(ValueError, match="no population has this name"):
+        check.plan_of(tmp_path / "others")
 
 
 def test_shifted_folders_show_the_same_anatomy(data, tmp_path_factory):
@@ -157,22 +186,18 @@ def test_committed_data_is_whole():
 
 
 def test_training_population_holds_back_three_of_each_part():
-    plan = composition.population_plan(600, "training")
+    plan = sets.plan("training", 600)
     sides = dataset.training_sides(plan)
     parts = {name: s.part for s in plan for name in s.names}
-    assert [len(sides[side]) for side in ("train", "validation", "test")] == [543, 38, 19]
+    assert [len(sides[side]) for side in ("train", "validation", "test")] == [540, 40, 20]
     assert sorted(name for side in sides.values() for name in side) == sorted(parts)
     for side, each in (("validation", 2), ("test", 1)):
-        assert Counter(parts[n] for n in sides[side]) == dict.fromkeys(composition.PARTS, each)
-    # More of one part, as `make wide` renders chests: of each part three are still held back.
-    more = plan[:190] + [s for s in plan[190:] if s.part == "thorax"]
-    sides = dataset.training_sides(more)
-    assert Counter(parts[n] for n in sides["validation"]) == dict.fromkeys(composition.PARTS, 2)
-    assert [n for s in more for n in s.names if n in sides["train"]] == sides["train"]
+        assert Counter(parts[n] for n in sides[side]) == dict.fromkeys(main.PARTS, each)
+    assert [n for s in plan for n in s.names if n in sides["train"]] == sides["train"]
 
 
 def test_the_training_half_is_split_as_far_as_it_is_there(tmp_path, monkeypatch):
-    plan = composition.population_plan(600, "training")
+    plan = sets.plan("training", 600)
     there = [s for k, s in enumerate(plan) if k < 190 or s.part == "thorax"]
     row = dict.fromkeys(("view", "metal", "cast", "collimated"), 0) | {"source": "radiograph"}
 
@@ -190,7 +215,12 @@ def test_the_training_half_is_split_as_far_as_it_is_there(tmp_path, monkeypatch)
 
     monkeypatch.setattr(dataset, "render_plan", as_if_rendered)
     monkeypatch.setattr(
-        "sys.argv", ["simulation", "population", "--half", "training", "--out", str(tmp_path)]
+        "sys.argv",
+        [
+            "simulation",
+            *["population", "--count", "600", "--half", "training", "--out"],
+            str(tmp_path),
+        ],
     )
     assert main.main() == 0
     split = json.loads((tmp_path / "training" / "split.json").read_text())
