@@ -33,7 +33,7 @@ def test_shapes(tmp_path, shape):
     assert radiograph.image.shape == (*shape, 1)
     assert radiograph.widen(np.ones(shape, np.uint8)).shape == shape
     long = any("times as long as wide" in warning for warning in radiograph.warnings)
-    assert long == (max(shape) >= 6 * min(shape))
+    assert long == (max(shape) >= 25 * min(shape))
 
 
 def test_links_and_odd_names(tmp_path):
