@@ -45,6 +45,8 @@ test-slow: .venv/.dev book web  ## run the long tests: kills, fuzzing
 
 lab: .venv/.installed  ## open JupyterLab on copies of the notebooks, in runs/lab (SOLUTIONS=1: solved ones too)
 	@mkdir -p runs/lab/notebooks && cp -R docs runs/lab/ && cp -Rn notebooks/. runs/lab/notebooks/
+	@# What notebooks link to: tables, figures, what is said of the data, the profiles.
+	@cd runs/lab && ln -sfn ../../results ../../figures ../../data ../../xnet_tf .
 	@[ -z "$(SOLUTIONS)" ] || $(RUN) -m xnet_study.teaching.solutions --out runs/lab/solutions
 	.venv/bin/jupyter lab --notebook-dir=runs/lab
 

@@ -54,9 +54,9 @@ def preview(picture: Path | Figure, width: int = 700) -> Image.Image:
     else:
         source = picture
     with Image.open(source) as image:
-        width = min(width, image.width)
-        height = round(image.height * width / image.width)
-        return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS).quantize(128)
+        small = image.convert("RGB")
+    small.thumbnail((width, small.height), Image.Resampling.LANCZOS)
+    return small.quantize(128, kmeans=2)  # without kmeans some greys get a tint
 
 
 def class_legend(figure: Figure, classes: Classes = PAPER) -> None:

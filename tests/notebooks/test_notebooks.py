@@ -173,11 +173,32 @@ def test_every_picture_says_what_is_seen(path):
     for cell in nbformat.read(path, as_version=4).cells:
         pictures = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
         drawings = [o for o in cell.get("outputs", []) if "image/svg+xml" in o.get("data", {})]
+        told = alternative_text(cell)
+        assert bool(told) == bool(pictures or drawings), f"a text and no picture: {cell.source}"
         if pictures or drawings:
             assert len(pictures + drawings) == 1, cell.source  # one text is one picture's
-            assert len(alternative_text(cell)) >= 25, cell.source
+            assert len(told) >= 25, cell.source
         for output in pictures:
-            assert output.metadata["image/png"]["alt"] == alternative_text(cell)
+            assert output.metadata["image/png"]["alt"] == told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        "from xnet_study.teaching import sheets; sheets.sheet([[[0.0, 1.0]] * 2])",
+        "from xnet_study import figures; figures.FIGURES = {'scores': figures.FIGURES['scores']}\n"
+        "from xnet_tf import runs; figures.draw_all(runs.REPOSITORY / 'results', runs.Path('.'))",
+    ],
+)
+def test_what_a_student_plots_is_shown_after_ours(earlier, tmp_path):
+    plot = "import matplotlib.pyplot as plt\nplt.imshow([[0, 1]]);"
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in (earlier, plot)]
+    )
+    resources = {"metadata": {"path": str(tmp_path)}}
+    TalkingClient(notebook, kernel_name="python3", resources=resources).execute()
+    assert any("image/png" in output.get("data", {}) for output in notebook.cells[1].outputs)
 
 
 def test_a_new_address_goes_into_every_notebook(tmp_path, monkeypatch):

@@ -54,6 +54,8 @@ def draw_all(results: Path, out: Path) -> list[Path]:
     if not (results / "run.json").is_file():
         raise InputError(f"{results}: holds no run.json; evaluate a network first")
     need_the_papers(score_figures.class_names(results), f"{results}: what is drawn here")
+    # Chosen within `rc_context`, a notebook's backend would not show what is plotted later.
+    plt.switch_backend(mpl.get_backend())
     written = []
     for name, draw in FIGURES.items():
         with mpl.rc_context(STYLE):

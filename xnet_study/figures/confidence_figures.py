@@ -90,7 +90,7 @@ def network_confidence(results: Path) -> Figure:
         axes[1].scatter(images[f"confidence {k}"], images[f"accuracy {k}"], s=9, alpha=0.5, **dots)
     axes[0].set_ylabel("share of the assigned pixels that is right")
     axes[1].legend(*axes[0].get_legend_handles_labels(), loc="lower left")
-    axes[0].text(0.42, 0.03, "diamonds: all parts together", color=drawing.GREY, fontsize=9)
+    axes[0].text(0.42, 0.03, "diamonds: all parts together", color=drawing.INK, fontsize=9)
     return sign(figure, results, name)
 
 

@@ -23,6 +23,9 @@ PURPLE, GREEN, BLACK = "#cc79a7", "#009e73", "#111111"
 
 GREY, SILVER, PALE = "#767676", "#a0a0a0", "#c9c9c9"
 
+INK = "#4d4d4d"
+"""Of small print: smoothed letters of 7 points look paler than they are."""
+
 METHOD_COLOURS = {
     # that segment
     "XNet": BLUE,
@@ -56,7 +59,7 @@ REFERENCE = {"color": GREY, "lw": 0.8, "ls": ":"}
 
 def sign(figure: Figure, text: str) -> Figure:
     """Write below a figure what it was made from, and return it."""
-    figure.supxlabel(text, fontsize=7, color=GREY)
+    figure.supxlabel(text, fontsize=7, color=INK)
     return figure
 
 

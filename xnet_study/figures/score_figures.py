@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from xnet_study.figures import drawing
-from xnet_study.figures.drawing import BLUE, CLASS_COLOURS, GREY, METHOD_COLOURS, PALE, WIDTH
+from xnet_study.figures.drawing import BLUE, CLASS_COLOURS, GREY, INK, METHOD_COLOURS, PALE, WIDTH
 from xnet_study.own_classes import are_the_papers
 from xnet_tf import metrics, runs
 from xnet_tf.classes import NAMES
@@ -36,7 +36,7 @@ def learning_curves(results: Path) -> Figure:
     if coarse:
         for axis in axes:
             axis.axvline(coarse + 0.5, color=PALE, lw=0.8)
-        note = {"ha": "right", "fontsize": 8, "color": GREY, "xycoords": ("data", "axes fraction")}
+        note = {"ha": "right", "fontsize": 8, "color": INK, "xycoords": ("data", "axes fraction")}
         axes[0].annotate("coarse images ", (coarse + 0.5, 0.93), **note)
     axes[0].set_yscale("log")
     axes[1].legend(loc="lower right")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from PIL import Image
 
 from xnet_tf import classes, plots
@@ -89,7 +90,10 @@ def show(
 
 def _grid(rows: int, columns: int, width: float, height: float):
     """Return a figure, its size in inches, and its axes, row by row, without frames."""
-    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    # Not by pyplot: its first figure within `rc_context` would leave a notebook that does not show
+    # what is plotted later (the context resets that the backend is interactive).
+    figure = Figure(figsize=(width, height))
+    axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     return figure, list(axes.flat)
