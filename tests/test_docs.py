@@ -140,3 +140,17 @@ def test_every_score_of_the_ladder_is_in_the_file_it_names(name):
     for row in rows:
         source = page.parent / LINK.search(row["from"]).group(1)
         assert not row[name] or row[name] in recorded(source)[name], row
+
+
+def test_teachers_plan_with_the_minutes_that_notebooks_say():
+    courses = (ROOT / "docs" / "teaching" / "courses.md").read_text()
+    planned = {row["notebook"].split()[0]: row for row in table(courses, "notebook")}
+    for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        text = "\n".join(
+            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+        )
+        exercises = re.findall(r"^### Exercise \d \((\d+) minutes", text, re.MULTILINE)
+        row = planned[path.stem.split("-")[0].lstrip("0") or "0"]
+        assert row["read"] == re.search(r"(\d+) minutes to read", text)[1], path.stem
+        assert int(row["exercises"]) == sum(map(int, exercises)), path.stem

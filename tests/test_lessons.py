@@ -1,13 +1,28 @@
 """What notebooks conclude from numbers is so in the released tables."""
 
+import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from xnet_tf import metrics
+from xnet_study.certainty import operating
+from xnet_tf import metrics, runs
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results"
+
+
+def printed(notebook: str, pattern: str) -> list[float]:
+    """Return the numbers that a committed notebook prints, of the first place that fits."""
+    cells = json.loads(next((ROOT / "notebooks").glob(f"{notebook}-*.ipynb")).read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    texts = (
+        output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs
+    )
+    found = (re.search(pattern, "".join(text)) for text in texts)
+    return [float(number) for number in next(filter(None, found)).groups()]
 
 
 def test_notebook_0_the_leg_is_right_and_a_quarter_of_the_chest_is_not():
@@ -23,6 +38,11 @@ def test_notebook_2_augmentation_costs_where_nobody_waits():
     patient = metrics.macro_f1(metrics.counts_of(quick).sum(axis=0))
     assert plain["none"] - plain.drop("none").max() > 0.04
     assert patient > plain["none"] - 0.02
+    rows = ablation.query("condition == 'plain'").set_index("preset")
+    elastic, affine = rows.loc["affine-elastic"], rows.loc["affine"]
+    assert (
+        0 < elastic["difference"] < affine["highest_seed"] - affine["lowest_seed"]
+    )  # deviations.md
 
 
 def test_notebook_4_training_pictures_are_harder_than_validation_pictures():
@@ -47,3 +67,132 @@ def test_notebook_5_tuning_helps_over_all_parts_and_overfits_by_part():
     parts = choices[choices["body_part"] != "all"]
     reached = (parts["macro F1"] * parts["images"]).groupby(parts["slug"]).sum() / 40
     assert reached.mean() > choices[choices["body_part"] == "all"]["macro F1"].mean()
+
+
+def test_notebook_6a_a_good_score_hides_an_arm_and_real_chests_are_worse():
+    rows = pd.read_csv(RESULTS / "confusion.csv").query("subset == 'test' and method == 'XNet'")
+    counts = metrics.counts_of(rows)
+    each = pd.Series([metrics.macro_f1(c) for c in counts], rows["image"])
+    assert each.idxmin() == "images/forearm-01.png"
+    assert each.min() < 0.5 < 0.75 < metrics.macro_f1(counts.sum(axis=0))
+    shares = counts.sum(axis=0) / counts.sum(axis=(0, 2))[:, None]
+    assert shares[1, 2] > 2 * shares[2, 1], "in doubt it says bone"
+    arm = counts[each.argmin()]
+    assert arm[1:, 0].sum() / arm[1:].sum() > 0.6, "most of the arm is called open beam"
+
+    real, wide = (pd.read_csv(RESULTS / f / "real.csv").set_index("picture") for f in (".", "wide"))
+    assert real.loc["lower leg", "accuracy"] > 0.9
+    chest = real.loc["chest"]
+    assert chest["recall, bone"] > 0.8 > 0.5 > chest["recall, soft tissue"], "far too much bone"
+    assert chest["accuracy"] < wide.loc["chest", "accuracy"] < 0.85, "better, and not well"
+
+    seeds = pd.read_csv(RESULTS / "seeds.csv").query("subset == 'test' and score == 'macro F1'")
+    of_seeds = seeds.loc[seeds["network"].str.contains("seed "), "value"]
+    assert 0.003 < of_seeds.max() - of_seeds.min() < 0.02
+
+
+def test_notebook_7_modest_in_the_mean_and_spoilt_at_the_border():
+    eces = {}
+    for folder in (RESULTS, RESULTS / "wide"):
+        scores = pd.read_csv(folder / "calibration-scores.csv")
+        scores = scores.query("subset == 'evaluation' and score == 'ECE'")
+        pooled = scores.query("over == 'pixels'").pivot(
+            index="method", columns="class", values="value"
+        )
+        eces[folder.name] = pooled.loc["as trained"]
+        for method in ("temperature (calibration)", "isotonic (calibration)"):
+            better = ["mean of classes", "top label", "interior"]
+            assert (pooled.loc[method, better] < pooled.loc["as trained", better]).all()
+            assert pooled.loc[method, "border"] > 1.5 * pooled.loc["as trained", "border"]
+        mine = scores[scores["method"] == "as trained"]
+        mine = mine.pivot(index="class", columns="over", values="value").dropna()
+        assert (mine["images"] > mine["pixels"]).all()
+    of_classes = eces["results"][["open beam", "soft tissue", "bone"]]
+    assert of_classes.idxmax() == "soft tissue" and of_classes.max() < 0.1
+
+
+def test_notebook_7_what_moves_the_gap_and_what_does_not():
+    rows = pd.read_csv(RESULTS / "ablation-calibration.csv").query("`class` == 'top label'")
+    keys = ["body_part", "change", "seed", "score"]
+    top = rows.set_index(keys)["value"].unstack("score")
+    gap = (top["confidence"] - top["accuracy"])["all"].groupby("change").mean()
+    moved = gap - gap["as usual"]
+    assert set(moved.index[moved.abs() > 0.02]) == {
+        "no augmentation", "the paper's augmentation", "label smoothing"
+    }  # fmt: skip
+    assert gap["as usual"] < 0 < gap["no augmentation"] and moved["label smoothing"] < 0
+    usual, unseen = (
+        top.loc["head and neck", change, 1] for change in ("as usual", "head and neck left out")
+    )
+    assert abs(usual["accuracy"] - unseen["accuracy"]) < 0.03
+    assert unseen["confidence"] >= usual["confidence"]
+
+
+def test_notebook_7_confidence_misses_strangers_and_features_do_not():
+    seen = pd.read_csv(RESULTS / "calibration-strangers.csv").set_index("input")
+    assert seen.loc["as it should be", "confidence"] - seen.loc["photograph", "confidence"] < 0.2
+    assert seen.loc["photograph", "bone"] > 0.1
+    warned = pd.read_csv(RESULTS / "warnings.csv").set_index("input")
+    for kind in ("diagram", "text", "noise"):
+        assert warned.loc[kind, "by_features"] > 0.95
+    assert warned.loc["photograph", "by_features"] == pytest.approx(0.75, abs=0.1)
+    polarity = warned.loc["wrong polarity given"]
+    assert polarity["by_features"] == pytest.approx(1 / 3, abs=0.1) and polarity["by_reading"] > 0.9
+    assert 0.005 < warned.loc["plain", "warned"] < 0.025
+    assert warned.loc[["real lower leg", "real chest"], "warned"].sum() == 0
+
+
+def test_notebook_8_what_is_promised_kept_and_left():
+    draws = pd.read_csv(RESULTS / "thresholds-splits.csv")
+    draws = draws[draws["subjects"].isin([100, 300, 600]) & (draws["target"] == 0.05)]
+    rules = draws.groupby("rule")
+    assert rules["held"].min()["naive"] > 0.4 and rules["held"].max()["naive"] < 0.6
+    assert rules["held"].min()["learn then test"] >= 0.95
+    assert rules["risk"].max()["conformal"] <= 0.05
+
+    recall = {}
+    for weights in (runs.USER_WEIGHTS.with_name("xnet.npz"), runs.USER_WEIGHTS):
+        for point in operating.read(weights).points:
+            if not point.processed:
+                key = weights.stem, point.polarity, point.target_fdr
+                recall[key] = point.reached.get("mean_recall") if point.threshold else None
+    for polarity in ("auto", "given"):
+        assert recall["xnet", polarity, 0.05] == pytest.approx(0.2, abs=0.05)
+        assert recall["xnet-wide", polarity, 0.05] == pytest.approx(0.63, abs=0.05)
+        assert recall["xnet", polarity, 0.01] < 0.01
+        assert recall["xnet-wide", polarity, 0.01] is None
+        assert recall["xnet", polarity, 0.005] is recall["xnet-wide", polarity, 0.005] is None
+
+    parts = pd.read_csv(RESULTS / "thresholds-parts.csv").set_index("body_part")["fdr_common"]
+    assert "thorax" in parts.nlargest(3).index and parts["thorax"] > 0.08
+    steps = pd.read_csv(RESULTS / "thresholds-effects.csv").query("subset == 'evaluation'")
+    steps = steps.set_index("variant")
+    assert (
+        steps.loc["opening 10", "fdr"] > steps.loc["none", "fdr"] > steps.loc["dilation 5", "fdr"]
+    )
+    assert steps.loc["dilation 5", "recall"] < steps.loc["none", "recall"]
+
+
+def test_notebook_9a_confidence_does_not_tell_what_is_no_radiograph():
+    names = ("lower leg", "chest", "wrong polarity", "no radiograph")
+    table = "\n".join(rf"{name} +(0\.\d+) +(0\.\d+)" for name in names)
+    leg, leg_changed, chest, _, wrong, _, photograph, changed = printed("09a", table)
+    assert leg > chest > 0.75 and leg_changed < 0.06 < 0.1 < changed
+    assert (
+        abs(wrong - chest) < 0.1
+        and chest - photograph < 0.15
+        and wrong == pytest.approx(0.8, abs=0.05)
+    )
+    for name in ("lower-leg", "chest"):
+        assert max(printed("09a", rf"{name}: tags ([+-][\d.]+), picture ([+-][\d.]+)")) < 0
+
+
+def test_notebook_9b_tuning_pays_where_the_weights_fail_alone():
+    (before,) = printed("09b", r"macro F1 (0\.\d+), plain pictures")
+    gain, low, _ = printed("09b", r"gain (0\.\d+) \[(-?0\.\d+), (0\.\d+)\]")
+    assert before < 0.7 and gain > 0.1 and low > 0.05
+    users = pd.read_csv(RESULTS / "wide" / "scores.csv")
+    users = users.query("subset == 'test' and method == 'XNet' and score == 'macro F1'")["value"]
+    assert users.item() == pytest.approx(0.9, abs=0.03)
+    (sharpened,) = printed("09b", r"sharpened: macro F1 (0\.\d+)")
+    assert users.item() - sharpened < 0.05
