@@ -34,7 +34,7 @@ def test_wrong_answers_do_not_and_are_told_why(exercise):
     for answer in [*exercise.wrong, ..., None]:
         right, text = exercise.verdict(answer)
         assert not right
-        assert text and not text.endswith(".")
+        assert text and not text.endswith((".", "?"))
 
 
 @pytest.mark.parametrize("exercise", EVERY)

@@ -22,7 +22,7 @@ def _check_tags(answer) -> str | None:
 
 exercise = Exercises(
     Exercise(
-        check=choice("dark", {"bright": "add the two log odds: which sign has the sum?"}),
+        check=choice("dark", {"bright": "add the two log odds and look at the sign of the sum"}),
         hint="-4.0 + 2.5 = -1.5; a negative sum means a dark open beam.",
         solution='answer = "dark" if -4.0 + 2.5 < 0 else "bright"',
         right="dark",
