@@ -46,8 +46,9 @@ def test_of_real_radiographs_it_holds_the_mask_and_refers_to_its_source(name, tm
 @pytest.mark.parametrize("first", ["lung", "Open_Beam", "background"])
 def test_only_what_lies_around_by_its_name_is_no_segment(first, tmp_path):
     pytest.importorskip("highdicom")
-    write_dicom(tmp_path / "limb.dcm", STORED, **UIDS)
-    own = Classes((first, "Soft-Tissue", "tibia"), (("#000000",), ("#00ff00",), ("#ff0000",)))
+    about = UIDS | {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg"}
+    write_dicom(tmp_path / "limb.dcm", STORED, **about)
+    own = Classes((first, "Soft-Tissue", "Zähne 歯"), (("#000000",), ("#00ff00",), ("#ff0000",)))
     labels = labels_like(pydicom.dcmread(tmp_path / "limb.dcm"))
     path = dicom_seg.write(tmp_path / "seg.dcm", labels, tmp_path / "limb.dcm", own)
     segmentation, _, pixels = read_back(path)
@@ -55,10 +56,11 @@ def test_only_what_lies_around_by_its_name_is_no_segment(first, tmp_path):
     kept = own.names[first != "lung" :]
     named = labels + (first == "lung")
     assert [s.SegmentLabel for s in described] == list(kept)
+    assert segmentation.PatientName == "Müller^Jörg"
     assert [s.SegmentNumber for s in described] == list(range(1, len(kept) + 1))
     np.testing.assert_array_equal(pixels, named)
     codes = [s.SegmentedPropertyTypeCodeSequence[0].CodeMeaning for s in described]
-    assert codes[-2:] == ["Soft tissue", "tibia"]
+    assert codes[-2:] == ["Soft tissue", "Zähne 歯"]
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])

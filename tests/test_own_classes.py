@@ -173,6 +173,17 @@ def test_a_rate_certified_for_a_named_class_is_what_segment_keeps(own, tmp_path,
     assert xnet("segment", folder / "images", *wish, "0.8", "--guard", "disc") == 2
 
 
+def test_what_no_image_shows_cannot_be_guarded(own, capsys):
+    data = dataset.load(own.data)
+    rows = data.subset("validation").itertuples()
+    shown = {k for r in rows for k in np.unique(dataset.read_pair(own.data, r, data.classes)[1])}
+    hidden = [name for k, name in enumerate(data.classes.names) if k not in shown]
+    assert hidden or own.count < 12, "six shapes a picture"
+    for name in hidden[:1]:
+        assert xnet("confidence", *RUN, own.data, "--guard", name) == 2
+        assert f"no image of validation has any {name}; guard" in capsys.readouterr().err
+
+
 def test_fine_tuning_goes_on_from_its_weights(own, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XNET_RUNS", str(tmp_path))
     with untraced():

@@ -91,6 +91,7 @@ def write(path: Path, labels: np.ndarray, source: Path, classes: Classes = PAPER
             content_description="Regions of a radiograph",
             omit_empty_frames=False,
         )
+    segmentation.SpecificCharacterSet = "ISO_IR 192"  # names of classes are in any language
     segmentation.PatientOrientation = dataset.get("PatientOrientation") or ""
     return write_atomically(path, lambda temporary: segmentation.save_as(temporary))
 

@@ -87,7 +87,8 @@ def evaluate(
         The folder of results.
 
     Raises:
-        InputError: if a network or a set has other classes than the data, or none is called so.
+        InputError: if a network or a set has other classes than the data, none is called so, or a
+            set has no pixel of it.
     """
     weights, origin = runs.weights(profile)
     for network in (weights, *members):
@@ -120,6 +121,9 @@ def evaluate(
         made_from = [record, name, stream.methods, tuned and asdict(tuned)]
         state = State(run / "confidence" / f"{name}.npz", json.dumps(made_from, sort_keys=True))
         judged[name] = streaming.run(stream, image_set, predictor, state)
+        if not judged[name].pixels[:, guarded].any():
+            wrong = f"no image of {name} has any {names[guarded]}; guard another class"
+            raise InputError(f"{image_set.data.folder}: {wrong}")
         if fitting:
             judging = judging.recalibrated(name, judged[name])
     results = run / "results"
@@ -213,7 +217,8 @@ def find_sets(data: dataset.Dataset, population: Path | None) -> dict[str, Image
         if population and (population / name / "manifest.csv").is_file():
             part = dataset.load(population / name)
             if part.classes.names != data.classes.names:
-                raise InputError(f"{part.folder}: has other classes than {data.folder}")
+                remedy = f"import it with --palette {data.folder / 'classes.csv'}"
+                raise InputError(f"{part.folder}: has other classes than {data.folder}; {remedy}")
             sets[name] = ImageSet(part, part.manifest)
     return streaming.among(sets, (*FITTING, *JUDGING))
 

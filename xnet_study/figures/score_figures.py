@@ -142,7 +142,8 @@ def summary(results: Path, released: Path) -> pd.DataFrame:
     """
     if not are_the_papers(class_names(results)):
         rows = read_scores(results).query("method == 'XNet'")
-        return rows.pivot(index="class", columns="score", values="value").round(3)
+        table = rows.pivot(index="class", columns="score", values="value").round(3)
+        return table.reindex([*class_names(results), "all"])
     # The paper does not say whether its F1 is the macro or the weighted mean.
     f1 = published("results.f1")
     paper = {"accuracy": published("results.accuracy"), "macro F1": f1, "weighted F1": f1}
