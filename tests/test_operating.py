@@ -75,6 +75,7 @@ def test_wishes_combine_over_a_folder(pointed, picture, tmp_path):  # noqa: F811
         ),
         (["--target-fdr", "0.03"], "was not tried; certified: 0.05"),
         (["--target-fdr", "0.05", "--threshold", "0.5"], "not both"),
+        (["--guard", "bone"], "give --threshold or --target-fdr with it"),
         (["--target-fdr", "0.05", "--quality", "high"], "certified for --quality normal alone"),
     ],
 )

@@ -109,11 +109,13 @@ def decision(
         polarity: how that of the pictures becomes known, `AUTO` or `GIVEN`.
 
     Raises:
-        InputError: if both a threshold and a rate are given, the rate was not certified, or what is
-            asked for is not for the network's classes.
+        InputError: if both a threshold and a rate are given, or neither for a guarded class, the
+            rate was not certified, or what is asked for is not for the network's classes.
     """
     if threshold is not None and target_fdr is not None:
         raise InputError("give --threshold or --target-fdr, not both")
+    if guard is not None and threshold is None and target_fdr is None:
+        raise InputError(f"--guard {guard}: give --threshold or --target-fdr with it")
     classes = read_classes(weights)
     if post_process:
         need_the_papers(classes.names, "--post-process")
