@@ -135,7 +135,8 @@ def test_a_label_at_the_border_takes_what_there_is_beside_it():
 def test_what_is_no_writing_is_left():
     plain, written, _ = labelled()
     bright = np.maximum(plain, written[::-1])  # on the open beam
-    for image in (plain, np.zeros((1, 500), np.float32), bright, 1 - written):  # as of lead
+    noise = np.random.default_rng(0).random((70, 90), np.float32)
+    for image in (plain, np.zeros((1, 500), np.float32), bright, noise, 1 - written):  # as of lead
         assert exposure.without_writing(image) is image
 
 

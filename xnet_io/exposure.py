@@ -23,8 +23,9 @@ _MOST_DEAD = _MOST_UNLIKE = 0.05
 # Width of strokes relative to the longer side, their height relative to the range, and how many
 # pixels of them, per pixel of that side, are writing.
 _STROKE, _STROKE_HEIGHT, _FEWEST_STROKES = 0.01, 0.85, 0.5
-# Of a box around letters so much lies between them, where the ground is.
-_GROUND = 0.1
+# Of a box around letters so much lies between them, where the ground is; and at least so much of it
+# is that ground. Of noise, which has bright specks in the dark too, hardly a tenth is alike.
+_GROUND, _LEAST_GROUND = 0.1, 0.3
 _BOX_SHARE, _BOX_GAP, _FEWEST_LEVELS = 0.2, 0.5, 16
 
 
@@ -127,17 +128,19 @@ def without_writing(image: np.ndarray) -> np.ndarray:
     # Letters of one line grow together; their soft edges are theirs.
     lines = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((4 * side, 4 * side), np.uint8))
     lines = cv2.dilate(lines, np.ones((_BLOCK, _BLOCK), np.uint8))
-    filled = image.copy()
+    filled = image
     for left, top, width, height, _ in cv2.connectedComponentsWithStats(lines)[2][1:]:
         letters = slice(top, top + height), slice(left, left + width)
-        _fill(filled, *_with_ground(filled, letters))
+        ground = np.quantile(filled[letters], _GROUND)
+        if (np.abs(filled[letters] - ground) <= _BLUR).mean() >= _LEAST_GROUND:
+            filled = image.copy() if filled is image else filled
+            _fill(filled, *_with_ground(filled, letters, ground))
     return filled
 
 
-def _with_ground(image: np.ndarray, letters: Region) -> Region:
+def _with_ground(image: np.ndarray, letters: Region, ground: float) -> Region:
     """Widen a line of letters to the edges of its ground, where there are any within its height."""
     rows, columns = letters
-    ground = np.quantile(image[letters], _GROUND)
     reach = min(rows.stop - rows.start, columns.stop - columns.start)
 
     def count(lines: np.ndarray) -> int:

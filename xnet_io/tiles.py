@@ -58,11 +58,10 @@ def probabilities(engine: Callable[[np.ndarray], np.ndarray], image: np.ndarray)
     centres = np.arange(tile, dtype=np.float32) + 0.5
     fading = np.minimum(centres, tile - centres)
     fading = fading[:, None, None] if height >= width else fading[None, :, None]
-    total, weights = 0, np.zeros((height, width, 1), np.float32)
-    for number, place in enumerate(places):
-        answer = engine(image[place])
-        if not number:
-            total = np.zeros((height, width, answer.shape[-1]), np.float32)
+    answers = [engine(image[place]) for place in places]
+    weights = np.zeros((height, width, 1), np.float32)
+    total = np.zeros((height, width, answers[0].shape[-1]), np.float32)
+    for place, answer in zip(places, answers, strict=True):
         total[place] += fading * answer
         weights[place] += fading
     return total / weights

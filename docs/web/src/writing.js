@@ -6,6 +6,7 @@ const STROKE = 0.01;
 const STROKE_HEIGHT = 0.85;
 const FEWEST_STROKES = 0.5;
 const GROUND = 0.1;
+const LEAST_GROUND = 0.3;
 const BLOCK = 8;
 const BLUR = 0.03;
 const MOST_UNLIKE = 0.05;
@@ -59,13 +60,18 @@ function boxesOf({ data, rows, columns }) {
   return boxes;
 }
 
-/** Widen a line of letters to the edges of its ground, where there are any within its height. */
-function withGround(plane, [top, bottom, left, right]) {
-  const { data, rows, columns } = plane;
-  const sorted = crop(plane, [top, bottom, left, right]).data.sort();
+/** The grey value between the letters of a box, or null if too little of the box has it. */
+function groundOf(plane, box) {
+  const sorted = crop(plane, box).data.sort();
   const place = (sorted.length - 1) * GROUND;
   const low = Math.floor(place);
   const ground = Math.fround(sorted[low] + (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]) * (place - low));
+  const alike = sorted.filter((value) => Math.abs(Math.fround(value - ground)) <= Math.fround(BLUR)).length;
+  return alike / sorted.length >= LEAST_GROUND ? ground : null;
+}
+
+/** Widen a line of letters to the edges of its ground, where there are any within its height. */
+function withGround({ data, rows, columns }, [top, bottom, left, right], ground) {
   const reach = Math.min(bottom - top, right - left);
   const count = (available, length, value) => {
     for (let line = 0; line < Math.min(reach, available); line++) {
@@ -110,7 +116,12 @@ export function withoutWriting(plane) {
   const data = bytes.data.map((value, k) => +(value - opened[k] > 255 * STROKE_HEIGHT));
   if (data.reduce((sum, value) => sum + value, 0) <= FEWEST_STROKES * longer) return plane;
   const closed = slide(slide({ data, rows, columns }, 4 * side, true), 4 * side, false);
-  const filled = { data: plane.data.slice(), rows, columns };
-  for (const letters of boxesOf(slide(closed, BLOCK, true))) fill(filled, withGround(filled, letters));
+  let filled = plane;
+  for (const letters of boxesOf(slide(closed, BLOCK, true))) {
+    const ground = groundOf(filled, letters);
+    if (ground === null) continue;
+    if (filled === plane) filled = { data: plane.data.slice(), rows, columns };
+    fill(filled, withGround(filled, letters, ground));
+  }
   return filled;
 }
