@@ -86,7 +86,7 @@ def precision_recall(results: Path) -> Figure:
         rows = table.query("guarded == @k and recall > 0")
         axis.plot(rows["recall"], 1 - rows["fdr"], color=colour, label=k)
         for prevalence in rows["prevalence"].unique():
-            axis.axhline(prevalence, **REFERENCE | {"color": colour, "ls": (3 * i, (2, 7))})
+            axis.axhline(prevalence, **REFERENCE | {"color": colour, "ls": (4 * i, (4, 8))})
     axis.set(xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
     axis.set_ylabel("precision (1 - false discovery rate)")
     axis.legend(loc="lower left", title="dashed: share of the class")
