@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import xnet_tf
+from xnet_study import litert
 from xnet_tf.backend import keras, tf
 from xnet_tf.model import UpConv2D, folded, with_dtype
 
@@ -65,3 +66,10 @@ def test_upconv_in_bfloat16_is_as_exact_as_the_two_layers(model):
     exact = result("float32", True)
     errors = [np.abs(tf.cast(result("bfloat16", t), "float32") - exact).max() for t in (0, 1)]
     assert errors[0] < 2 * errors[1] < 0.1 * np.abs(exact).max()
+
+
+@pytest.mark.slow
+def test_litert_decides_alike(model, tmp_path):
+    litert.export(model, tmp_path / "xnet.tflite", size=64)
+    pictures = (images(64) + 1) / 2
+    assert litert.share_of_equal_pixels(model, tmp_path / "xnet.tflite", pictures) == 1

@@ -1,4 +1,4 @@
-"""Analytic phantoms: volumes whose projections have closed forms."""
+"""Analytic phantoms: volumes whose projections have closed forms; and random numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from simulation.materials import INDEX
 from simulation.scene import Geometry, Scene, Volume
 
 SPACING = 0.5
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    """Return the kind of generator that all draws of the simulation come from."""
+    return np.random.Generator(np.random.Philox(seed))
 
 
 def volume(shape: tuple[int, int, int], rule, spacing: float = SPACING) -> Volume:

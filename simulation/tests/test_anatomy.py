@@ -21,15 +21,12 @@ from simulation import (
 )
 from simulation.materials import INDEX, KINDS
 from simulation.scene import Scene
+from simulation.tests.phantoms import rng
 
 
 @pytest.fixture(scope="module")
 def person():
     return subjects.draw_subject("person-01", 1)
-
-
-def rng(seed=0):
-    return np.random.Generator(np.random.Philox(seed))
 
 
 def test_subjects_are_functions_of_their_seed():

@@ -9,10 +9,7 @@ from simulation import bones, cortex, cover, extras, parts, skeleton, subjects, 
 from simulation.grid import Grid
 from simulation.materials import DENSITIES, INDEX, KINDS
 from simulation.skeleton import Bone
-
-
-def rng(seed=0):
-    return np.random.Generator(np.random.Philox(seed))
+from simulation.tests.phantoms import rng
 
 
 def rod(name, radius, spacing=0.8, length=240.0):

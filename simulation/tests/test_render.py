@@ -18,12 +18,9 @@ from simulation import (
     technique,
 )
 from simulation.tests import phantoms
+from simulation.tests.phantoms import rng
 
 PLAIN = technique.Technique(kvp=55.0, heel=0.0, gain=0.0, glare=0.0)
-
-
-def rng(seed=0):
-    return np.random.Generator(np.random.Philox(seed))
 
 
 def shoot(seed=0, scene=None, **changes):

@@ -25,12 +25,9 @@ from simulation.materials import INDEX
 from simulation.physics import beam
 from simulation.rig import Bone
 from simulation.tests import phantoms
+from simulation.tests.phantoms import rng
 
 PLAIN = technique.Technique(kvp=60.0, heel=0.0, gain=0.0, glare=0.0)
-
-
-def rng(seed=0):
-    return np.random.Generator(np.random.Philox(seed))
 
 
 @pytest.fixture(scope="module")
