@@ -49,15 +49,15 @@ def run(folders: list[Path], seed: int, count: int) -> list[str]:
     print(f"sources {dataset.fingerprint()}", flush=True)
     wrong = []
     for group in groups.values():
-        differing = _compare(group, seed, count)
+        compared, differing = _compare(group, seed, count)
         for folder in group.values():
             bad = [line for line in differing if line.startswith(f"{folder}:")]
-            print(f"{folder}: {count - len(bad)} of {count} equal", flush=True)
+            print(f"{folder}: {compared - len(bad)} of {compared} equal", flush=True)
         wrong += differing
     return wrong
 
 
-def _compare(group: dict[str | None, Path], seed: int, count: int) -> list[str]:
+def _compare(group: dict[str | None, Path], seed: int, count: int) -> tuple[int, list[str]]:
     plan, _ = plan_of(next(iter(group.values())))
     places = {name: (s, k) for s in plan for k, name in enumerate(s.names)}
     listed = [
@@ -79,4 +79,4 @@ def _compare(group: dict[str | None, Path], seed: int, count: int) -> list[str]:
             same = levels.shape == image.shape and (levels == image).all()
             if not (same and (COLOURS[picture.label] == mask).all()):
                 wrong.append(f"{folder}: {name} differs")
-    return wrong
+    return len(chosen), wrong
