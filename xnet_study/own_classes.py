@@ -20,7 +20,7 @@ def check_weights(path: Path, data: Dataset) -> None:
     if learned != named:
         raise InputError(
             f"{path}: knows {', '.join(learned)}; but {data.folder} has {', '.join(named)}; train "
-            "on it first: xnet train --data"
+            f"on it first: xnet train --data {data.folder}"
         )
 
 
