@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import build_toy
 
+from xnet_study import real
 from xnet_study.recipe import batches, search, trials
 from xnet_study.recipe.learning import CrossEntropyDice, Schedule, make_optimizer
 from xnet_study.recipe.settings import CORE_SECONDS, Settings, Stage, Trial, nominal_cost
@@ -133,6 +134,7 @@ def test_a_trial_leaves_one_row_and_is_not_done_again(data_folder, tmp_path, mon
     (row,) = search.record().to_dict("records")
     assert (row["trial"], row["share"], row["seed"], row["code"]) == ("toy", "1.000", 1, "0123456")
     assert (row["images"], row["dead"]) == (12, 0)
+    assert {name for name in row if name.startswith("real ")} == {f"real {k}" for k in real.paths()}
     assert json.loads(row["settings"])["optimizer"] == "muon"
     with np.load(tmp_path / "runs" / "recipe" / "counts" / "toy-1.000-1.npz") as counts:
         assert counts["choice"].sum() == 24 * 32 * 32

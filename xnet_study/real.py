@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -48,16 +49,26 @@ def segment(model, folder: Path, height: int = 400) -> pd.DataFrame:
     Raises:
         InputError: if a mask outlined by hand is missing.
     """
-    outlined = {name: masks.read_mask(MASKS / f"{name}.png") for name in paths()}
+    pictures = list(segmented(model))
     shutil.rmtree(folder, ignore_errors=True)
     rows = []
-    for name, path in paths().items():
-        image = radiographs.read(path)
-        maps = {"mask": inference.segment(model, image).labels, "hand": outlined[name]}
+    for name, image, maps in pictures:
         rows.append({"picture": name, **scores(maps["hand"], maps["mask"])})
         width = round(image.shape[1] / image.shape[0] * height)
         write_small(folder, name, image, maps, (height, width))
     return pd.DataFrame(rows)
+
+
+def segmented(model) -> Iterator[tuple[str, np.ndarray, dict[str, np.ndarray]]]:
+    """Segment the radiographs; yield name, image and label maps, XNet's ``mask`` and by ``hand``.
+
+    Raises:
+        InputError: if a mask outlined by hand is missing.
+    """
+    outlined = {name: masks.read_mask(MASKS / f"{name}.png") for name in paths()}
+    for name, path in paths().items():
+        image = radiographs.read(path)
+        yield name, image, {"mask": inference.segment(model, image).labels, "hand": outlined[name]}
 
 
 def write_small(

@@ -34,6 +34,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xnet_study import real
 from xnet_study.ablations.common import command
 from xnet_study.ablations.reinitialise import dead_filters
 from xnet_study.recipe import batches
@@ -113,6 +114,12 @@ def score(model: keras.Model, arrays: dataset.Arrays) -> np.ndarray:
     return np.stack([metrics.confusion(t, p[: t.shape[0], : t.shape[1]]) for t, p in pairs])
 
 
+def real_scores(model: keras.Model) -> dict[str, float]:
+    """Return macro F1 on the two real radiographs, which nothing is chosen by."""
+    scored = {name: real.scores(m["hand"], m["mask"]) for name, _, m in real.segmented(model)}
+    return {f"real {name}": round(found["macro F1"], 4) for name, found in scored.items()}
+
+
 def record_path() -> Path:
     """Return where the rows of finished trials are."""
     return runs.REPOSITORY / "results" / "recipe.csv"
@@ -157,6 +164,7 @@ def run(trial: Trial, population: Path) -> None:
         "cost": round(nominal_cost(trial.settings), 3),
         **scores,
         **dict(zip(("choice_open", "choice_soft", "choice_bone"), by_class, strict=True)),
+        **real_scores(model),
         "dead": sum(int(dead_filters(layer).sum()) for layer in convolutions),
         "date": _now(),
         "settings": json.dumps(trial.settings.described()),

@@ -28,7 +28,9 @@ STRONGER = replaced(
 )
 # A collimator's shadow falls before the detector adds its noise.
 COLLIMATED = (*MEDIUM[:-2], Sometimes(0.25, Collimate(0.3, degrees=45)), *MEDIUM[-2:])
-ROBUST, AFFINE = (tuple(PRESETS[name]) for name in ("robust", "affine"))
+ROBUST, AFFINE, PAPER, UNEVEN = (
+    tuple(PRESETS[name]) for name in ("robust", "affine", "paper", "uneven")
+)
 
 BASE = Settings(augmentation=MEDIUM, l2=1e-6)
 """Quick with mild changes and a hundredth of the penalty: the first try."""
@@ -117,6 +119,8 @@ LESSON = [
 # How strong augmentation should be depends on the length: asked at a half, last things first.
 HALVES = [
     Trial("muon, affine", muon(augmentation=AFFINE), HALF),
+    Trial("muon, paper", muon(augmentation=PAPER), HALF),
+    Trial("muon, uneven", muon(augmentation=UNEVEN), HALF),
     Trial("muon, collimated", muon(augmentation=COLLIMATED), HALF),
     Trial("muon, robust", muon(augmentation=ROBUST), HALF),
     Trial("muon, none", muon(augmentation=()), HALF),
