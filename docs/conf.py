@@ -13,9 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sphinx.ext.autodoc.mock import _MockObject
+from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "book")]
+
+from xnet_study.freshness import changed  # noqa: E402, since the path comes first
 
 ROOMS = ("xnet_tf", "xnet_io", "xnet_study")
 settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -140,6 +143,15 @@ mock_call, _MockObject.__call__ = _MockObject.__call__, decorated
 
 
 def setup(app):
-    """Pages of the API are made anew, so that no module that is gone stays in the book."""
+    """Make pages of the API anew, so that no module that is gone stays in the book; name old ones.
+
+    A warning ends `make book`.
+    """
     for stale in (ROOT / "docs" / "api").glob("*.rst"):
         stale.unlink()
+    for lesson in lessons:
+        if parts := changed(lesson, ROOT / "xnet_tf" / "released"):
+            logging.getLogger(__name__).warning(
+                "%s was executed before a change of %s: execute it again, then `make release`",
+                lesson.relative_to(ROOT), ", ".join(parts),
+            )  # fmt: skip

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from xnet_study.certainty import operating
-from xnet_tf import metrics, runs
+from xnet_tf import metrics, profiles, runs
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -34,10 +34,7 @@ def test_notebook_0_the_leg_is_right_and_a_quarter_of_the_chest_is_not():
 def test_notebook_2_augmentation_costs_where_nobody_waits():
     ablation = pd.read_csv(RESULTS / "ablation-augmentation.csv")
     plain = ablation.query("condition == 'plain'").set_index("preset")["value"]
-    quick = pd.read_csv(RESULTS / "population.csv").query("condition == 'plain'")
-    patient = metrics.macro_f1(metrics.counts_of(quick).sum(axis=0))
     assert plain["none"] - plain.drop("none").max() > 0.04
-    assert patient > plain["none"] - 0.02
     rows = ablation.query("condition == 'plain'").set_index("preset")
     elastic, affine = rows.loc["affine-elastic"], rows.loc["affine"]
     assert (
@@ -45,9 +42,14 @@ def test_notebook_2_augmentation_costs_where_nobody_waits():
     )  # deviations.md
 
 
-def test_notebook_4_training_pictures_are_harder_than_validation_pictures():
-    last = pd.read_csv(RESULTS / "history.csv").tail(10).mean(numeric_only=True)
-    assert last["loss"] > last["val_loss"]
+def test_notebook_4_validation_calms_and_training_lies_a_little_below_it():
+    history = pd.read_csv(RESULTS / "history.csv")
+    last = history.tail(10)
+    assert 0.5 < last["loss"].mean() / last["val_loss"].mean() < 1
+    assert last["val_loss"].std() < 0.05 * history["val_loss"].head(30).std()
+    coarse = profiles.get("quick").coarse_epochs
+    before, after = (history["loss"].iloc[k] for k in (coarse - 1, coarse))
+    assert after > before, "at full size everything is worse for a while"
 
 
 def test_notebook_5_tuning_helps_over_all_parts_and_overfits_by_part():
@@ -69,16 +71,20 @@ def test_notebook_5_tuning_helps_over_all_parts_and_overfits_by_part():
     assert reached.mean() > choices[choices["body_part"] == "all"]["macro F1"].mean()
 
 
-def test_notebook_6a_a_good_score_hides_an_arm_and_real_chests_are_worse():
+def test_notebook_6a_a_good_score_hides_a_neck_and_real_chests_are_worse():
     rows = pd.read_csv(RESULTS / "confusion.csv").query("subset == 'test' and method == 'XNet'")
     counts = metrics.counts_of(rows)
     each = pd.Series([metrics.macro_f1(c) for c in counts], rows["image"])
-    assert each.idxmin() == "images/forearm-01.png"
-    assert each.min() < 0.5 < 0.75 < metrics.macro_f1(counts.sum(axis=0))
+    assert each.idxmin() == "images/neck-04.png"
+    assert each.sort_values().index[2] == "images/thorax-01.png", "third from the bottom"
+    assert each.min() < 0.65 < 0.85 < metrics.macro_f1(counts.sum(axis=0))
     shares = counts.sum(axis=0) / counts.sum(axis=(0, 2))[:, None]
-    assert shares[1, 2] > 2 * shares[2, 1], "in doubt it says bone"
-    arm = counts[each.argmin()]
-    assert arm[1:, 0].sum() / arm[1:].sum() > 0.6, "most of the arm is called open beam"
+    assert shares[1, 2] > shares[2, 1], "in doubt it says bone"
+    neck = counts[each.argmin()]
+    assert neck[1:, 0].sum() / neck[1:].sum() > 0.1, "flesh is called open beam"
+    assert neck[0, 1:].sum() / neck[0].sum() > 0.1, "scattered light is called flesh and bone"
+    surer, than = printed("06a", r"with probability (0\.\d+); where it is right (0\.\d+)")
+    assert surer > than
 
     real, wide = (pd.read_csv(RESULTS / f / "real.csv").set_index("picture") for f in (".", "wide"))
     assert real.loc["lower leg", "accuracy"] > 0.9
@@ -91,7 +97,11 @@ def test_notebook_6a_a_good_score_hides_an_arm_and_real_chests_are_worse():
     assert 0.003 < of_seeds.max() - of_seeds.min() < 0.02
 
 
-def test_notebook_7_modest_in_the_mean_and_spoilt_at_the_border():
+METHODS = "temperature", "isotonic"
+"""Of re-calibration."""
+
+
+def test_notebook_7_mended_in_the_mean_and_not_always_at_the_border():
     eces = {}
     for folder in (RESULTS, RESULTS / "wide"):
         scores = pd.read_csv(folder / "calibration-scores.csv")
@@ -100,10 +110,15 @@ def test_notebook_7_modest_in_the_mean_and_spoilt_at_the_border():
             index="method", columns="class", values="value"
         )
         eces[folder.name] = pooled.loc["as trained"]
-        for method in ("temperature (calibration)", "isotonic (calibration)"):
+        for method in [f"{name} (calibration)" for name in METHODS]:
             better = ["mean of classes", "top label", "interior"]
             assert (pooled.loc[method, better] < pooled.loc["as trained", better]).all()
-            assert pooled.loc[method, "border"] > 1.5 * pooled.loc["as trained", "border"]
+        growth = pooled["border"] / pooled.loc["as trained", "border"]
+        of_temperature, of_isotonic = growth[[f"{m} (calibration)" for m in METHODS]]
+        if folder.name == "wide":
+            assert of_temperature > 2 and of_isotonic > 2
+        else:
+            assert of_temperature > 1.1 and of_isotonic < 0.7
         mine = scores[scores["method"] == "as trained"]
         mine = mine.pivot(index="class", columns="over", values="value").dropna()
         assert (mine["images"] > mine["pixels"]).all()
@@ -157,7 +172,7 @@ def test_notebook_8_what_is_promised_kept_and_left():
                 key = weights.stem, point.polarity, point.target_fdr
                 recall[key] = point.reached.get("mean_recall") if point.threshold else None
     for polarity in ("auto", "given"):
-        assert recall["xnet", polarity, 0.05] == pytest.approx(0.2, abs=0.05)
+        assert recall["xnet", polarity, 0.05] == pytest.approx(0.4, abs=0.06)
         assert recall["xnet-wide", polarity, 0.05] == pytest.approx(0.63, abs=0.05)
         assert recall["xnet", polarity, 0.01] < 0.01
         assert recall["xnet-wide", polarity, 0.01] is None

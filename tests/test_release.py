@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from xnet_study import notebooks, release
+from xnet_study import freshness, notebooks, release
 from xnet_tf import runs
 from xnet_tf.files import InputError, write_json
 
@@ -59,6 +59,32 @@ def test_a_notebook_changed_since_its_run_is_not_released(executed, tmp_path, mo
     nbformat.write(nbformat.read(executed, as_version=4), target)
     path, released = release.released_notebook(executed)
     assert path == target and released.cells[0].outputs
+
+
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_what_lessons_show_is_of_their_code_and_of_the_released_weights(path):
+    assert freshness.changed(path, runs.RELEASED_WEIGHTS.parent) == []
+
+
+def test_a_lesson_is_stale_when_its_code_or_the_weights_change(tmp_path):
+    write_json(tmp_path / "xnet.json", {"sha256": "1"})
+    write_json(tmp_path / "xnet-operating-points.json", {"points": []})
+    path, lesson = tmp_path / "01.ipynb", notebook("address", "x = 1")
+    lesson.cells.append(nbformat.v4.new_markdown_cell("text", id="t"))
+    nbformat.write(lesson, path)
+    assert freshness.changed(path, tmp_path) == ["code", "xnet"]
+    lesson.metadata[freshness.KEY] = freshness.made_of(lesson, tmp_path)
+    lesson.cells[0].source, lesson.cells[2].source = "another address", "other text"
+    nbformat.write(lesson, path)
+    assert freshness.changed(path, tmp_path) == []
+    write_json(tmp_path / "xnet.json", {"sha256": "2"})
+    assert freshness.changed(path, tmp_path) == ["xnet"]
+    lesson.cells[1].source = "x = 2"
+    nbformat.write(lesson, path)
+    assert freshness.changed(path, tmp_path) == ["code", "xnet"]
 
 
 RESULTS = {"data_sha256": "data", "trained_on_sha256": "data"}

@@ -72,7 +72,7 @@ def test_tasks_are_chosen_by_name_or_pattern(plan):
 
 
 @pytest.mark.parametrize(
-    ("budget", "epochs", "coarse"), [("1/3", 33, 25), ("1", 100, 75), ("9", 900, 675)]
+    ("budget", "epochs", "coarse"), [("1/3", 33, 26), ("1", 100, 78), ("9", 900, 702)]
 )
 def test_budgets_are_epochs(budget, epochs, coarse):
     short = tasks.shortened(profiles.get("quick"), budget)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import nbformat
 
+from xnet_study import freshness
 from xnet_study.certainty import operating
 from xnet_tf import profiles, runs
 from xnet_tf.dataset import load
@@ -35,7 +36,7 @@ MADE_APART = {
     "results": (
         *("*.md", "paper.json", runs.WIDE, "ablation-*", "bench-*", "classical-*", "comparison"),
         *("coverage*", "polarity*", "qualities*", "recipe*", "reliability*", "seeds*", "table3*"),
-        *("users-weights*", "warnings*"),
+        *("release-gain*", "users-weights*", "warnings*", "width*"),
     ),
     "figures": ("*.md", f"*-{runs.WIDE}.*", "comparison*"),
 }
@@ -78,6 +79,7 @@ def release(run: Path, wide: bool = False) -> None:
     for folder, kept in MADE_APART.items():
         copy_files(run / folder, runs.REPOSITORY / folder, kept)
     for path, notebook in notebooks:
+        notebook.metadata[freshness.KEY] = freshness.made_of(notebook, runs.RELEASED_WEIGHTS.parent)
         write_atomically(path, lambda to, content=notebook: nbformat.write(content, to))
 
 

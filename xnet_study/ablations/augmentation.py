@@ -2,9 +2,9 @@
 
     python -m xnet_study.ablations.augmentation [--population DIR] [--profile quick] [--seeds 1 2]
 
-Five presets, each with what the one before has and something more: none, affine, affine and
-elastic, the paper's in full, robust. All networks are trained on equally many images, at a third of
-the profile's epochs.
+Presets from weak to strong: none; affine, affine and elastic, the paper's in full, each with what
+the one before has and something more; mild; robust. All networks are trained on equally many
+images, at a third of the profile's epochs.
 
 Writes ``results/ablation-augmentation.csv``: per preset and condition (plain, and every condition
 of `xnet_study.certainty.robustness`) macro F1 of the seeds' pixels pooled, its interval by subject,
@@ -20,7 +20,7 @@ import pandas as pd
 
 from xnet_study.ablations import common
 
-LADDER = ("none", "affine", "affine-elastic", "paper", "robust")
+LADDER = ("none", "affine", "affine-elastic", "paper", "mild", "robust")
 
 
 def score_table(tables: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 The population (`make population`) holds new simulated subjects. Its pictures are scored as they
 are; as the simulation takes them with other techniques (tube voltage, dose, detector gain: folders
-of their own); and changed after the fact, some by more than the augmentation did in training.
+of their own, which may hold the first subjects alone); and changed after the fact, some by more
+than the augmentation did in training.
 
 ``results/`` then holds ``population.csv`` (pixel counts per condition and image),
 ``robustness.csv`` (scores per condition, with intervals, and their distance from the plain ones)
@@ -135,25 +136,27 @@ def score_table(counts: pd.DataFrame) -> pd.DataFrame:
         counts: as in ``population.csv``.
 
     Returns:
-        Columns ``condition``, ``score``, ``value``, ``low``, ``high``, and, paired by subject,
-        ``difference``, ``difference low``, ``difference high``; intervals of 95 %.
+        Columns ``condition``, ``subjects``, ``score``, ``value``, ``low``, ``high``, and from the
+        plain pictures of the same subjects, paired, ``difference``, ``difference low``,
+        ``difference high``; intervals of 95 %.
     """
-    groups = dict(list(counts.groupby("condition", sort=False)))
-    plain = groups[PLAIN].set_index("image")
-    subjects, rows = plain["subject"].to_numpy(str), []
+    groups = {name: g.set_index("image") for name, g in counts.groupby("condition", sort=False)}
+    rows = []
     for condition, group in groups.items():
-        counted = counts_of(group.set_index("image").loc[plain.index])
+        counted, subjects = counts_of(group), group["subject"].to_numpy(str)
+        plain = counts_of(groups[PLAIN].loc[group.index])
         for name in ("accuracy", "macro F1"):
             score = metrics.SUMMARY_SCORES[name]
             value, low, high = metrics.interval(counted, subjects, score)
-            difference = metrics.interval(counted, subjects, score, other=counts_of(plain))
-            row = {"condition": condition, "score": name, "value": value, "low": low, "high": high}
+            difference = metrics.interval(counted, subjects, score, other=plain)
+            row = {"condition": condition, "subjects": len(set(subjects)), "score": name}
+            row |= {"value": value, "low": low, "high": high}
             rows.append(row | bounded("difference", difference))
     return pd.DataFrame(rows)
 
 
 def _load(population: Path) -> dict[str, dataset.Dataset]:
-    """Load all folders; each must show the same pictures."""
+    """Load all folders; the shifted ones must show the first of the plain pictures, or all."""
     folders = {PLAIN: population / "evaluation"}
     folders |= {name: population / f"evaluation-{end}" for name, end in RENDERED.items()}
     sets = {}
@@ -161,7 +164,8 @@ def _load(population: Path) -> dict[str, dataset.Dataset]:
         if not (folder / "manifest.csv").is_file():
             raise InputError(f"{folder}: is missing or unfinished; run `make population`")
         sets[name] = dataset.load(folder)
-        if list(sets[name].manifest.index) != list(sets[PLAIN].manifest.index):
+        names = list(sets[name].manifest.index)
+        if names != list(sets[PLAIN].manifest.index)[: len(names)]:
             raise InputError(
                 f"{folder}: holds other pictures than {folders[PLAIN]}; run `make population`"
             )
