@@ -117,7 +117,7 @@ compare: .venv/.dev  ## XNet beside other networks and classical methods (hours,
 robustness: .venv/.installed  ## score the quick run on the population, plain and made strange
 	$(RUN) -m xnet_tf robustness --profile quick
 
-seeds: .venv/.installed  ## train the quick profile with other seeds, compare with wide (half an hour)
+seeds: .venv/.installed  ## train the quick profile with other seeds, compare with wide (an hour)
 	$(RUN) -m xnet_study.ablations.seeds
 
 confidence: .venv/.installed  ## score the quick run's calibration, certify its thresholds
