@@ -13,7 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sphinx.ext.autodoc.mock import _MockObject
-from sphinx.util import logging
+from sphinx.ext.napoleon import GoogleDocstring
+from sphinx.util import inspect, logging
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "book")]
@@ -140,6 +141,17 @@ def decorated(mock, *arguments, **options):
 
 
 mock_call, _MockObject.__call__ = _MockObject.__call__, decorated
+
+
+def shortened(value, **options):
+    """Describe a constant in no more than two lines: the longer ones are tables and lists."""
+    text = describe_object(value, **options)
+    return text if len(text) <= 160 else text[:150] + " ..."
+
+
+describe_object, inspect.object_description = inspect.object_description, shortened
+# Before a colon Napoleon expects a constant's type; ours begin with a sentence.
+GoogleDocstring._consume_inline_attribute = lambda self: ("", self._consume_to_end())
 
 
 def setup(app):
