@@ -144,8 +144,8 @@ mock_call, _MockObject.__call__ = _MockObject.__call__, decorated
 
 
 def shortened(value, **options):
-    """Describe a constant in no more than two lines: the longer ones are tables and lists."""
-    text = describe_object(value, **options)
+    """Describe a constant in no more than two lines, and no path by where this checkout lies."""
+    text = describe_object(value, **options).replace(f"{ROOT}/", "").replace(str(ROOT), ".")
     return text if len(text) <= 160 else text[:150] + " ..."
 
 
