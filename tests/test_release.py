@@ -1,5 +1,6 @@
 """Notebooks are run, and a run becomes the release."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from xnet_tf import runs
 from xnet_tf.files import InputError, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
 def notebook(*sources):
@@ -41,6 +43,26 @@ def test_released_outputs_hold_nothing_of_one_machine(executed):
     assert "execution" not in content.cells[0].metadata
 
 
+def test_paths_into_any_checkout_are_shortened():
+    assert (
+        release.clean("/srv/a-b/xnet/xnet_tf/released/x.npz knows")
+        == "xnet_tf/released/x.npz knows"
+    )
+    assert release.clean("../runs/x and a/data/b") == "../runs/x and a/data/b"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lessons_show_no_path_of_one_machine(path):
+    outputs = [
+        output
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+    ]
+    shown = [text for o in outputs for text in (o.get("text"), o.get("data", {}).get("text/plain"))]
+    found = [re.findall(r"(?<![\w.:/])/(?:\w[\w.-]*/)+[\w.-]+", text or "") for text in shown]
+    assert not [path for paths in found for path in paths]
+
+
 def test_a_failing_notebook_keeps_its_copy(tmp_path):
     path = tmp_path / "01-fails.ipynb"
     nbformat.write(notebook("1 / 0"), path)
@@ -59,9 +81,6 @@ def test_a_notebook_changed_since_its_run_is_not_released(executed, tmp_path, mo
     nbformat.write(nbformat.read(executed, as_version=4), target)
     path, released = release.released_notebook(executed)
     assert path == target and released.cells[0].outputs
-
-
-LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

@@ -42,6 +42,9 @@ MADE_APART = {
 }
 """Released files that a run lacks: what is published, and hours of work of other commands."""
 
+OURS = "(?:xnet_tf|xnet_io|xnet_study|notebooks|results|figures|data|docs|runs)"
+"""Folders of a checkout, by which paths into one are known."""
+
 NEEDED = ("weights/xnet.npz", "results/run.json")
 PICTURES, NOTEBOOKS = ("results/real", "results/gallery"), ("figures/scores.png", "notebooks")
 """What a run must hold to be released: any, the wide one, another one."""
@@ -168,8 +171,10 @@ def alternative_text(cell: nbformat.NotebookNode) -> str:
 
 
 def clean(text: str) -> str:
-    """Shorten paths to the repository, and blank addresses of objects in memory."""
+    """Shorten paths to a checkout, wherever it lay, and blank addresses of objects in memory."""
     text = text.replace(f"{runs.REPOSITORY}/", "").replace(str(runs.REPOSITORY), ".")
+    # Run from another checkout, as a long training is, a notebook has named that one.
+    text = re.sub(rf"(?<![\w.])/[\w./-]*/(?={OURS}/)", "", text)
     return re.sub(r"0x[0-9a-f]{6,}", "0x...", text)
 
 
