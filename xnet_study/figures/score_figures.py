@@ -118,7 +118,7 @@ def robustness(results: Path) -> Figure:
     drawing.dots(axis, table, at, "difference")
     axis.set_yticks(at, table["condition"] + " (" + table["subjects"].astype(str) + ")")
     axis.set_ylim(-0.7, len(table) - 0.3)
-    axis.set_xlabel(f"macro F1 minus that of the plain pictures; shaded: {ROBUSTNESS_MARGIN}")
+    axis.set_xlabel(f"macro F1 minus plain; shaded: at most {ROBUSTNESS_MARGIN} lost")
     axis.set_title(f"plain: {plain:.3f}; in brackets: subjects")
     text = (
         "weights {weights_sha256:.8}, evaluation population {population_sha256:.8} (simulated), "
