@@ -48,7 +48,9 @@ def test_paths_into_any_checkout_are_shortened():
         release.clean("/srv/a-b/xnet/xnet_tf/released/x.npz knows")
         == "xnet_tf/released/x.npz knows"
     )
-    assert release.clean("../runs/x and a/data/b") == "../runs/x and a/data/b"
+    assert release.clean("/srv/xnet/runs/quick/results/x.csv") == "runs/quick/results/x.csv"
+    for text in ("../runs/x and a/data/b", "https://keras.io/docs/x"):
+        assert release.clean(text) == text
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -58,8 +60,9 @@ def test_lessons_show_no_path_of_one_machine(path):
         for cell in nbformat.read(path, as_version=4).cells
         for output in cell.get("outputs", [])
     ]
-    shown = [text for o in outputs for text in (o.get("text"), o.get("data", {}).get("text/plain"))]
-    found = [re.findall(r"(?<![\w.:/])/(?:\w[\w.-]*/)+[\w.-]+", text or "") for text in shown]
+    texts = [o.get("data", o) for o in outputs]
+    shown = [text for of in texts for kind, text in of.items() if kind.startswith("text")]
+    found = [re.findall(r"(?<![\w.:/<])/(?:\w[\w.-]*/)+[\w.-]+", text) for text in shown]
     assert not [path for paths in found for path in paths]
 
 

@@ -174,7 +174,7 @@ def clean(text: str) -> str:
     """Shorten paths to a checkout, wherever it lay, and blank addresses of objects in memory."""
     text = text.replace(f"{runs.REPOSITORY}/", "").replace(str(runs.REPOSITORY), ".")
     # Run from another checkout, as a long training is, a notebook has named that one.
-    text = re.sub(rf"(?<![\w.])/[\w./-]*/(?={OURS}/)", "", text)
+    text = re.sub(rf"(?<![\w.:/])/[\w./-]*?/(?={OURS}/)", "", text)
     return re.sub(r"0x[0-9a-f]{6,}", "0x...", text)
 
 

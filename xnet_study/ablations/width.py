@@ -78,7 +78,7 @@ def curve(
     of_epoch = np.concatenate([[costs[size]] * (end - at) for size, at, end in profile.phases])
     table = history[["epoch", "val_accuracy", "val_loss"]].copy()
     table.insert(1, "images", history["epoch"] * steps * profile.batch_size)
-    table.insert(2, "core_seconds", steps * of_epoch.cumsum()[: len(history)].round(4))
+    table.insert(2, "core_seconds", (steps * of_epoch.cumsum()[: len(history)]).round(1))
     return table
 
 
