@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "book")]
 
 from xnet_study.freshness import changed  # noqa: E402, since the path comes first
+from xnet_tf import runs  # noqa: E402
 
 ROOMS = ("xnet_tf", "xnet_io", "xnet_study")
 settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -162,7 +163,7 @@ def setup(app):
     for stale in (ROOT / "docs" / "api").glob("*.rst"):
         stale.unlink()
     for lesson in lessons:
-        if parts := changed(lesson, ROOT / "xnet_tf" / "released"):
+        if parts := changed(lesson, (runs.RELEASED_WEIGHTS, runs.USER_WEIGHTS)):
             logging.getLogger(__name__).warning(
                 "%s was executed before a change of %s: execute it again, then `make release`",
                 lesson.relative_to(ROOT), ", ".join(parts),

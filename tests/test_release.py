@@ -84,29 +84,33 @@ def test_a_notebook_changed_since_its_run_is_not_released(executed, tmp_path, mo
     nbformat.write(nbformat.read(executed, as_version=4), target)
     path, released = release.released_notebook(executed)
     assert path == target and released.cells[0].outputs
+    monkeypatch.setattr(runs, "USER_WEIGHTS", tmp_path / "xnet-wide.npz")
+    write_json(tmp_path / "xnet-wide.json", {"sha256": "later ones"})
+    with pytest.raises(InputError, match=r"\(xnet-wide\): changed since it was executed"):
+        release.released_notebook(executed)
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_what_lessons_show_is_of_their_code_and_of_the_released_weights(path):
-    assert freshness.changed(path, runs.RELEASED_WEIGHTS.parent) == []
+    assert freshness.changed(path, (runs.RELEASED_WEIGHTS, runs.USER_WEIGHTS)) == []
 
 
 def test_a_lesson_is_stale_when_its_code_or_the_weights_change(tmp_path):
     write_json(tmp_path / "xnet.json", {"sha256": "1"})
-    write_json(tmp_path / "xnet-operating-points.json", {"points": []})
+    weights = [tmp_path / "xnet.npz"]
     path, lesson = tmp_path / "01.ipynb", notebook("address", "x = 1")
     lesson.cells.append(nbformat.v4.new_markdown_cell("text", id="t"))
     nbformat.write(lesson, path)
-    assert freshness.changed(path, tmp_path) == ["code", "xnet"]
-    lesson.metadata[freshness.KEY] = freshness.made_of(lesson, tmp_path)
+    assert freshness.changed(path, weights) == ["code", "xnet"]
+    lesson.metadata[freshness.KEY] = freshness.made_of(lesson, weights)
     lesson.cells[0].source, lesson.cells[2].source = "another address", "other text"
     nbformat.write(lesson, path)
-    assert freshness.changed(path, tmp_path) == []
+    assert freshness.changed(path, weights) == []
     write_json(tmp_path / "xnet.json", {"sha256": "2"})
-    assert freshness.changed(path, tmp_path) == ["xnet"]
+    assert freshness.changed(path, weights) == ["xnet"]
     lesson.cells[1].source = "x = 2"
     nbformat.write(lesson, path)
-    assert freshness.changed(path, tmp_path) == ["code", "xnet"]
+    assert freshness.changed(path, weights) == ["code", "xnet"]
 
 
 RESULTS = {"data_sha256": "data", "trained_on_sha256": "data"}

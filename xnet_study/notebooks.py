@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbclient.output_widget import OutputWidget
 
+from xnet_study import freshness
 from xnet_tf import profiles, runs
 from xnet_tf.files import write_atomically
 
@@ -90,6 +91,7 @@ def run(path: Path, out: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     # The environment's own kernel, not one that a user has registered under the same name.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    made_of = freshness.made_of(notebook, [runs.USER_WEIGHTS])
     client = TalkingClient(
         notebook,
         timeout=None,
@@ -101,6 +103,7 @@ def run(path: Path, out: Path) -> None:
     try:
         client.execute()
     finally:
+        notebook.metadata[freshness.KEY] = made_of
         write_atomically(out / path.name, lambda temporary: nbformat.write(notebook, temporary))
 
 

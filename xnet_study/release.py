@@ -82,7 +82,8 @@ def release(run: Path, wide: bool = False) -> None:
     for folder, kept in MADE_APART.items():
         copy_files(run / folder, runs.REPOSITORY / folder, kept)
     for path, notebook in notebooks:
-        notebook.metadata[freshness.KEY] = freshness.made_of(notebook, runs.RELEASED_WEIGHTS.parent)
+        weights = runs.RELEASED_WEIGHTS, runs.USER_WEIGHTS
+        notebook.metadata[freshness.KEY] = freshness.made_of(notebook, weights)
         write_atomically(path, lambda to, content=notebook: nbformat.write(content, to))
 
 
@@ -129,13 +130,16 @@ def released_notebook(executed: Path) -> tuple[Path, nbformat.NotebookNode]:
     """Return where an executed notebook belongs, and itself with normalised outputs.
 
     Raises:
-        InputError: if the repository's notebook was changed since it was executed.
+        InputError: if the repository's notebook or the users' weights were changed since it was
+            executed.
     """
     notebook = nbformat.read(executed, as_version=4)
     target = runs.REPOSITORY / "notebooks" / executed.name
     source = nbformat.read(target, as_version=4)
-    if [c.source for c in notebook.cells] != [c.source for c in source.cells]:
-        raise InputError(f"{target}: changed since it was executed; run `make reproduce` again")
+    parts = freshness.changed(executed, [runs.USER_WEIGHTS])
+    if parts or [c.source for c in notebook.cells] != [c.source for c in source.cells]:
+        what = f"{target} ({', '.join(parts) or 'text'})"
+        raise InputError(f"{what}: changed since it was executed; run `make reproduce` again")
     normalise(notebook)
     return target, notebook
 
