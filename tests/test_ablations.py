@@ -17,7 +17,11 @@ def test_scores_are_of_both_seeds_and_differences_from_the_preset_before():
     def of(share):
         return counts(share, "condition", ("plain", "gamma 2"))
 
-    tables = {"none": [of(0.6), of(0.7)], "affine": [of(0.8), of(0.8)]}
+    tables = {
+        "none": [of(0.6), of(0.7)],
+        "affine": [of(0.8), of(0.8)],
+        augmentation.BESIDE: [of(0.9), of(0.9)],
+    }
     table = augmentation.score_table(tables).set_index(["preset", "condition"])
     # All classes are alike, so that macro F1 is the share of correct pixels.
     first, second = table.loc[("none", "plain")], table.loc[("affine", "plain")]
@@ -26,7 +30,10 @@ def test_scores_are_of_both_seeds_and_differences_from_the_preset_before():
     assert np.isnan(first["difference"])
     assert second["previous"] == "none"
     assert second["difference"] == pytest.approx(0.15, abs=0.01)
-    assert len(table) == 4
+    beside = table.loc[(augmentation.BESIDE, "plain")]
+    assert beside["previous"] == "none"
+    assert beside["difference"] == pytest.approx(0.25, abs=0.01)
+    assert len(table) == 6
 
 
 def test_runs_share_everything_but_the_change_and_the_seed():

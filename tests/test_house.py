@@ -74,7 +74,7 @@ def test_the_house_stays_small():
     # Raised when a capability is added, after a look for what it supersedes.
     # A notebook's exercises are text, as the notebook is.
     house = [path for path in EVERY if not path.match("teaching/notebook*.py")]
-    assert sum(map(lines_of_code, house)) <= 13_480
+    assert sum(map(lines_of_code, house)) <= 13_490
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)

@@ -34,8 +34,8 @@ def test_notebook_0_the_leg_is_right_and_a_quarter_of_the_chest_is_not():
 def test_notebook_2_augmentation_costs_where_nobody_waits():
     ablation = pd.read_csv(RESULTS / "ablation-augmentation.csv")
     plain = ablation.query("condition == 'plain'").set_index("preset")["value"]
-    gain = pd.read_csv(RESULTS / "release-gain.csv").set_index("body_part")
-    patient = gain.loc["all", "before"]  # `robust`, all epochs, the same recipe
+    gain = pd.read_csv(RESULTS / "release-gain.csv").set_index(["release", "body_part"])
+    patient = gain.loc[("before", "all"), "value"]  # `robust`, all epochs, the same recipe
     assert plain["none"] - plain.drop("none").max() > 0.04
     assert patient > plain["none"] - 0.02 and patient == pytest.approx(0.81, abs=0.005)
     rows = ablation.query("condition == 'plain'").set_index("preset")
@@ -48,11 +48,14 @@ def test_notebook_2_augmentation_costs_where_nobody_waits():
 def test_notebook_4_validation_calms_and_training_lies_a_little_below_it():
     history = pd.read_csv(RESULTS / "history.csv")
     last = history.tail(10)
-    assert 0.5 < last["loss"].mean() / last["val_loss"].mean() < 1
+    assert 0.7 < last["loss"].mean() / last["val_loss"].mean() < 1
     assert last["val_loss"].std() < 0.05 * history["val_loss"].head(30).std()
     coarse = profiles.get("quick").coarse_epochs
-    before, after = (history["loss"].iloc[k] for k in (coarse - 1, coarse))
-    assert after > before, "at full size everything is worse for a while"
+    both = history[["loss", "val_loss"]]
+    assert (both.iloc[coarse] > both.iloc[coarse - 1]).all(), "at the line both get worse"
+    validation = history["val_loss"]
+    assert validation.iloc[coarse : coarse + 4].min() < validation.iloc[:coarse].min()
+    assert both["val_loss"].iloc[coarse - 1] > 3 * both["loss"].iloc[coarse - 1], "of other sizes"
 
 
 def test_notebook_5_tuning_helps_over_all_parts_and_overfits_by_part():
@@ -82,10 +85,14 @@ def test_notebook_6a_a_good_score_hides_a_neck_and_real_chests_are_worse():
     assert each.sort_values().index[2] == "images/thorax-01.png", "third from the bottom"
     assert each.min() < 0.65 < 0.85 < metrics.macro_f1(counts.sum(axis=0))
     shares = counts.sum(axis=0) / counts.sum(axis=(0, 2))[:, None]
-    assert shares[1, 2] > shares[2, 1], "in doubt it says bone"
+    assert shares[1, 2] > shares[2, 1], "on these images it says bone when it is in doubt"
+    new = pd.read_csv(RESULTS / "population.csv").query("condition == 'plain'")
+    of_600 = metrics.counts_of(new).sum(axis=0)
+    of_600 = of_600 / of_600.sum(axis=1, keepdims=True)
+    assert (of_600[1, 2], of_600[2, 1]) == pytest.approx((0.13, 0.13), abs=0.01)
     neck = counts[each.argmin()]
     assert neck[1:, 0].sum() / neck[1:].sum() > 0.1, "flesh is called open beam"
-    assert neck[0, 1:].sum() / neck[0].sum() > 0.1, "scattered light is called flesh and bone"
+    assert neck[0, 1:].sum() / neck[0].sum() > 0.4, "scattered light is called flesh and bone"
     surer, than = printed("06a", r"with probability (0\.\d+); where it is right (0\.\d+)")
     assert surer > than
 

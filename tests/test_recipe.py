@@ -113,6 +113,7 @@ def test_a_square_is_cut_alike_from_picture_and_labels():
 
 
 def test_a_trial_leaves_one_row_and_is_not_done_again(data_folder, tmp_path, monkeypatch):
+    pytest.importorskip("data_store", reason="has the real radiographs")
     monkeypatch.setenv("XNET_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("XNET_DATA", str(data_folder))
     monkeypatch.setattr(runs, "REPOSITORY", tmp_path)

@@ -23,6 +23,9 @@ VALUE = ["value", "low", "high"]
 DIFFERENCE = ["difference", "difference low", "difference high"]
 """Columns of a score and of a paired difference, each with its interval by subject."""
 
+SEEDS = ["lowest_seed", "highest_seed"]
+"""Columns of the trainings' own scores."""
+
 
 def parse(
     description: str, seeds: Sequence[int] = (), arguments: Sequence[str] | None = None

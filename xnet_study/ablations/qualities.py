@@ -60,7 +60,7 @@ def score_table(measured: pd.DataFrame) -> pd.DataFrame:
     table = common.compare(tables, "images", pairs).rename(columns={"network": "quality"})
     seconds = groups["seconds"].median()
     table["times_normal"] = table["quality"].map(seconds / seconds[USUAL])
-    return table.drop(columns=["lowest_seed", "highest_seed"])
+    return table.drop(columns=common.SEEDS)
 
 
 def main() -> None:

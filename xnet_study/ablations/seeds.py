@@ -69,7 +69,7 @@ def score_table(tables: dict[str, pd.DataFrame], seeds: list[str]) -> pd.DataFra
     table = common.compare(networks, "subset", pairs)
     hashes = {network: table["weights"].iloc[0] for network, table in tables.items()}
     table.insert(1, "weights", table["network"].map(hashes))
-    return table.drop(columns=["lowest_seed", "highest_seed"])
+    return table.drop(columns=common.SEEDS)
 
 
 def main() -> None:

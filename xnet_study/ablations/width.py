@@ -1,6 +1,6 @@
 """The paper's own width, and the authors' own settings, on the same images.
 
-    python -m xnet_study.ablations.width [--population DIR] [--profile quick]
+    python -m xnet_study.ablations.width [--population DIR] [--profile quick] [--seeds 1]
 
 Beside the profile's network stand one as wide as the paper's, by the same recipe, and one of the
 profile's width by the authors' settings (RMSprop, their augmentation, their penalty). All see
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import time
 
 import numpy as np
@@ -26,20 +27,21 @@ from xnet_tf import pipeline, profiles, runs, training
 from xnet_tf.files import save_table
 from xnet_tf.profiles import Profile
 
-USUAL = "width 16"
 LEARNING = ("optimizer", "learning_rate", "schedule", "augmentation", "l2")
 """Fields of a profile that are the authors' settings."""
 
 
 def networks(profile: Profile) -> dict[str, Profile]:
-    """Return the profiles of the networks, by their names in the table."""
+    """Return the profiles of the networks, the given one first, by their names in the table."""
     paper = profiles.get("paper")
     authors = {name: getattr(paper, name) for name in LEARNING}
     wide = {"filters": paper.filters, "precision": "auto"}
     return {
-        USUAL: profile,
-        "width 64": dataclasses.replace(profile, name=f"{profile.name}-width64", **wide),
-        "width 16, authors' settings": dataclasses.replace(
+        f"width {profile.filters[0]}": profile,
+        f"width {paper.filters[0]}": dataclasses.replace(
+            profile, name=f"{profile.name}-width{paper.filters[0]}", **wide
+        ),
+        f"width {profile.filters[0]}, authors' settings": dataclasses.replace(
             profile, name=f"{profile.name}-authors", **authors
         ),
     }
@@ -82,20 +84,18 @@ def curve(
     return table
 
 
-def score_table(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Compare the networks with the profile's.
+def score_table(tables: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
+    """Compare the networks with the first, which is the profile's.
 
     Args:
-        tables: by network: what `seeds.counts` returns.
+        tables: by network: what `seeds.counts` returns, for each seed.
 
     Returns:
         Columns ``network, subset, score, value, low, high, difference, difference low, difference
-        high``.
+        high, lowest_seed, highest_seed``.
     """
-    pairs = {network: (network, USUAL) for network in tables if network != USUAL}
-    lists = {network: [table] for network, table in tables.items()}
-    table = common.compare(lists, "subset", pairs)
-    return table.drop(columns=["lowest_seed", "highest_seed"])
+    usual, *others = tables
+    return common.compare(tables, "subset", {network: (network, usual) for network in others})
 
 
 def measure(options: argparse.Namespace, profile: Profile) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -111,12 +111,15 @@ def main() -> None:
     """Train, score and write the tables."""
     options = common.parse(__doc__, seeds=(1,))
     wanted = networks(options.profile)
-    measured = {network: measure(options, profile) for network, profile in wanted.items()}
-    table = score_table({network: counts for network, (counts, _) in measured.items()})
-    curves = [along.assign(network=network) for network, (_, along) in measured.items()]
+    tables: dict[str, list[pd.DataFrame]] = {network: [] for network in wanted}
+    curves = []
+    for (network, profile), seed in itertools.product(wanted.items(), options.seeds):
+        counts, along = measure(options, seeds.seeded(profile, seed))
+        tables[network].append(counts)
+        curves.append(along.assign(network=network, seed=seed))
     save_table(pd.concat(curves), options.out / "width-history.csv")
-    settings = {network: profile.as_dict() for network, profile in wanted.items()}
-    common.save(options, "width", table, profiles=settings)
+    settings = [profile.as_dict() for profile in wanted.values()]
+    common.save(options, "width", score_table(tables), profiles=settings)
 
 
 if __name__ == "__main__":

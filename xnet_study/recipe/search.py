@@ -10,8 +10,8 @@ that was killed leaves nothing behind and is begun anew. Each trial has a fresh 
 (`os.execv`), so that none inherits anything of another, and trials can be added while one runs.
 
 What a trial may cost is given in epochs of 228 images of the whole training, of which it does a
-share: quick is ``stages=(Stage(104, 75), Stage(200, 25))``. Its cost is measured as the process's
-own processor time, which does not count while others have the machine.
+share: quick was, before Muon, ``stages=(Stage(104, 75), Stage(200, 25))``. Its cost is measured as
+the process's own processor time, which does not count while others have the machine.
 
 Scores are macro F1 of pooled counts: each picture is brought to 200 pixels, normalised, filled up
 to a square by reflection, and scored within its own borders **at 200 pixels**, where `evaluate`

@@ -44,7 +44,9 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Everything a trial may choose. The defaults are the quick profile's.
+    """Everything a trial may choose.
+
+    The defaults are those of the quick profile before Muon, which the record calls quick.
 
     Attributes:
         stages: one after another.
@@ -81,7 +83,7 @@ class Settings:
     bn_momentum: float = 0.99
 
     def described(self) -> dict:
-        """Return what differs from the quick profile, as plain JSON types."""
+        """Return what differs from the quick profile before Muon, as plain JSON types."""
         changed = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -130,7 +132,7 @@ def step_views(trial: Trial) -> list[Stage]:
 
 
 def nominal_cost(settings: Settings) -> float:
-    """Return the core-seconds of a whole training by `CORE_SECONDS`, relative to quick's."""
+    """Return a whole training's core-seconds by `CORE_SECONDS`, relative to the former quick."""
     here, quick = (
         sum(stage.epochs * CORE_SECONDS[stage.size] for stage in each.stages)
         for each in (settings, Settings())
