@@ -178,10 +178,11 @@ def test_what_no_image_shows_cannot_be_guarded(own, capsys):
     rows = data.subset("validation").itertuples()
     shown = {k for r in rows for k in np.unique(dataset.read_pair(own.data, r, data.classes)[1])}
     hidden = [name for k, name in enumerate(data.classes.names) if k not in shown]
-    assert hidden or own.count < 12, "six shapes a picture"
-    for name in hidden[:1]:
-        assert xnet("confidence", *RUN, own.data, "--guard", name) == 2
-        assert f"no image of validation has any {name}; guard" in capsys.readouterr().err
+    if not hidden:
+        assert own.count < 12, "six shapes a picture"
+        pytest.skip("few classes are all shown")
+    assert xnet("confidence", *RUN, own.data, "--guard", hidden[0]) == 2
+    assert f"no image of validation has any {hidden[0]}; guard" in capsys.readouterr().err
 
 
 def test_fine_tuning_goes_on_from_its_weights(own, tmp_path, monkeypatch, capsys):

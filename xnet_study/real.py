@@ -49,7 +49,7 @@ def segment(model, folder: Path, height: int = 400) -> pd.DataFrame:
     Raises:
         InputError: if a mask outlined by hand is missing.
     """
-    pictures = list(segmented(model))
+    pictures = list(segmented(model))  # before the folder is emptied: a mask may be missing
     shutil.rmtree(folder, ignore_errors=True)
     rows = []
     for name, image, maps in pictures:
